@@ -1,0 +1,53 @@
+# Everything needs only make and Python 3.11 or newer. `make help` lists the targets.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup run up test check bench migrate clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "enrich needs Python 3.11 or newer, and '$(PYTHON)' is older: run make PYTHON=python3.12 …"; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+# Two stamps: what runs needs less than what tests.
+$(VENV)/.installed: $(VENV)/.made pyproject.toml
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable .
+	@touch $@
+
+$(VENV)/.developed: $(VENV)/.installed
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev
+	@touch $@
+
+setup: $(VENV)/.developed ## make .venv and install everything, tools for development included
+
+run: $(VENV)/.installed ## enrich a real sample table with a real worker, print it, stop what was started
+	@$(BIN)/enrich demo
+
+up: $(VENV)/.installed ## start the servers, a worker and the scheduler, and keep them running
+	@$(BIN)/enrich up
+
+test: $(VENV)/.developed ## the whole test suite against real PostgreSQL and Valkey
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.developed ## formatting, lint, types, layers, unit tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m pytest tests/unit tests/laws -q
+
+bench: $(VENV)/.developed ## the benchmarks, with their comparisons
+	@$(BIN)/python -m tests.benchmarks
+
+migrate: $(VENV)/.installed ## bring the database to the newest schema
+	@$(BIN)/enrich migrate
+
+clean: ## stop the embedded servers and remove what was built (never .enrich: it holds your data)
+	@if [ -x $(BIN)/enrich ]; then $(BIN)/enrich down; fi
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Fill the missing cells of a table from many data providers."""

@@ -1,0 +1,57 @@
+"""Names of questions and of what is cached about them.
+
+A key is a hash of length-prefixed parts, so no two lists of parts share one, whatever characters
+they hold, and no value of a cell can be read from it.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+from enrich.domain.values import Json
+
+__all__ = ["digest", "folded", "input_key", "redis_key"]
+
+_SPACES = re.compile(r"\s+")
+
+
+def folded(value: Json) -> Json:
+    """Fold what never makes a different question: width, case and spaces of text."""
+    if isinstance(value, str):
+        return _SPACES.sub(" ", unicodedata.normalize("NFKC", value)).strip().casefold()
+    if isinstance(value, list):
+        return [folded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: folded(item) for key, item in sorted(value.items())}
+    return value
+
+
+def digest(parts: Iterable[str]) -> str:
+    """Hash parts to 32 hexadecimal digits (128 bits of SHA-256)."""
+    whole = hashlib.sha256()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        whole.update(b"%d:" % len(raw))
+        whole.update(raw)
+    return whole.hexdigest()[:32]
+
+
+def input_key(tenant: str, provider: str, version: str, inputs: Mapping[str, Json]) -> str:
+    """Name one question: who asks whom about what."""
+    encoded = (
+        part
+        for name, value in sorted(inputs.items())
+        for part in (name, json.dumps(folded(value), sort_keys=True, ensure_ascii=False))
+    )
+    return digest((tenant, provider, version, *encoded))
+
+
+def redis_key(version: int, kind: str, tenant: str, name: str) -> str:
+    """Build `enrich:v<version>:<kind>:{<tenant digest>:<name>}`, at most 200 bytes.
+
+    The braces make all keys of one thing share a cluster slot. The tenant is hashed, so that no
+    tenant can be chosen to collide with another's keys.
+    """
+    return f"enrich:v{version}:{kind}:{{{digest((tenant,))[:12]}:{name}}}"

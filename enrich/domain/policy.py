@@ -1,0 +1,90 @@
+"""Policies: settings turned into values that decisions take as arguments. Durations in seconds."""
+
+from dataclasses import dataclass
+
+__all__ = [
+    "BreakerPolicy",
+    "CachePolicy",
+    "FusionPolicy",
+    "ProbePolicy",
+    "RunPolicy",
+    "SingleflightPolicy",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachePolicy:
+    """How long answers and results are kept.
+
+    Attributes:
+        version: part of every key; a new one voids all at once.
+        response_ttl_s: a provider's full answer about one row.
+        default_ttl_s: the result of one cell.
+        negative_ttl_s: that nobody knew.
+        max_memory_entries: of the in-memory twin.
+    """
+
+    enabled: bool = True
+    version: int = 1
+    response_ttl_s: int = 7 * 24 * 3600
+    default_ttl_s: int = 3600
+    negative_ttl_s: int = 300
+    max_memory_entries: int = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleflightPolicy:
+    """How long a waiter waits for somebody else's call, and how long a leader's lease lasts."""
+
+    enabled: bool = True
+    timeout_s: float = 30.0
+    lease_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbePolicy:
+    """How many providers are asked at once in process, and how long one probe may take."""
+
+    max_concurrent: int = 5
+    timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FusionPolicy:
+    """When several answers become one value: `agreement_threshold` is a share of weight."""
+
+    ensemble: bool = False
+    agreement_threshold: float = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerPolicy:
+    """When a provider that fails is left alone, and for how long."""
+
+    enabled: bool = True
+    failure_threshold: int = 5
+    minimum_requests: int = 10
+    window_s: int = 60
+    reset_s: float = 30.0
+    success_threshold: int = 3
+    permit_s: float = 15.0
+    failure_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPolicy:
+    """How runs are cut into batches and kept alive.
+
+    Attributes:
+        batch_rows: rows that travel together.
+        max_batches_in_flight: of one run; the rest wait in Postgres.
+        lease_s: a batch whose step has not ended by then is sent again; longer than a probe.
+        max_attempts: after so many, a batch is parked.
+        max_wait_s: how long a run stays open for rows that a limit has put back.
+    """
+
+    batch_rows: int = 200
+    max_batches_in_flight: int = 16
+    lease_s: float = 60.0
+    max_attempts: int = 3
+    max_wait_s: float = 900.0

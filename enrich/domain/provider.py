@@ -1,0 +1,121 @@
+"""What is known about a provider before it is asked."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from enrich.domain.outcome import Found, Outcome, OutcomeKind
+from enrich.domain.values import Json, JsonObject, is_blank
+
+__all__ = ["Answer", "Charge", "ProviderSpec", "Query", "Tier"]
+
+
+class Tier(StrEnum):
+    """How dear a provider is: free and cheap are probed in parallel, premium only when needed."""
+
+    FREE = "free"
+    CHEAP = "cheap"
+    PREMIUM = "premium"
+
+
+class Charge(StrEnum):
+    """When a provider takes its price."""
+
+    ON_HIT = "on_hit"
+    ON_CALL = "on_call"
+
+
+#: Outcomes for which a provider that charges on call has done no work that it may charge.
+_NEVER_CHARGED = frozenset(
+    {
+        OutcomeKind.SKIPPED,
+        OutcomeKind.RATE_LIMITED,
+        OutcomeKind.CREDITS_EXHAUSTED,
+        OutcomeKind.UNAUTHORIZED,
+        OutcomeKind.UNAVAILABLE,
+        OutcomeKind.GONE,
+        OutcomeKind.PENDING,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpec:
+    """A provider's name, price, fields and needs.
+
+    Attributes:
+        version: goes into every key; a new one voids what is cached of the old one.
+        gives: field to prior confidence (0 to 1) of a value that comes without one of its own.
+        inputs: alternatives; a row can be asked about when it has all fields of any one of them.
+        optional_inputs: fields that are sent along when the row has them.
+        family: providers of one family resell the same source, so their votes count once.
+        timeout_s: for one call about up to `bulk_size` rows.
+        bulk_size: rows that one call may carry.
+        data_date: when a provider with data of its own was compiled, ISO; empty when it is live.
+        simulated: its answers are made up for demonstrations and tests.
+    """
+
+    name: str
+    version: str
+    tier: Tier
+    gives: Mapping[str, float]
+    inputs: tuple[frozenset[str], ...]
+    optional_inputs: frozenset[str] = frozenset()
+    price_microcredits: int = 0
+    charge: Charge = Charge.ON_HIT
+    family: str = ""
+    licence: str = ""
+    source: str = ""
+    data_date: str = ""
+    timeout_s: float = 10.0
+    bulk_size: int = 1
+    ttl_s: int | None = None
+    negative_ttl_s: int | None = None
+    simulated: bool = False
+
+    def __post_init__(self) -> None:
+        if self.price_microcredits < 0:
+            msg = f"provider {self.name}: its price must not be negative"
+            raise ValueError(msg)
+        if not self.gives or not self.inputs:
+            msg = f"provider {self.name}: it must give a field and need an input"
+            raise ValueError(msg)
+
+    def can_ask_with(self, fields: Iterable[str]) -> bool:
+        """Say whether a row that has these fields can be asked about."""
+        have = frozenset(fields)
+        return any(needed <= have for needed in self.inputs)
+
+    def inputs_of(self, known: Mapping[str, Json]) -> JsonObject:
+        """Pick from a row's known fields what this provider is sent, in the order of names."""
+        wanted = frozenset().union(*self.inputs, self.optional_inputs)
+        return {
+            name: known[name] for name in sorted(wanted & known.keys()) if not is_blank(known[name])
+        }
+
+    def cost_of(self, outcome: Outcome) -> int:
+        """Say what one answer costs by the provider's rule, in micro-credits."""
+        if self.charge is Charge.ON_HIT:
+            return self.price_microcredits if isinstance(outcome, Found) else 0
+        return 0 if outcome.kind in _NEVER_CHARGED else self.price_microcredits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One row's question: its inputs by field, and the fields wanted."""
+
+    row: int
+    inputs: JsonObject
+    wanted: frozenset[str] = field(default=frozenset())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of one query, in the order of the queries.
+
+    `cost_microcredits` is None when the provider's own rule says the price.
+    """
+
+    outcome: Outcome
+    latency_s: float = 0.0
+    cost_microcredits: int | None = None

@@ -1,0 +1,192 @@
+"""Runs, batches and the steps that carry a batch through its phases.
+
+A batch lives through:
+
+    queued ─► probe ─► (fuse) ─► probe, next wave … ─► premium ─► (fuse) ─► done
+       │         └─────────────────────────────────────────┴─► parked, cancelled
+       └─► cancelled
+
+`fuse` is a step, not a phase: it moves the batch on and is guarded by the phase that it ends.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from enrich.domain.outcome import Outcome, OutcomeKind
+from enrich.domain.table import Column, Row, Stamp
+
+__all__ = [
+    "BatchRef",
+    "Counts",
+    "Force",
+    "OpenBatch",
+    "Phase",
+    "Response",
+    "RunOptions",
+    "RunState",
+    "RunView",
+    "Step",
+    "StepKind",
+]
+
+
+class RunState(StrEnum):
+    """A run's life."""
+
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class Phase(StrEnum):
+    """Where a batch is."""
+
+    QUEUED = "queued"
+    PROBE = "probe"
+    PREMIUM = "premium"
+    DONE = "done"
+    PARKED = "parked"
+    CANCELLED = "cancelled"
+
+
+class Force(StrEnum):
+    """How much of what is already known a run may not use.
+
+    Each level includes the one before it. Typed values stay protected at every level.
+    """
+
+    NONE = "none"
+    CELLS = "cells"  # fuse again, from answers that are still cached
+    NEGATIVES = "negatives"  # ask again whoever did not find
+    RESPONSES = "responses"  # ask everybody again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What a run may do; stored with the run, so that every worker obeys the same.
+
+    `ensemble_fusion` and `max_cost_microcredits` are None when the settings decide and when there
+    is no limit.
+    """
+
+    force: Force = Force.NONE
+    parallel_probes: bool = True
+    ensemble_fusion: bool | None = None
+    max_cost_microcredits: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRef:
+    """A batch by name; `attempt` is the fence: an older attempt's late result changes nothing."""
+
+    run_id: int
+    number: int
+    attempt: int
+    phase: Phase
+    wave: int = 0
+
+    @property
+    def stamp(self) -> Stamp:
+        """What this attempt's writes are ordered by."""
+        return Stamp(self.run_id, self.attempt)
+
+
+class StepKind(StrEnum):
+    """What is to be done next with a batch."""
+
+    PROBE = "probe"
+    PREMIUM = "premium"
+    FUSE = "fuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """The next thing to do with a batch; `at` is None for now.
+
+    A probe step names the providers to ask in parallel; their join is the batch's fuse step.
+    """
+
+    kind: StepKind
+    batch: BatchRef
+    providers: tuple[str, ...] = ()
+    at: datetime | None = None
+    table: str = ""
+    tenant: str = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What one provider said about one row: a line of the ledger, never changed.
+
+    `input_key` names the question (tenant, provider, version, inputs); cost is zero when the answer
+    came from the cache.
+    """
+
+    row: int
+    provider: str
+    provider_version: str
+    input_key: str
+    outcome: Outcome
+    cost_microcredits: int = 0
+    latency_s: float = 0.0
+    observed_at: datetime
+    from_cache: bool = False
+    coalesced: bool = False
+
+    @property
+    def is_final(self) -> bool:
+        """Say whether asking the same again within the same run is pointless."""
+        return self.outcome.kind not in _ASK_AGAIN
+
+
+_ASK_AGAIN = frozenset({OutcomeKind.PENDING, OutcomeKind.RATE_LIMITED, OutcomeKind.SKIPPED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """The part of a run that every step needs."""
+
+    id: int
+    tenant: str
+    table: str
+    columns: tuple[Column, ...]
+    wanted: tuple[str, ...]
+    options: RunOptions
+    state: RunState = RunState.RUNNING
+
+    @property
+    def wanted_columns(self) -> tuple[Column, ...]:
+        """The columns to be enriched, in the table's order."""
+        return tuple(column for column in self.columns if column.key in self.wanted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenBatch:
+    """A batch with all that a step reads: one round trip."""
+
+    ref: BatchRef
+    run: RunView
+    rows: tuple[Row, ...]
+    responses: tuple[Response, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many cells ended how, and what it took; adds up over batches."""
+
+    filled: int = 0
+    not_found: int = 0
+    pending: int = 0
+    failed: int = 0
+    skipped: int = 0
+    cost_microcredits: int = 0
+    provider_calls: int = 0
+    cache_hits: int = 0
+    premium_saved: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Add two counts, name by name."""
+        return replace(
+            self, **{name: getattr(self, name) + getattr(other, name) for name in self.__slots__}
+        )

@@ -1,0 +1,110 @@
+"""The errors of enrich, drawn as one tree.
+
+    EnrichError
+    ├── UsageError                  what was asked cannot be done as asked (exit code 2)
+    │   ├── SettingsError           a setting is unknown or has a wrong value
+    │   ├── BadInputError           a value in a request, a file or a message is wrong
+    │   │   └── BadFileError        … at a line of a file
+    │   └── UnknownNameError        no table, row, column, provider or run of this name
+    ├── DependencyError             something that we need is down (exit code 3)
+    │   ├── DatabaseDownError
+    │   ├── BrokerDownError
+    │   └── EmbeddedServerError     a server of ours did not start
+    └── RunFailedError              the run ended, but not well (exit code 1)
+
+Each class builds its sentence from its fields and keeps them. A message names the field, what is
+wrong with its value, and the way out; it never holds a password or the value of a cell.
+"""
+
+from difflib import get_close_matches
+
+__all__ = [
+    "BadFileError",
+    "BadInputError",
+    "BrokerDownError",
+    "DatabaseDownError",
+    "DependencyError",
+    "EmbeddedServerError",
+    "EnrichError",
+    "RunFailedError",
+    "SettingsError",
+    "UnknownNameError",
+    "UsageError",
+]
+
+
+class EnrichError(Exception):
+    """The root: catch it to catch all that enrich raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(EnrichError):
+    """What was asked cannot be done as asked; asking again the same way will not help."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting is unknown or has a wrong value."""
+
+    def __init__(self, name: str, problem: str, *, hint: str = "") -> None:
+        super().__init__(_sentence(f"setting {name}: {problem}", hint))
+        self.name, self.problem, self.hint = name, problem, hint
+
+
+class BadInputError(UsageError):
+    """A value in a request is wrong: `field` says which, `hint` the way out."""
+
+    def __init__(self, field: str, problem: str, *, hint: str = "") -> None:
+        super().__init__(_sentence(f"{field}: {problem}", hint))
+        self.field, self.problem, self.hint = field, problem, hint
+
+
+class BadFileError(BadInputError):
+    """A file cannot be read as what it should be; `line` counts from 1, 0 is the whole file."""
+
+    def __init__(self, path: str, problem: str, *, line: int = 0, hint: str = "") -> None:
+        super().__init__(f"{path}, line {line}" if line else path, problem, hint=hint)
+        self.path, self.line = path, line
+
+
+class UnknownNameError(UsageError):
+    """Nothing of this kind has this name; the nearest known name is offered."""
+
+    def __init__(self, kind: str, name: str, *, known: tuple[str, ...] = ()) -> None:
+        near = get_close_matches(name, known, n=1)
+        if near:
+            hint = f"did you mean {near[0]!r}?"
+        elif known:
+            hint = f"known: {', '.join(sorted(known)[:12])}{', …' if len(known) > 12 else ''}"
+        else:
+            hint = ""
+        super().__init__(_sentence(f"there is no {kind} {name!r}", hint))
+        self.kind, self.name, self.known = kind, name, known
+
+
+class DependencyError(EnrichError):
+    """Something that we need is down; the same request may succeed later."""
+
+    exit_code = 3
+
+
+class DatabaseDownError(DependencyError):
+    """PostgreSQL does not answer. Nothing was written; the task is delivered again."""
+
+
+class BrokerDownError(DependencyError):
+    """Redis or Valkey does not answer as a broker; what was committed is sent by the sweep."""
+
+
+class EmbeddedServerError(DependencyError):
+    """An embedded server did not start; the message says where its log lies."""
+
+
+class RunFailedError(EnrichError):
+    """A run ended without doing its work, for example because it was cancelled."""
+
+
+def _sentence(claim: str, hint: str) -> str:
+    return f"{claim}; {hint}" if hint else claim

@@ -1,0 +1,75 @@
+"""What the engine needs from outside, as Protocols; each says what a lost race and a lost
+connection do.
+
+`durable` is Postgres, `shared` is the short-lived state of all workers, `outside` the rest.
+"""
+
+from enrich.ports.durable import (
+    Deferred,
+    Finished,
+    NewRow,
+    NewRun,
+    RowStore,
+    RunStore,
+    RunSummary,
+    Selection,
+    Settled,
+    Settlement,
+    Swept,
+    TableView,
+    WriteReport,
+)
+from enrich.ports.outside import Clock, Deadline, Dispatcher, Provider, Recorder
+from enrich.ports.shared import (
+    Breakers,
+    BreakerStatus,
+    Budgets,
+    CacheEntry,
+    CacheHit,
+    CallReport,
+    Claim,
+    Governor,
+    Leases,
+    OverBudget,
+    Permit,
+    Refusal,
+    Reservation,
+    ResultCache,
+    Slots,
+)
+
+__all__ = [
+    "BreakerStatus",
+    "Breakers",
+    "Budgets",
+    "CacheEntry",
+    "CacheHit",
+    "CallReport",
+    "Claim",
+    "Clock",
+    "Deadline",
+    "Deferred",
+    "Dispatcher",
+    "Finished",
+    "Governor",
+    "Leases",
+    "NewRow",
+    "NewRun",
+    "OverBudget",
+    "Permit",
+    "Provider",
+    "Recorder",
+    "Refusal",
+    "Reservation",
+    "ResultCache",
+    "RowStore",
+    "RunStore",
+    "RunSummary",
+    "Selection",
+    "Settled",
+    "Settlement",
+    "Slots",
+    "Swept",
+    "TableView",
+    "WriteReport",
+]

@@ -1,0 +1,276 @@
+"""What lies in Postgres. When it is down every method raises `DatabaseDownError` and nothing has
+happened, or everything has: each method is one transaction.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from enrich.domain.run import (
+    BatchRef,
+    Counts,
+    OpenBatch,
+    Phase,
+    Response,
+    RunOptions,
+    RunState,
+    RunView,
+)
+from enrich.domain.table import CellWrite, Column, Row
+from enrich.domain.values import Json, JsonObject
+
+__all__ = [
+    "Deferred",
+    "Finished",
+    "NewRow",
+    "NewRun",
+    "RowStore",
+    "RunStore",
+    "RunSummary",
+    "Selection",
+    "Settled",
+    "Settlement",
+    "Swept",
+    "TableView",
+    "WriteReport",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableView:
+    """A table as lists show it."""
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRow:
+    """A row to be stored, by the user's key."""
+
+    key: str
+    data: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteReport:
+    """What became of cells to be written.
+
+    `superseded`: the cell holds a newer or equal stamp. `protected`: a person typed it. `gone`: its
+    row is no more (or of another tenant).
+    """
+
+    written: int = 0
+    superseded: int = 0
+    protected: int = 0
+    gone: int = 0
+
+
+class RowStore(Protocol):
+    """Tables, columns and rows."""
+
+    def tables(self, tenant: str) -> tuple[TableView, ...]:
+        """List a tenant's tables by name."""
+        ...
+
+    def table(self, tenant: str, name: str) -> TableView:
+        """Give one table. Raises `UnknownNameError`."""
+        ...
+
+    def save_columns(self, tenant: str, table: str, columns: Sequence[Column]) -> None:
+        """Create the table and its columns where they do not exist; change those that do."""
+        ...
+
+    def import_rows(self, tenant: str, table: str, rows: Iterable[NewRow]) -> tuple[int, int]:
+        """Insert rows, or lay their typed values over those with the same key; all or nothing.
+
+        A typed value that differs takes a stamp of its own. Returns how many rows were inserted and
+        how many changed.
+        """
+        ...
+
+    def read(self, tenant: str, table: str, keys: Sequence[str]) -> tuple[Row, ...]:
+        """Read rows in the order of the keys. Raises `UnknownNameError` if one is not there."""
+        ...
+
+    def scan(self, tenant: str, table: str, *, page: int = 1000) -> Iterator[Row]:
+        """Go through a table in the order of ids, page by page, never all in memory."""
+        ...
+
+    def write_cells(self, tenant: str, table: str, writes: Sequence[CellWrite]) -> WriteReport:
+        """Write many cells of many rows in one statement, each guarded by its stamp.
+
+        Losing a race is a count in the report, not an error.
+        """
+        ...
+
+    def type_value(self, tenant: str, table: str, key: str, column: str, value: Json) -> None:
+        """Store what a person typed; newer than every run that has begun."""
+        ...
+
+    def delete_row(self, tenant: str, table: str, key: str) -> bool:
+        """Remove a row; late writes to it find it gone. Says whether it was there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which rows a run takes: those keys, or all; of them, where a wanted cell matches.
+
+    Each of `states` is a `CellState` value or "empty" (no value and no state). A filled cell
+    matches "stale" when it was observed before `observed_before`, "low-confidence" when its
+    confidence is below `confidence_below`. Without any of these all rows are taken.
+    """
+
+    keys: tuple[str, ...] | None = None
+    states: frozenset[str] = frozenset()
+    observed_before: datetime | None = None
+    confidence_below: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run to be stored; `reply_to` names who waits for its end."""
+
+    tenant: str
+    table: str
+    wanted: tuple[str, ...]
+    selection: Selection
+    options: RunOptions
+    batch_rows: int
+    reply_to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred:
+    """Rows to be asked about again at a later moment, as a batch of their own."""
+
+    rows: tuple[int, ...]
+    ready_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What a fuse step decided: cells to write, and where the batch goes.
+
+    `phase` PROBE or PREMIUM goes on (with `wave`), DONE ends the batch.
+    """
+
+    writes: tuple[CellWrite, ...]
+    phase: Phase
+    wave: int = 0
+    counts: Counts = field(default_factory=Counts)
+    deferred: Deferred | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A run whose last batch has ended just now."""
+
+    run_id: int
+    reply_to: str
+    state: RunState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What a settlement did.
+
+    `won` False: the batch had moved on, was cancelled or belongs to a newer attempt, and nothing
+    was changed. `launched`: queued batches that took the place of one that ended, under a lease.
+    """
+
+    won: bool
+    report: WriteReport = field(default_factory=WriteReport)
+    finished: Finished | None = None
+    launched: tuple[BatchRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What the sweep found: batches to send (with run), and how many it parked."""
+
+    due: tuple[tuple[RunView, BatchRef], ...] = ()
+    parked: int = 0
+    finished: tuple[Finished, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """A run as people ask about it."""
+
+    id: int
+    tenant: str
+    table: str
+    state: RunState
+    wanted: tuple[str, ...]
+    rows: int
+    counts: Counts
+    batches: Mapping[str, int]
+    parked_reasons: tuple[str, ...]
+    started_at: datetime
+    finished_at: datetime | None
+
+
+class RunStore(Protocol):
+    """Runs, batches and the ledger of responses. Time is the database's own."""
+
+    def create(
+        self, new: NewRun, *, in_flight: int, lease_s: float
+    ) -> tuple[RunView, tuple[BatchRef, ...]]:
+        """Store a run and its batches; put the first `in_flight` of them under a lease.
+
+        An empty selection makes a run that is done. Raises `UnknownNameError`.
+        """
+        ...
+
+    def open(self, ref: BatchRef, *, lease_s: float) -> OpenBatch | None:
+        """Read a batch with its rows and responses, and renew its lease.
+
+        None when it has moved on, was cancelled or belongs to a newer attempt: stop quietly.
+        """
+        ...
+
+    def record(self, ref: BatchRef, responses: Sequence[Response]) -> int:
+        """Append to the ledger; a response that is there already (same row and question) is kept.
+
+        Returns how many were new.
+        """
+        ...
+
+    def settle(
+        self, ref: BatchRef, settlement: Settlement, *, in_flight: int, lease_s: float
+    ) -> Settled:
+        """Write cells, move the batch on and, at its end, launch the next: all or nothing."""
+        ...
+
+    def sweep(self, *, lease_s: float, max_attempts: int, limit: int = 100) -> Swept:
+        """Take batches whose lease ran out or whose moment has come, under a new attempt.
+
+        Two sweeps at once share the work. A batch past its attempts is parked with its reason.
+        """
+        ...
+
+    def summary(self, tenant: str, run_id: int) -> RunSummary:
+        """Tell how a run stands. Raises `UnknownNameError`."""
+        ...
+
+    def runs(self, tenant: str, *, limit: int = 50) -> tuple[RunSummary, ...]:
+        """List a tenant's newest runs."""
+        ...
+
+    def cancel(self, tenant: str, run_id: int) -> bool:
+        """Stop a run: its batches end, late results change nothing. False when it had ended."""
+        ...
+
+    def retry(
+        self, tenant: str, run_id: int, *, in_flight: int, lease_s: float
+    ) -> tuple[BatchRef, ...]:
+        """Take up a run's parked batches again, with their attempts forgotten."""
+        ...
+
+    def evidence(self, tenant: str, table: str, key: str) -> tuple[tuple[int, Response], ...]:
+        """Give all that was ever said about a row, newest first, with the run's id."""
+        ...

@@ -1,0 +1,75 @@
+"""Clock, providers, the queue and the counters."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from enrich.domain.provider import Answer, ProviderSpec, Query
+from enrich.domain.run import Step
+
+__all__ = ["Clock", "Deadline", "Dispatcher", "Provider", "Recorder"]
+
+
+class Clock(Protocol):
+    """Time, so that tests can pass it in."""
+
+    def now(self) -> datetime:
+        """Give the moment: aware, UTC."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Give seconds that never go back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment of the monotonic clock by which a call out must have ended."""
+
+    at_monotonic_s: float
+
+    def left_s(self, clock: Clock) -> float:
+        """Say how long is left; never negative."""
+        return max(0.0, self.at_monotonic_s - clock.monotonic_s())
+
+
+class Provider(Protocol):
+    """One source of fields."""
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """What it gives, needs and costs."""
+        ...
+
+    def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
+        """Ask about up to a batch of rows; give one answer a query, in their order.
+
+        Whatever goes wrong outside is an outcome. An exception is a bug in the provider; the engine
+        records it as `Malformed` for every row of the call. Called from several threads at once.
+        """
+        ...
+
+
+class Dispatcher(Protocol):
+    """The queue: carries steps to whoever does them."""
+
+    def dispatch(self, steps: Sequence[Step]) -> None:
+        """Send steps. Called after the commit that made them due.
+
+        A lost connection raises `BrokerDownError` within 2 s; nothing is lost, because the batches'
+        leases run out and the sweep sends them again.
+        """
+        ...
+
+
+class Recorder(Protocol):
+    """Counters and timings. Never raises, never blocks for long: metrics may be lost, work not."""
+
+    def count(self, name: str, amount: int = 1, labels: Mapping[str, str] | None = None) -> None:
+        """Add to a counter."""
+        ...
+
+    def observe(self, name: str, seconds: float, labels: Mapping[str, str] | None = None) -> None:
+        """Add one duration to a histogram."""
+        ...

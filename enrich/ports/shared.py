@@ -1,0 +1,266 @@
+"""Short-lived state that all workers share. Every method takes many keys and is one round trip.
+
+When Redis is away each falls back to the memory of its process and counts it; only what spends
+money waits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from enrich.domain.values import Json
+
+__all__ = [
+    "BreakerStatus",
+    "Breakers",
+    "Budgets",
+    "CacheEntry",
+    "CacheHit",
+    "CallReport",
+    "Claim",
+    "Governor",
+    "Leases",
+    "OverBudget",
+    "Permit",
+    "Refusal",
+    "Reservation",
+    "ResultCache",
+    "Slots",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheEntry:
+    """What is kept under a key.
+
+    `ttl_s` is how long it counts as known; after `soft_ttl_s` one reader is told to refresh it;
+    up to `stale_ttl_s` after its end it may be served when the provider is down.
+    """
+
+    payload: Json
+    ttl_s: float
+    negative: bool = False
+    reason: str = ""
+    soft_ttl_s: float | None = None
+    stale_ttl_s: float = 0.0
+    took_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheHit:
+    """What was kept, how old it is, and whether to ask for a new one meanwhile."""
+
+    payload: Json
+    negative: bool
+    reason: str
+    stored_at: datetime
+    age_s: float
+    stale: bool = False
+    refresh: bool = False
+
+
+class ResultCache(Protocol):
+    """Answers of providers (kind "response") and results of cells (kind "cell")."""
+
+    def get_many(
+        self, tenant: str, names: Sequence[str], *, stale_ok: bool = False
+    ) -> Mapping[str, CacheHit]:
+        """Look up many; what is missing, expired or unreadable is not in the answer."""
+        ...
+
+    def put_many(self, tenant: str, entries: Mapping[str, CacheEntry]) -> None:
+        """Keep many. Losing the connection loses the entries and nothing else."""
+        ...
+
+    def drop_many(self, tenant: str, names: Sequence[str]) -> None:
+        """Forget many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Who leads each key: `led` holds our fence by key, `held` the keys that others lead."""
+
+    led: Mapping[str, int]
+    held: frozenset[str]
+    token: str
+
+
+class Leases(Protocol):
+    """Singleflight over all workers: one leader a key, the others wait.
+
+    The lease of a dead leader runs out and one waiter takes over; a frozen leader that comes back
+    finds its fence too old.
+    """
+
+    def claim(self, tenant: str, names: Sequence[str], *, lease_s: float) -> Claim:
+        """Become leader where nobody is. Without Redis: of this process."""
+        ...
+
+    def renew(self, tenant: str, claim: Claim, *, lease_s: float) -> frozenset[str]:
+        """Extend; gives the names that are still ours."""
+        ...
+
+    def release(self, tenant: str, claim: Claim, *, error: str = "") -> frozenset[str]:
+        """Let go and wake the waiters; gives the names that were still ours.
+
+        `error` is shared with the waiters instead of a result.
+        """
+        ...
+
+    def wait(self, tenant: str, names: Sequence[str], *, timeout_s: float) -> Mapping[str, str]:
+        """Wait until each is released or its lease ran out; name to error ("" when released well).
+
+        Names still held at the timeout are not in the answer.
+        """
+        ...
+
+
+class Refusal(StrEnum):
+    """Why a breaker lets nobody through."""
+
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+    HELD = "held"
+    CREDITS = "credits"
+    AUTH = "auth"
+    RATE = "rate"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """Leave to make `granted` calls; `generation` lets the breaker drop a late report.
+
+    With `granted` 0 nobody may call until `retry_at`, because of `refusal`.
+    """
+
+    granted: int
+    generation: int = 0
+    token: str = ""
+    refusal: Refusal | None = None
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallReport:
+    """How the calls of a permit went. `trip` opens the long breaker until `trip_until`."""
+
+    successes: int = 0
+    failures: int = 0
+    ignored: int = 0
+    slow: int = 0
+    trip: Refusal | None = None
+    trip_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerStatus:
+    """A breaker as operators see it; reading it changes nothing."""
+
+    key: str
+    state: str
+    successes: int
+    failures: int
+    retry_at: datetime | None = None
+    reason: str = ""
+    held: bool = False
+
+    @property
+    def error_rate(self) -> float | None:
+        """Share of failures in the window; None when nothing was counted."""
+        total = self.successes + self.failures
+        return self.failures / total if total else None
+
+
+class Breakers(Protocol):
+    """One breaker per provider and credential; `key` names both."""
+
+    def acquire(self, key: str, *, want: int = 1) -> Permit:
+        """Ask leave for calls. Without Redis: of a breaker of this process, same numbers."""
+        ...
+
+    def report(self, key: str, permit: Permit, report: CallReport) -> None:
+        """Say how they went; a report of an older generation is dropped."""
+        ...
+
+    def status(self, keys: Sequence[str]) -> Mapping[str, BreakerStatus]:
+        """Read states."""
+        ...
+
+    def force(self, key: str, state: str, *, hold: bool = False, actor: str = "") -> None:
+        """Set a state by hand, for good when held; audited. Raises `BadInputError`."""
+        ...
+
+    def release(self, key: str, *, actor: str = "") -> None:
+        """End a hold: the next acquire is a trial."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slots:
+    """When calls may start: `delays_s` for those granted, in order; `retry_at` for the rest."""
+
+    delays_s: tuple[float, ...]
+    refused: int = 0
+    retry_at: datetime | None = None
+
+
+class Governor(Protocol):
+    """The rate limits of one provider key, shared by all workers. It answers when."""
+
+    def reserve(self, key: str, *, want: int, max_delay_s: float, tenant: str = "default") -> Slots:
+        """Book starts within `max_delay_s`; the rest are to be put back until `retry_at`."""
+        ...
+
+    def learn(
+        self,
+        key: str,
+        *,
+        retry_at: datetime | None = None,
+        remaining: int | None = None,
+        reset_at: datetime | None = None,
+    ) -> None:
+        """Take what a provider said about its limit: nobody calls before `retry_at`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """Money put aside for calls that are about to be made, in every scope at once."""
+
+    id: str
+    amount_microcredits: int
+    scopes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverBudget:
+    """Why money cannot be put aside: the scope that has too little left."""
+
+    scope: str
+    cap_microcredits: int
+    left_microcredits: int
+
+
+class Budgets(Protocol):
+    """Caps on spending: never overspent by one unit, whatever runs at once.
+
+    Without Redis nothing can be reserved: what costs money waits.
+    """
+
+    def reserve(
+        self, tenant: str, caps: Mapping[str, int], amount_microcredits: int, *, hold_s: float
+    ) -> Reservation | OverBudget:
+        """Put money aside in all scopes (scope to cap) or in none; a dead holder's returns."""
+        ...
+
+    def commit(self, tenant: str, reservation: Reservation, spent_microcredits: int) -> None:
+        """Turn what was spent into spending and give back the rest; once."""
+        ...
+
+    def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, tuple[int, int]]:
+        """Give spent and reserved by scope."""
+        ...
