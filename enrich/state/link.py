@@ -1,0 +1,239 @@
+"""The one connection to Redis that all shared state of a process goes through.
+
+A call costs at most one socket timeout. When the server is away or frozen, the first caller pays
+it, and all others are refused at once until a trial, by one caller at a time, finds it back.
+"""
+
+import hashlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from enrich.errors import DependencyError, SettingsError
+from enrich.ports.outside import Recorder
+from enrich.state.faults import LINK_ERRORS, Fault, fault_of
+
+__all__ = ["FAULTS_TOTAL", "SKIPPED_TOTAL", "LinkAwayError", "RedisLink", "Script", "script"]
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+FAULTS_TOTAL = "enrich_redis_faults_total"
+SKIPPED_TOTAL = "enrich_redis_skipped_total"
+
+_LUA = Path(__file__).with_name("lua")
+_STRAYS_TO_OPEN = 5
+_TRIAL_S = 1.0
+_TRIAL_MAX_S = 5.0
+_LOG_EVERY_S = 60.0
+_CONNECTIONS = 256
+
+
+class LinkAwayError(DependencyError):
+    """Redis did not do it, now; every user of the link has an answer of its own for that.
+
+    `reason` is away, stray, full or skipped (nobody was asked: it was away a moment ago).
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"Redis is not usable: {reason}{f' ({detail})' if detail else ''}")
+        self.reason, self.detail = reason, detail
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script and the name that the server caches it under."""
+
+    name: str
+    text: str
+    sha: str
+
+
+@cache
+def script(name: str) -> Script:
+    """Read `lua/<name>.lua`."""
+    text = (_LUA / f"{name}.lua").read_text("utf-8")
+    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+@dataclass(slots=True)
+class _Own:
+    """What belongs to one process; a fork leaves it behind, locks and sockets included."""
+
+    pid: int
+    client: redis.Redis
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    strays: int = 0
+    #: None while calls are let through; else when the next trial is due. Guarded by `lock`.
+    trial_at_s: float | None = None
+    trial_wait_s: float = _TRIAL_S
+    back_at_s: float | None = None
+    tried: bool = False
+    said_at_s: dict[str, float] = field(default_factory=dict)
+
+
+class RedisLink:
+    """Calls to Redis or Valkey, with their faults told apart; safe for threads and forks.
+
+    `url` is redis://, rediss:// or unix://. `now_s` is a monotonic clock. Nothing is connected
+    until the first call.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        recorder: Recorder | None = None,
+        timeout_s: float = 0.25,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url, self._recorder, self._timeout_s, self._now_s = url, recorder, timeout_s, now_s
+        self._own: _Own | None = None
+
+    def do(self, work: Callable[[redis.Redis], T]) -> T:
+        """Let `work` use the client, once.
+
+        Raises:
+            LinkAwayError: it was not done, or nobody knows whether it was done.
+            SettingsError: the server refuses our password or a command.
+            DependencyError: the server wants a cluster client.
+        """
+        own = self._mine()
+        self._admit(own)
+        try:
+            result = work(own.client)
+        except LINK_ERRORS as error:
+            failure = self._failed(own, error)
+            raise failure from (error if failure is not error else error.__cause__)
+        self._succeeded(own)
+        return result
+
+    def run(self, name: str, *, keys: Sequence[str] = (), args: Sequence[Any] = ()) -> Any:
+        """Run the script `lua/<name>.lua`, in one round trip when the server knows it.
+
+        Raises what `do` raises.
+        """
+        wanted = script(name)
+
+        def evaluate(client: redis.Redis) -> Any:
+            try:
+                return client.evalsha(wanted.sha, len(keys), *keys, *args)
+            except redis.exceptions.NoScriptError:
+                return client.eval(wanted.text, len(keys), *keys, *args)
+
+        return self.do(evaluate)
+
+    def available(self) -> bool:
+        """Say whether calls are let through; asks the server when nobody has yet."""
+        own = self._mine()
+        if not own.tried:
+            try:
+                self.do(lambda client: client.ping())
+            except LinkAwayError:
+                return False
+        return own.trial_at_s is None
+
+    @property
+    def back_at_s(self) -> float | None:
+        """When a trial last found the server back, on the link's clock; None when it never left."""
+        return self._mine().back_at_s
+
+    def close(self) -> None:
+        """Close this process's connections; the next call opens new ones."""
+        own, self._own = self._own, None
+        if own is not None and own.pid == os.getpid():
+            own.client.close()
+
+    def _mine(self) -> _Own:
+        own = self._own
+        if own is None or own.pid != os.getpid():
+            # Two threads may both come here; the loser's client has not connected to anything.
+            own = self._own = _Own(os.getpid(), self._connect())
+        return own
+
+    def _connect(self) -> redis.Redis:
+        # RESP2 and no driver info: a new connection is usable without a round trip of its own.
+        pool = redis.ConnectionPool.from_url(
+            self._url,
+            socket_timeout=self._timeout_s,
+            socket_connect_timeout=self._timeout_s,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+            driver_info=None,
+            decode_responses=False,
+            max_connections=_CONNECTIONS,
+        )
+        return redis.Redis.from_pool(pool)
+
+    def _admit(self, own: _Own) -> None:
+        with own.lock:
+            own.tried = True
+            if own.trial_at_s is None:
+                return
+            now_s = self._now_s()
+            if now_s >= own.trial_at_s:
+                own.trial_at_s = now_s + own.trial_wait_s
+                return
+        self._count(SKIPPED_TOTAL)
+        raise LinkAwayError("skipped")
+
+    def _succeeded(self, own: _Own) -> None:
+        if own.trial_at_s is None and not own.strays:
+            return
+        with own.lock:
+            was_away, own.trial_at_s, own.strays = own.trial_at_s is not None, None, 0
+            if was_away:
+                own.trial_wait_s, own.back_at_s = _TRIAL_S, self._now_s()
+        if was_away:
+            self._say(own, logging.INFO, "redis.back", "[L2Cache] Redis is back")
+
+    def _failed(self, own: _Own, error: Exception) -> Exception:
+        fault = fault_of(error)
+        if fault is Fault.OURS:
+            return error
+        self._count(FAULTS_TOTAL, reason=fault.value)
+        if fault is Fault.DENIED:
+            return SettingsError("REDIS_URL", f"the server refuses us: {error}")
+        if fault is Fault.CLUSTER:
+            return DependencyError(f"a Redis cluster is not supported: {error}")
+        if fault is Fault.FULL:
+            self._say(own, logging.WARNING, "redis.full", "[L2Cache] Redis has no memory left")
+        else:
+            self._lost(own, fault, error)
+        return LinkAwayError(fault.value, str(error))
+
+    def _lost(self, own: _Own, fault: Fault, error: BaseException) -> None:
+        with own.lock:
+            own.strays += 1
+            opens = fault is Fault.AWAY or own.strays >= _STRAYS_TO_OPEN
+            if opens:
+                if own.trial_at_s is not None:
+                    own.trial_wait_s = min(own.trial_wait_s * 2, _TRIAL_MAX_S)
+                own.trial_at_s = self._now_s() + own.trial_wait_s
+        # Idle connections of a server that went away, or of a reply out of step, are of no use.
+        own.client.connection_pool.disconnect(inuse_connections=False)
+        if opens:
+            text = "[L2Cache] Redis not available, using in-memory fallback"
+            self._say(own, logging.WARNING, "redis.lost", text, reason=str(error))
+
+    def _say(self, own: _Own, level: int, event: str, text: str, **fields: str) -> None:
+        now_s = self._now_s()
+        with own.lock:
+            if now_s - own.said_at_s.get(event, -_LOG_EVERY_S) < _LOG_EVERY_S:
+                return
+            own.said_at_s[event] = now_s
+        log.log(level, text, extra={"event": event, **fields})
+
+    def _count(self, name: str, **labels: str) -> None:
+        if self._recorder is not None:
+            self._recorder.count(name, 1, labels or None)
