@@ -59,7 +59,14 @@ class FusionPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerPolicy:
-    """When a provider that fails is left alone, and for how long."""
+    """When a provider that fails is left alone, and for how long.
+
+    Attributes:
+        failure_rate: when set, failures must also be this share (0 to 1) of the counted calls.
+        slow_s: an answer that took this long or longer counts as a failure; None: none does.
+        backoff: each opening without a close between waits this many times as long as the last.
+        max_reset_s: what back-off never exceeds.
+    """
 
     enabled: bool = True
     failure_threshold: int = 5
@@ -69,6 +76,9 @@ class BreakerPolicy:
     success_threshold: int = 3
     permit_s: float = 15.0
     failure_rate: float | None = None
+    slow_s: float | None = None
+    backoff: float = 1.0
+    max_reset_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

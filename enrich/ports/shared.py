@@ -7,9 +7,10 @@ money waits.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
+from enrich.domain.breaker_values import BreakerStatus
+from enrich.domain.calls import CallReport, Permit, Refusal
 from enrich.domain.values import Json
 
 __all__ = [
@@ -118,63 +119,6 @@ class Leases(Protocol):
         ...
 
 
-class Refusal(StrEnum):
-    """Why a breaker lets nobody through."""
-
-    OPEN = "open"
-    HALF_OPEN = "half_open"
-    HELD = "held"
-    CREDITS = "credits"
-    AUTH = "auth"
-    RATE = "rate"
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permit:
-    """Leave to make `granted` calls; `generation` lets the breaker drop a late report.
-
-    With `granted` 0 nobody may call until `retry_at`, because of `refusal`.
-    """
-
-    granted: int
-    generation: int = 0
-    token: str = ""
-    refusal: Refusal | None = None
-    retry_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallReport:
-    """How the calls of a permit went. `trip` opens the long breaker until `trip_until`."""
-
-    successes: int = 0
-    failures: int = 0
-    ignored: int = 0
-    slow: int = 0
-    trip: Refusal | None = None
-    trip_until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreakerStatus:
-    """A breaker as operators see it; reading it changes nothing."""
-
-    key: str
-    state: str
-    successes: int
-    failures: int
-    retry_at: datetime | None = None
-    reason: str = ""
-    held: bool = False
-
-    @property
-    def error_rate(self) -> float | None:
-        """Share of failures in the window; None when nothing was counted."""
-        total = self.successes + self.failures
-        return self.failures / total if total else None
-
-
 class Breakers(Protocol):
     """One breaker per provider and credential; `key` names both."""
 
@@ -188,6 +132,10 @@ class Breakers(Protocol):
 
     def status(self, keys: Sequence[str]) -> Mapping[str, BreakerStatus]:
         """Read states."""
+        ...
+
+    def known(self) -> tuple[str, ...]:
+        """List the keys of all breakers that were used or set lately, sorted."""
         ...
 
     def force(self, key: str, state: str, *, hold: bool = False, actor: str = "") -> None:
