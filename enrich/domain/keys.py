@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from enrich.domain.values import Json
 
-__all__ = ["digest", "folded", "input_key", "redis_key"]
+__all__ = ["breaker_key", "digest", "folded", "input_key", "redis_key"]
 
 _SPACES = re.compile(r"\s+")
 
@@ -46,6 +46,11 @@ def input_key(tenant: str, provider: str, version: str, inputs: Mapping[str, Jso
         for part in (name, json.dumps(folded(value), sort_keys=True, ensure_ascii=False))
     )
     return digest((tenant, provider, version, *encoded))
+
+
+def breaker_key(provider: str, credential: str = "shared") -> str:
+    """Name the breaker of a provider and one of its credentials."""
+    return f"{provider}/{credential}"
 
 
 def redis_key(version: int, kind: str, tenant: str, name: str) -> str:

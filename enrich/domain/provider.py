@@ -51,6 +51,7 @@ class ProviderSpec:
         family: providers of one family resell the same source, so their votes count once.
         timeout_s: for one call about up to `bulk_size` rows.
         bulk_size: rows that one call may carry.
+        max_concurrent: calls that one probe may have under way at once.
         data_date: when a provider with data of its own was compiled, ISO; empty when it is live.
         simulated: its answers are made up for demonstrations and tests.
     """
@@ -69,6 +70,7 @@ class ProviderSpec:
     data_date: str = ""
     timeout_s: float = 10.0
     bulk_size: int = 1
+    max_concurrent: int = 8
     ttl_s: int | None = None
     negative_ttl_s: int | None = None
     simulated: bool = False

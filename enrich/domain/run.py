@@ -18,6 +18,7 @@ from enrich.domain.table import Column, Row, Stamp
 
 __all__ = [
     "BatchRef",
+    "CellFilter",
     "Counts",
     "Force",
     "OpenBatch",
@@ -63,17 +64,31 @@ class Force(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CellFilter:
+    """Which cells of the chosen rows a run takes up; a cell that matches any part is taken.
+
+    `states` holds `CellState` values or "empty" (no value and no state). A filled cell is stale
+    when it was observed before `observed_before`, and of low confidence below `confidence_below`.
+    """
+
+    states: frozenset[str] = frozenset()
+    observed_before: datetime | None = None
+    confidence_below: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """What a run may do; stored with the run, so that every worker obeys the same.
 
     `ensemble_fusion` and `max_cost_microcredits` are None when the settings decide and when there
-    is no limit.
+    is no limit. Without `where` a run takes up every cell that is not filled.
     """
 
     force: Force = Force.NONE
     parallel_probes: bool = True
     ensemble_fusion: bool | None = None
     max_cost_microcredits: int | None = None
+    where: CellFilter | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +105,10 @@ class BatchRef:
     def stamp(self) -> Stamp:
         """What this attempt's writes are ordered by."""
         return Stamp(self.run_id, self.attempt)
+
+    def moved_to(self, phase: Phase, wave: int) -> "BatchRef":
+        """Name the same attempt of the batch in another phase or wave."""
+        return replace(self, phase=phase, wave=wave)
 
 
 class StepKind(StrEnum):

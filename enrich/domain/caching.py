@@ -1,0 +1,44 @@
+"""For how long each kind of answer may stand in for asking again."""
+
+from dataclasses import dataclass
+
+from enrich.domain.outcome import Found, InvalidInput, LegalBlock, NotFound, Outcome
+from enrich.domain.policy import CachePolicy
+from enrich.domain.provider import ProviderSpec
+
+__all__ = ["Keeping", "keeping_of"]
+
+_DAY_S = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """How an answer is kept; `negative` when it says that there is nothing to know."""
+
+    ttl_s: float
+    negative: bool = False
+    reason: str = ""
+
+
+def keeping_of(outcome: Outcome, spec: ProviderSpec, policy: CachePolicy) -> Keeping | None:
+    """Say how an answer is kept; None for what says nothing about the row.
+
+    Not found soon deserves another try. An input that a provider refuses stays refused until the
+    row changes, and then it is another question. A legal block is not to be asked again at all.
+    """
+    match outcome:
+        case Found():
+            return Keeping(ttl_s=_or(spec.ttl_s, policy.response_ttl_s))
+        case NotFound():
+            ttl_s = _or(spec.negative_ttl_s, policy.negative_ttl_s)
+            return Keeping(ttl_s=ttl_s, negative=True, reason=outcome.kind.value)
+        case InvalidInput():
+            return Keeping(ttl_s=_DAY_S, negative=True, reason=outcome.kind.value)
+        case LegalBlock():
+            return Keeping(ttl_s=30 * _DAY_S, negative=True, reason=outcome.kind.value)
+        case _:
+            return None
+
+
+def _or(own: int | None, default: int) -> int:
+    return default if own is None else own

@@ -1,0 +1,51 @@
+"""What a caller gets back about one cell."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from enrich.domain.values import Json, JsonObject
+
+__all__ = ["CellMetadata", "CellResult"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellMetadata:
+    """How a cell's value came about. `cost` is in credits, `duration_ms` of the whole request."""
+
+    cache_hit: bool = False
+    negative_cache_hit: bool = False
+    singleflight_coalesced: bool = False
+    providers_tried: tuple[str, ...] = ()
+    cost: float = 0.0
+    duration_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult:
+    """One cell: its value (None unless `state` is "filled" or "typed"), and how it came about.
+
+    `state` is a `CellState` value, "typed" for a protected value of a person, or "empty".
+    """
+
+    value: Json
+    confidence: float
+    provider: str
+    state: str
+    reason: str = ""
+    metadata: CellMetadata = field(default_factory=CellMetadata)
+
+    def to_json(self) -> JsonObject:
+        """Encode for the wire and the cache."""
+        out: JsonObject = asdict(self)
+        metadata = asdict(self.metadata)
+        metadata["providers_tried"] = list(self.metadata.providers_tried)
+        out["metadata"] = metadata
+        return out
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "CellResult":
+        """Decode what `to_json` made. Raises `KeyError` or `TypeError` for anything else."""
+        metadata = dict(raw["metadata"])
+        metadata["providers_tried"] = tuple(metadata["providers_tried"])
+        return cls(**{**raw, "metadata": CellMetadata(**metadata)})

@@ -1,0 +1,155 @@
+"""Which cells of a batch are open, and whom to ask about them next.
+
+A run needs no plan made in advance: after each fusion the newly filled cells are inputs, and
+whoever can be asked only now is asked in the next wave. It ends because no question (provider,
+inputs of a row) is asked twice.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from enrich.domain.keys import input_key
+from enrich.domain.provider import ProviderSpec, Query, Tier
+from enrich.domain.run import CellFilter, Force, OpenBatch, RunOptions, RunView
+from enrich.domain.table import CellState, Column, Overwrite, Row
+from enrich.domain.values import is_blank
+
+__all__ = [
+    "could_ask",
+    "first_providers",
+    "is_open",
+    "is_protected",
+    "key_of",
+    "matches",
+    "next_questions",
+    "open_columns",
+    "plan_waves",
+    "probe_tiers",
+    "questions_for",
+    "waterfall_order",
+]
+
+_TIER_ORDER = {Tier.FREE: 0, Tier.CHEAP: 1, Tier.PREMIUM: 2}
+probe_tiers = frozenset({Tier.FREE, Tier.CHEAP})
+
+
+def waterfall_order(specs: Iterable[ProviderSpec]) -> tuple[ProviderSpec, ...]:
+    """Order providers as the sequential waterfall asks them: by tier, price and name."""
+    return tuple(sorted(specs, key=lambda s: (_TIER_ORDER[s.tier], s.price_microcredits, s.name)))
+
+
+def is_protected(row: Row, column: Column) -> bool:
+    """Say whether the cell holds a person's value that the column does not give up."""
+    return column.overwrite is Overwrite.NEVER and row.is_typed(column.key)
+
+
+def is_open(row: Row, column: Column, run: RunView) -> bool:
+    """Say whether the run still has to decide this cell."""
+    if is_protected(row, column):
+        return False
+    seen = row.cells.get(column.key)
+    if seen is not None and seen.stamp.number >= run.id:
+        return False  # decided by this run already, or by a newer one
+    options = run.options
+    if options.where is not None:
+        return matches(row, column.key, options.where)
+    filled = not is_blank(row.data.get(column.key))
+    return options.force is not Force.NONE or not filled
+
+
+def matches(row: Row, column: str, where: CellFilter) -> bool:
+    """Say whether a cell is one that the filter asks for."""
+    seen = row.cells.get(column)
+    if seen is None:
+        return "empty" in where.states and is_blank(row.data.get(column))
+    if seen.state.value in where.states:
+        return True
+    if seen.state is not CellState.FILLED:
+        return False
+    return _is_stale(seen.observed_at, where) or _is_doubtful(seen.confidence, where)
+
+
+def _is_stale(observed_at: datetime | None, where: CellFilter) -> bool:
+    limit = where.observed_before
+    return limit is not None and observed_at is not None and observed_at < limit
+
+
+def _is_doubtful(confidence: float, where: CellFilter) -> bool:
+    return where.confidence_below is not None and confidence < where.confidence_below
+
+
+def open_columns(row: Row, run: RunView) -> tuple[Column, ...]:
+    """List the wanted cells of a row that are still open."""
+    return tuple(column for column in run.wanted_columns if is_open(row, column, run))
+
+
+def questions_for(batch: OpenBatch, spec: ProviderSpec) -> tuple[Query, ...]:
+    """List the batch's questions to one provider: rows with an open cell that it may fill."""
+    asked = {(r.row, r.input_key) for r in batch.responses if r.provider == spec.name}
+    found = []
+    for row in batch.rows:
+        query = _question(row, batch.run, spec)
+        if query is not None and (row.id, key_of(batch.run, spec, query)) not in asked:
+            found.append(query)
+    return tuple(found)
+
+
+def key_of(run: RunView, spec: ProviderSpec, query: Query) -> str:
+    """Name a question, as the ledger and the cache do."""
+    return input_key(run.tenant, spec.name, spec.version, query.inputs)
+
+
+def _question(row: Row, run: RunView, spec: ProviderSpec) -> Query | None:
+    wanted = {column.field for column in open_columns(row, run)} & spec.gives.keys()
+    if not wanted:
+        return None
+    known = row.known_fields(run.columns)
+    if not spec.can_ask_with(known):
+        return None
+    return Query(row=row.id, inputs=spec.inputs_of(known), wanted=frozenset(wanted))
+
+
+def next_questions(
+    batch: OpenBatch, specs: Sequence[ProviderSpec], *, waiting: Collection[int] = ()
+) -> tuple[str, ...]:
+    """Name the providers that have a question in this batch, apart from rows that wait."""
+    return tuple(
+        spec.name
+        for spec in specs
+        if any(query.row not in waiting for query in questions_for(batch, spec))
+    )
+
+
+def could_ask(run: RunView, specs: Iterable[ProviderSpec]) -> tuple[ProviderSpec, ...]:
+    """Keep the providers that might answer for some row, judged by the table's columns alone."""
+    fields = {column.field for column in run.columns}
+    wanted = {column.field for column in run.wanted_columns}
+    return tuple(s for s in specs if wanted & s.gives.keys() and s.can_ask_with(fields))
+
+
+def first_providers(
+    run: RunView, specs: Iterable[ProviderSpec], options: RunOptions
+) -> tuple[str, ...]:
+    """Name whom the first wave asks: everybody who might answer, or one after the other."""
+    able = tuple(s for s in could_ask(run, specs) if s.tier in probe_tiers)
+    ordered = waterfall_order(able)
+    return tuple(s.name for s in (ordered if options.parallel_probes else ordered[:1]))
+
+
+def plan_waves(
+    given: Collection[str], wanted: Collection[str], specs: Sequence[ProviderSpec]
+) -> Mapping[str, int]:
+    """Tell in which wave each wanted field can first be filled; absent: by nobody.
+
+    The plan that an estimate shows; a run finds the same waves row by row.
+    """
+    known = set(given)
+    waves: dict[str, int] = {}
+    for wave in range(len(wanted)):
+        able = [spec for spec in specs if spec.can_ask_with(known)]
+        new = {name for spec in able for name in spec.gives if name in wanted} - waves.keys()
+        if not new:
+            break
+        waves.update(dict.fromkeys(sorted(new), wave))
+        known |= new
+    return waves

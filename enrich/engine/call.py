@@ -1,0 +1,158 @@
+"""Make the calls to a provider: leave, rate and money first, the books afterwards."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from enrich.domain.calls import Permit, Refusal, report_of
+from enrich.domain.keys import breaker_key
+from enrich.domain.outcome import Malformed, Outcome, Pending, RateLimited, Skipped
+from enrich.domain.provider import Answer, Query
+from enrich.domain.run import RunView
+from enrich.engine.pace import ask_paced
+from enrich.engine.parts import Parts
+from enrich.engine.spend import Purse
+from enrich.ports import Deadline, Provider
+
+__all__ = ["Said", "make_calls"]
+
+log = logging.getLogger("enrich.engine")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """An answer on its way into the ledger."""
+
+    outcome: Outcome
+    observed_at: datetime
+    cost_microcredits: int = 0
+    latency_s: float = 0.0
+    from_cache: bool = False
+    coalesced: bool = False
+
+
+def make_calls(
+    parts: Parts,
+    run: RunView,
+    provider: Provider,
+    questions: Mapping[str, Query],
+    deadline: Deadline,
+) -> dict[str, Said]:
+    """Ask a provider as many of the questions as may be asked now; say of the rest why not."""
+    calling = _Calling(parts, run, provider, deadline)
+    return calling.all(questions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Calling:
+    """The calls of one probe to one provider."""
+
+    parts: Parts
+    run: RunView
+    provider: Provider
+    deadline: Deadline
+
+    def all(self, questions: Mapping[str, Query]) -> dict[str, Said]:
+        key = breaker_key(self.provider.spec.name)
+        permit = self.parts.breakers.acquire(key, want=len(questions))
+        names = tuple(questions)
+        allowed, refused = names[: permit.granted], names[permit.granted :]
+        said = self._all_as(refused, self._refusal(permit))
+        answers: list[Answer] = []
+        try:
+            if allowed:
+                said |= self._allowed({n: questions[n] for n in allowed}, answers)
+        finally:
+            # Reported whatever happened: calls that were not made give their permits back.
+            report = report_of(
+                [(answer.outcome, answer.latency_s) for answer in answers],
+                slow_s=self.parts.policies.probes.timeout_s,
+            )
+            if permit.granted:
+                self.parts.breakers.report(key, permit, report)
+        return said
+
+    def _allowed(self, questions: Mapping[str, Query], answers: list[Answer]) -> dict[str, Said]:
+        """Ask what the rate and the purse allow. Answers are added to `answers` as they come."""
+        names = tuple(questions)
+        booked, delays_s, later = self._booked(names)
+        said = self._all_as(names[booked:], later)
+        purse = Purse(self.parts, self.run, self.provider.spec)
+        paid, poor = purse.open(booked)
+        said |= self._all_as(names[paid:booked], poor)
+        try:
+            if paid:
+                queries = [questions[name] for name in names[:paid]]
+                answers += self._ask(queries, delays_s[:paid])
+        finally:
+            purse.close(sum(self._cost(answer) for answer in answers))
+        return said | self._read(names[:paid], answers)
+
+    def _ask(self, queries: Sequence[Query], delays_s: Sequence[float]) -> list[Answer]:
+        try:
+            answers = list(ask_paced(self.parts, self.provider, queries, delays_s, self.deadline))
+        except Exception:
+            # A provider promises never to raise: this is a bug in it, and no row may be lost by it.
+            log.exception("provider.broke", extra={"provider": self.provider.spec.name})
+            answers = []
+        if len(answers) != len(queries):
+            broke = Answer(outcome=Malformed("the provider's code failed"))
+            return [broke for _ in queries]
+        return answers
+
+    def _read(self, names: Sequence[str], answers: Sequence[Answer]) -> dict[str, Said]:
+        now = self.parts.clock.now()
+        said = {}
+        for name, answer in zip(names, answers, strict=True):
+            self.parts.recorder.observe(
+                "provider_call", answer.latency_s, {"provider": self.provider.spec.name}
+            )
+            self._learn(answer.outcome)
+            said[name] = Said(
+                outcome=_unskipped(answer.outcome, now),
+                observed_at=now,
+                cost_microcredits=self._cost(answer),
+                latency_s=answer.latency_s,
+            )
+        return said
+
+    def _booked(self, names: Sequence[str]) -> tuple[int, Sequence[float], Outcome]:
+        """Book starts with the governor: how many, after which delays, and what the rest get."""
+        spec, now = self.provider.spec, self.parts.clock.now()
+        if not spec.limits:
+            return len(names), (0.0,) * len(names), Pending(now)
+        slots = self.parts.governor.reserve(
+            spec.name,
+            want=len(names),
+            max_delay_s=self.deadline.left_s(self.parts.clock) * 0.8,
+            tenant=self.run.tenant,
+            limits=spec.limits,
+        )
+        retry_at = slots.retry_at or now + timedelta(seconds=1)
+        return len(slots.delays_s), slots.delays_s, RateLimited(retry_at)
+
+    def _learn(self, outcome: Outcome) -> None:
+        if isinstance(outcome, RateLimited):
+            self.parts.governor.learn(self.provider.spec.name, retry_at=outcome.retry_at)
+
+    def _cost(self, answer: Answer) -> int:
+        if answer.cost_microcredits is not None:
+            return answer.cost_microcredits
+        return self.provider.spec.cost_of(answer.outcome)
+
+    def _refusal(self, permit: Permit) -> Outcome:
+        now = self.parts.clock.now()
+        if permit.refusal is Refusal.RATE:
+            return RateLimited(permit.retry_at or now)
+        word = permit.refusal.value if permit.refusal else Refusal.HALF_OPEN.value
+        return Skipped(f"breaker {word}", permit.retry_at)
+
+    def _all_as(self, names: Sequence[str], outcome: Outcome) -> dict[str, Said]:
+        now = self.parts.clock.now()
+        return {name: Said(outcome=outcome, observed_at=now) for name in names}
+
+
+def _unskipped(outcome: Outcome, now: datetime) -> Outcome:
+    """Read a provider's own skip as "no time was left": asked again, never lost."""
+    return Pending(now) if isinstance(outcome, Skipped) else outcome

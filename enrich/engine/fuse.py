@@ -1,0 +1,94 @@
+"""Join what the providers of a wave said, write the cells, and move the batch on."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from enrich.domain.advance import Decision, advance
+from enrich.domain.keys import digest
+from enrich.domain.run import OpenBatch, Phase, Step, StepKind
+from enrich.domain.table import CellWrite
+from enrich.engine.parts import Parts
+from enrich.engine.submit import resume
+from enrich.ports import Deferred, Finished, Settlement
+
+__all__ = ["Fusion", "cell_name", "fuse"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fusion:
+    """What is due after a fusion: steps to dispatch, and the run if this was its end."""
+
+    steps: tuple[Step, ...] = ()
+    finished: Finished | None = None
+
+
+def fuse(parts: Parts, step: Step) -> Fusion:
+    """Decide a batch's open cells from the ledger; write and move on in one transaction.
+
+    A second fusion of the same wave, or one of an older attempt, changes nothing.
+    """
+    policies = parts.policies
+    batch = parts.runs.open(step.batch, lease_s=policies.runs.lease_s)
+    if batch is None:
+        parts.recorder.count("steps_stale", labels={"step": "fuse"})
+        return Fusion()
+    decision = advance(
+        batch,
+        parts.specs,
+        fusion=policies.fusion_for(batch.run.options),
+        runs=policies.runs,
+        now=parts.clock.now(),
+    )
+    return _settle(parts, batch, decision)
+
+
+def _settle(parts: Parts, batch: OpenBatch, decision: Decision) -> Fusion:
+    policy = parts.policies.runs
+    settled = parts.runs.settle(
+        batch.ref,
+        _settlement(decision),
+        in_flight=policy.max_batches_in_flight,
+        lease_s=policy.lease_s,
+    )
+    if not settled.won:
+        parts.recorder.count("steps_stale", labels={"step": "fuse"})
+        return Fusion()
+    _forget_cells(parts, batch, decision.writes)
+    parts.recorder.count("cells_written", settled.report.written)
+    own = (_next_step(batch, decision),) if decision.phase is not Phase.DONE else ()
+    launched = resume(parts, batch.run, settled.launched)
+    return Fusion(steps=own + launched, finished=settled.finished)
+
+
+def _settlement(decision: Decision) -> Settlement:
+    deferred = None
+    if decision.waiting and decision.ready_at is not None:
+        deferred = Deferred(rows=decision.waiting, ready_at=decision.ready_at)
+    return Settlement(
+        writes=decision.writes,
+        phase=decision.phase,
+        wave=decision.wave,
+        counts=decision.counts,
+        deferred=deferred,
+    )
+
+
+def _next_step(batch: OpenBatch, decision: Decision) -> Step:
+    kind = StepKind.PREMIUM if decision.phase is Phase.PREMIUM else StepKind.PROBE
+    ref = batch.ref.moved_to(decision.phase, decision.wave)
+    run = batch.run
+    return Step(
+        kind=kind, batch=ref, providers=decision.providers, table=run.table, tenant=run.tenant
+    )
+
+
+def cell_name(table: str, row: str, column: str) -> str:
+    """Name a cell in the cache of cell results."""
+    return digest((table, row, column))
+
+
+def _forget_cells(parts: Parts, batch: OpenBatch, writes: Iterable[CellWrite]) -> None:
+    keys = {row.id: row.key for row in batch.rows}
+    names = [cell_name(batch.run.table, keys[w.row], w.column) for w in writes]
+    if names:
+        parts.cells.drop_many(batch.run.tenant, names)

@@ -1,0 +1,25 @@
+"""Ask one provider about a batch, and write down what it said."""
+
+from enrich.domain.run import Step
+from enrich.domain.waterfall import questions_for
+from enrich.engine.ask import ask
+from enrich.engine.parts import Parts
+
+__all__ = ["probe"]
+
+
+def probe(parts: Parts, step: Step, provider: str) -> int:
+    """Ask a provider all that a batch has to ask it; give the number of new responses.
+
+    A batch that has moved on, was cancelled or belongs to a newer attempt is left alone. What the
+    provider said lies in the ledger when this returns.
+    """
+    batch = parts.runs.open(step.batch, lease_s=parts.policies.runs.lease_s)
+    if batch is None:
+        parts.recorder.count("steps_stale", labels={"step": "probe"})
+        return 0
+    asked = parts.provider(provider)
+    queries = questions_for(batch, asked.spec)
+    if not queries:
+        return 0
+    return parts.runs.record(step.batch, ask(parts, batch.run, asked, queries))

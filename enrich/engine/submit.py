@@ -1,0 +1,91 @@
+"""Begin a run: store it, and say what to do first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from enrich.domain.run import BatchRef, Phase, RunOptions, RunView, Step, StepKind
+from enrich.domain.waterfall import first_providers
+from enrich.engine.parts import Parts
+from enrich.errors import BadInputError, UnknownNameError
+from enrich.ports import NewRun, Selection
+
+__all__ = ["RunRequest", "Submitted", "resume", "submit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What somebody asks for: cells of a table, by rows and columns.
+
+    `columns` None means all enriched columns of the table. `reply_to` names who waits.
+    """
+
+    table: str
+    tenant: str = "default"
+    columns: tuple[str, ...] | None = None
+    selection: Selection = field(default_factory=Selection)
+    options: RunOptions = field(default_factory=RunOptions)
+    reply_to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """A stored run and its first steps; without steps it is done already."""
+
+    run: RunView
+    steps: tuple[Step, ...]
+
+
+def submit(parts: Parts, request: RunRequest) -> Submitted:
+    """Store a run with its batches, and give the steps to dispatch once that is committed.
+
+    Raises:
+        UnknownNameError: there is no such table, column or row.
+        BadInputError: the table has no column to enrich.
+    """
+    policy = parts.policies.runs
+    new = NewRun(
+        tenant=request.tenant,
+        table=request.table,
+        wanted=_wanted(parts, request),
+        selection=request.selection,
+        options=request.options,
+        batch_rows=policy.batch_rows,
+        reply_to=request.reply_to,
+    )
+    run, batches = parts.runs.create(
+        new, in_flight=policy.max_batches_in_flight, lease_s=policy.lease_s
+    )
+    parts.recorder.count("runs_submitted", labels={"tenant": run.tenant})
+    return Submitted(run=run, steps=resume(parts, run, batches))
+
+
+def resume(parts: Parts, run: RunView, batches: Sequence[BatchRef]) -> tuple[Step, ...]:
+    """Give the step that takes up each batch at the phase where it is."""
+    probes = first_providers(run, parts.specs, run.options)
+    return tuple(_step(run, ref, probes) for ref in batches)
+
+
+def _step(run: RunView, ref: BatchRef, probes: tuple[str, ...]) -> Step:
+    kind = StepKind.PREMIUM if ref.phase is Phase.PREMIUM else StepKind.PROBE
+    # A later wave's providers are not stored: whoever has nothing to ask returns at once.
+    providers = probes if kind is StepKind.PROBE else ()
+    return Step(kind=kind, batch=ref, providers=providers, table=run.table, tenant=run.tenant)
+
+
+def _wanted(parts: Parts, request: RunRequest) -> tuple[str, ...]:
+    columns = parts.rows.table(request.tenant, request.table).columns
+    known = tuple(column.key for column in columns)
+    if request.columns is None:
+        wanted = tuple(column.key for column in columns if column.enriched)
+    else:
+        wanted = tuple(dict.fromkeys(request.columns))
+    for key in wanted:
+        if key not in known:
+            raise UnknownNameError(f"column in table {request.table!r}", key, known=known)
+    if not wanted:
+        raise BadInputError(
+            "columns",
+            f"table {request.table!r} has no column to enrich",
+            hint="name them, or add one with `enrich columns TABLE add KEY --field FIELD`",
+        )
+    return wanted
