@@ -22,6 +22,11 @@ class CachePolicy:
         default_ttl_s: the result of one cell.
         negative_ttl_s: that nobody knew.
         max_memory_entries: of the in-memory twin.
+        max_memory_bytes: of the in-memory twin.
+        max_entry_bytes: what is larger is not kept.
+        ttl_jitter: share by which each lifetime is spread, so that not all end at once.
+        refresh_beta: how early one reader fetches anew what took long to fetch; 0 is never.
+        refresh_retry_s: a refresh that did not come is not asked for again before that.
     """
 
     enabled: bool = True
@@ -30,6 +35,11 @@ class CachePolicy:
     default_ttl_s: int = 3600
     negative_ttl_s: int = 300
     max_memory_entries: int = 10_000
+    max_memory_bytes: int = 64 * 1024 * 1024
+    max_entry_bytes: int = 256 * 1024
+    ttl_jitter: float = 0.1
+    refresh_beta: float = 1.0
+    refresh_retry_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

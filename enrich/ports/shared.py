@@ -37,7 +37,9 @@ class CacheEntry:
     """What is kept under a key.
 
     `ttl_s` is how long it counts as known; after `soft_ttl_s` one reader is told to refresh it;
-    up to `stale_ttl_s` after its end it may be served when the provider is down.
+    up to `stale_ttl_s` after its end it may be served when the provider is down. `took_s` is what
+    fetching it took. A negative entry leaves a known positive of higher `confidence` in place
+    unless it is `forced`; without a confidence a positive counts as sure, a negative as not.
     """
 
     payload: Json
@@ -47,6 +49,8 @@ class CacheEntry:
     soft_ttl_s: float | None = None
     stale_ttl_s: float = 0.0
     took_s: float | None = None
+    confidence: float | None = None
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ it, and all others are refused at once until a trial, by one caller at a time, f
 import hashlib
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -32,6 +33,7 @@ FAULTS_TOTAL = "enrich_redis_faults_total"
 SKIPPED_TOTAL = "enrich_redis_skipped_total"
 
 _LUA = Path(__file__).with_name("lua")
+_USES = re.compile(r"-- uses: (\w+)\n")
 _STRAYS_TO_OPEN = 5
 _TRIAL_S = 1.0
 _TRIAL_MAX_S = 5.0
@@ -61,8 +63,10 @@ class Script:
 
 @cache
 def script(name: str) -> Script:
-    """Read `lua/<name>.lua`."""
+    """Read `lua/<name>.lua`; its first line may say `-- uses: <other>`, whose text goes before."""
     text = (_LUA / f"{name}.lua").read_text("utf-8")
+    if shared := _USES.match(text):
+        text = script(shared[1]).text + text
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -147,6 +151,10 @@ class RedisLink:
     def back_at_s(self) -> float | None:
         """When a trial last found the server back, on the link's clock; None when it never left."""
         return self._mine().back_at_s
+
+    def now_s(self) -> float:
+        """Read the link's monotonic clock."""
+        return self._now_s()
 
     def close(self) -> None:
         """Close this process's connections; the next call opens new ones."""

@@ -1,0 +1,177 @@
+"""The cache that all workers share, in Redis or Valkey.
+
+Void without a scan: a key names the policy's version, and its value begins with the generation of
+its kind, which every look-up reads along and one INCR moves on.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from operator import methodcaller
+
+from enrich.domain.policy import CachePolicy
+from enrich.ports.outside import Recorder
+from enrich.ports.shared import CacheEntry, CacheHit
+from enrich.state.cacherules import CacheRules, CacheStats, Parcel
+from enrich.state.envelope import Envelope, ForeignError, UnreadableError, decode
+from enrich.state.link import LinkAwayError, RedisLink
+from enrich.state.names import key_of
+
+__all__ = ["RedisCache"]
+
+# One script call blocks the server for about a millisecond a thousand keys.
+_CHUNK = 1000
+_GENERATION_TTL_MS = 400 * 24 * 3600 * 1000
+
+
+class RedisCache:
+    """Entries of one kind, "response" or "cell", under the policy's version.
+
+    One round trip for each thousand names; one more when a known entry is due to be fetched anew,
+    and one when something unreadable is to be removed. Every method raises `LinkAwayError` when
+    Redis is away: `FallbackCache` is what the engine gets.
+    """
+
+    def __init__(
+        self,
+        link: RedisLink,
+        kind: str,
+        policy: CachePolicy,
+        *,
+        recorder: Recorder | None = None,
+        draw: Callable[[], float] = random.random,
+        rules: CacheRules | None = None,
+    ) -> None:
+        self._link = link
+        self._rules = rules or CacheRules(kind, policy, recorder=recorder, draw=draw)
+        self._version, self._kind = policy.version, kind
+        self._generation = key_of(policy.version, f"{kind}-generation", "", "all")
+
+    def get_many(
+        self, tenant: str, names: Sequence[str], *, stale_ok: bool = False
+    ) -> Mapping[str, CacheHit]:
+        """Look up many; what is missing, expired, void or unreadable is not in the answer."""
+        hits: dict[str, CacheHit] = {}
+        for at in range(0, len(names), _CHUNK):
+            hits |= self._get_chunk(tenant, names[at : at + _CHUNK], stale_ok=stale_ok)
+        hits = self._one_refresh_each(tenant, hits)
+        self._rules.tally.looked_up(len(names), hits)
+        return hits
+
+    def put_many(self, tenant: str, entries: Mapping[str, CacheEntry]) -> None:
+        """Keep many; a negative leaves a known positive of higher confidence unless forced.
+
+        Raises:
+            BadInputError: a lifetime is negative or beyond 2³¹ s; nothing was kept.
+        """
+        parcels = {}
+        for name, entry in entries.items():
+            key = self.key_of(tenant, name)
+            parcel = self._rules.parcel(key, entry)
+            if parcel is not None:
+                parcels[key] = parcel
+        self.keep(parcels)
+
+    def drop_many(self, tenant: str, names: Sequence[str]) -> None:
+        """Forget many."""
+        self.drop_keys([self.key_of(tenant, name) for name in names])
+
+    def clear(self) -> None:
+        """Void all entries of this kind and version, for all tenants and workers at once."""
+        self._link.run("cache_bump", keys=[self._generation], args=[_GENERATION_TTL_MS])
+
+    def stats(self) -> CacheStats:
+        """Give this process's counts."""
+        return self._rules.tally.stats()
+
+    @property
+    def link(self) -> RedisLink:
+        """The link that this cache goes through."""
+        return self._link
+
+    def key_of(self, tenant: str, name: str) -> str:
+        """Name an entry as Redis does."""
+        return key_of(self._version, self._kind, tenant, name)
+
+    def keep(self, parcels: Mapping[str, Parcel]) -> None:
+        """Store wrapped entries by Redis key."""
+        keys = list(parcels)
+        for at in range(0, len(keys), _CHUNK):
+            chunk = keys[at : at + _CHUNK]
+            args = [item for key in chunk for item in _as_args(parcels[key])]
+            self._link.run("cache_put", keys=[self._generation, *chunk], args=args)
+
+    def offer(self, parcels: Mapping[str, Parcel]) -> None:
+        """Store what was kept elsewhere, where nothing newer is."""
+        self.keep({key: replace(parcel, mode="offer") for key, parcel in parcels.items()})
+
+    def drop_keys(self, keys: Sequence[str]) -> None:
+        """Remove entries by Redis key."""
+        for at in range(0, len(keys), _CHUNK):
+            self._link.do(methodcaller("unlink", *keys[at : at + _CHUNK]))
+
+    def _get_chunk(
+        self, tenant: str, names: Sequence[str], *, stale_ok: bool
+    ) -> dict[str, CacheHit]:
+        keys = [self.key_of(tenant, name) for name in names]
+        most_bytes = self._rules.policy.max_entry_bytes + 32
+        reply = self._link.run("cache_get", keys=[self._generation, *keys], args=[most_bytes])
+        now, prefix = datetime.fromtimestamp(reply[0] / 1000, UTC), reply[1] + b"|"
+        hits: dict[str, CacheHit] = {}
+        unreadable: list[str] = []
+        for at, (name, key) in enumerate(zip(names, keys, strict=True)):
+            raw, left_ms = reply[2 + 2 * at], reply[3 + 2 * at]
+            envelope = self._opened(key, raw, left_ms, prefix, unreadable)
+            hit = envelope and self._rules.hit(
+                envelope, left_ms=left_ms, now=now, stale_ok=stale_ok
+            )
+            if hit:
+                hits[name] = hit
+        self._drop_unreadable(unreadable)
+        return hits
+
+    def _opened(
+        self, key: str, raw: bytes, left_ms: int, prefix: bytes, unreadable: list[str]
+    ) -> Envelope | None:
+        if left_ms == -2:
+            return None
+        generation, bar, body = raw.partition(b"|")
+        if bar and generation.isdigit() and generation + bar != prefix:
+            return None
+        try:
+            return decode(key, body)
+        except ForeignError:
+            return None
+        except UnreadableError:
+            unreadable.append(key)
+            return None
+
+    def _drop_unreadable(self, keys: Sequence[str]) -> None:
+        if not keys:
+            return
+        self._rules.tally.add(corrupt=len(keys))
+        try:
+            self.drop_keys(keys)
+        except LinkAwayError:
+            return  # they stay unreadable until somebody overwrites or drops them
+
+    def _one_refresh_each(self, tenant: str, hits: dict[str, CacheHit]) -> dict[str, CacheHit]:
+        due = [name for name, hit in hits.items() if hit.refresh]
+        if not due:
+            return hits
+        marks = [key_of(self._version, f"{self._kind}-refresh", tenant, name) for name in due]
+        ttl_ms = round(self._rules.policy.refresh_retry_s * 1000)
+        try:
+            won = self._link.run("cache_claim", keys=marks, args=[ttl_ms])
+        except LinkAwayError:
+            won = [0] * len(due)
+        return hits | {
+            name: replace(hits[name], refresh=False)
+            for name, mine in zip(due, won, strict=True)
+            if not mine
+        }
+
+
+def _as_args(parcel: Parcel) -> tuple[int, str, bytes]:
+    return parcel.life_ms, parcel.mode, parcel.raw
