@@ -1,0 +1,106 @@
+"""The command `enrich`: finds the subcommand, runs it, and turns how it ended into an exit code.
+
+    0 done   1 failed   2 bad usage   3 a dependency is down   130 interrupted
+
+Each subcommand lives in a module that is loaded when it is called, so that help and completion are
+quick and need none of the libraries.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+
+import click
+
+from enrich.errors import EnrichError
+
+__all__ = ["COMMANDS", "cli", "main"]
+
+#: Command to the module it lives in (its function has the command's name) and its line of help.
+COMMANDS = {
+    "demo": ("demo", "Enrich a sample table with a real worker, print it, stop what was started."),
+    "up": ("up", "Start the servers, a worker and the scheduler, and keep them running."),
+    "down": ("servers", "Stop the embedded servers."),
+    "env": ("servers", "Print the addresses of the embedded servers for other programs."),
+    "doctor": ("doctor", "Check the settings, the servers, the schema and the providers."),
+    "migrate": ("servers", "Bring the database to the newest schema."),
+    "import": ("files", "Import a CSV or JSON Lines file into a table."),
+    "export": ("files", "Export a table as CSV, JSON Lines or Parquet."),
+    "tables": ("tables", "List the tables."),
+    "columns": ("tables", "List a table's columns, add one, or change one."),
+    "run": ("runs", "Enrich a table's columns."),
+    "runs": ("runs", "List the newest runs."),
+    "status": ("runs", "Tell how a run stands."),
+    "cancel": ("runs", "Stop a run."),
+    "retry": ("runs", "Take up a run's parked batches again."),
+    "cell": ("cells", "Show a cell, and who said what about it."),
+    "providers": ("providers", "List the providers, or describe one."),
+    "breaker": ("providers", "Show or set a provider's circuit breaker."),
+    "cache": ("cache", "Show, clear or void what is cached."),
+    "metrics": ("metrics", "Print the counters."),
+    "purge": ("cells", "Erase a row and all that was kept about it."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands by name and loads one when it is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"enrich.cli.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command)  # noqa: S101 - told to the type checker
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else "`enrich --help` lists the commands."
+            ctx.fail(f"There is no command {args[0]!r}. {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="enrich-engine", prog_name="enrich")
+def cli() -> None:
+    """Fill the missing cells of a table from many data providers.
+
+    With neither DATABASE_URL nor REDIS_URL set, real servers are started under ENRICH_HOME
+    (default .enrich/). Every command that prints takes --json.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line and exit with its code; expected errors are one sentence on stderr."""
+    try:
+        code = cli.main(arguments and list(arguments), prog_name="enrich", standalone_mode=False)
+        sys.stdout.flush()
+    except EnrichError as exc:
+        code = _complain(str(exc), exc.exit_code)
+    except click.ClickException as exc:
+        exc.show()
+        code = exc.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        code = _complain("interrupted", 130)
+    except BrokenPipeError:
+        # Whoever read us has enough. What is left in the buffer would fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(sentence: str, code: int) -> int:
+    click.echo(f"enrich: {sentence}", err=True)
+    return code

@@ -1,0 +1,62 @@
+"""The command line is quick to help, and says how it ended by its exit code."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+_HEAVY = ("celery", "kombu", "sqlalchemy", "psycopg2", "redis", "rich", "pydantic", "providers")
+
+
+def _enrich(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "enrich.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+
+
+def test_help_loads_none_of_the_libraries() -> None:
+    code = f"""
+import contextlib, sys
+from enrich.cli.main import main
+with contextlib.suppress(SystemExit):
+    main(["--help"])
+sys.exit(", ".join(name for name in {_HEAVY!r} if name in sys.modules) or 0)
+"""
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Fill the missing cells" in done.stdout
+
+
+def test_unknown_command_offers_the_nearest() -> None:
+    done = _enrich("imprt")
+
+    assert done.returncode == 2
+    assert "Did you mean 'import'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["import", "/nowhere.csv", "--table", "t"], id="V12-missing-file"),
+        pytest.param(["import", "/dev/zero", "--table", "t"], id="V12-device"),
+        pytest.param(["import", "x.csv"], id="no-table"),
+        pytest.param(["import", "x.csv", "--table", "t", "--max-rows", "0"], id="V14-zero"),
+        pytest.param(["import", "x.csv", "--table", "t", "--max-rows", "abc"], id="V14-word"),
+        pytest.param(["import", "x.csv", "--table", "t", "--map", "x"], id="bad-map"),
+        pytest.param(["export", "t", "--format", "xlsx"], id="unknown-format"),
+    ],
+)
+def test_bad_usage_is_exit_code_2_without_a_traceback(arguments: list[str]) -> None:
+    done = _enrich(*arguments)
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
