@@ -13,8 +13,8 @@ from operator import methodcaller
 from enrich.domain.policy import CachePolicy
 from enrich.ports.outside import Recorder
 from enrich.ports.shared import CacheEntry, CacheHit
-from enrich.state.cacherules import CacheRules, CacheStats, Parcel
-from enrich.state.envelope import Envelope, ForeignError, UnreadableError, decode
+from enrich.state.cache_envelope import Envelope, ForeignError, UnreadableError, decode
+from enrich.state.cache_rules import CacheRules, CacheStats, Parcel
 from enrich.state.link import LinkAwayError, RedisLink
 from enrich.state.names import key_of
 

@@ -1,6 +1,6 @@
 -- Keeps many entries under the present generation.
 -- KEYS    1: the generation of the kind; 2…: entries
--- ARGV    three for each entry: ttl_ms (whole life), mode, envelope (see envelope.py for its digits)
+-- ARGV    three for each entry: ttl_ms (whole life), mode, envelope (see cache_envelope.py for its digits)
 --         mode set    overwrites
 --              weak   leaves a known positive of higher confidence in place
 --              offer  leaves what is there unless it is older

@@ -11,10 +11,10 @@ from dataclasses import replace
 from enrich.domain.policy import CachePolicy
 from enrich.ports.outside import Clock, Recorder
 from enrich.ports.shared import CacheEntry, CacheHit
-from enrich.state.cacherules import CacheRules, CacheStats, Parcel
-from enrich.state.envelope import decode, is_outdone
+from enrich.state.cache_envelope import decode, is_outdone
+from enrich.state.cache_rules import CacheRules, CacheStats, Parcel
+from enrich.state.cache_shelf import Shelf
 from enrich.state.names import key_of
-from enrich.state.shelf import Shelf
 
 __all__ = ["MemoryCache"]
 

@@ -7,9 +7,9 @@ from typing import TypeVar
 from enrich.ports.outside import Recorder
 from enrich.ports.shared import CacheEntry, CacheHit
 from enrich.state.cache import RedisCache
-from enrich.state.cacherules import CacheStats
+from enrich.state.cache_memory import MemoryCache
+from enrich.state.cache_rules import CacheStats
 from enrich.state.link import LinkAwayError
-from enrich.state.memory import MemoryCache
 
 __all__ = ["FALLBACKS_TOTAL", "FallbackCache"]
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from enrich.state.cacherules import Parcel
+from enrich.state.cache_rules import Parcel
 
 __all__ = ["Shelf"]
 

@@ -11,7 +11,7 @@ from enrich.domain.policy import CachePolicy
 from enrich.errors import BadInputError
 from enrich.ports.outside import Recorder
 from enrich.ports.shared import CacheEntry, CacheHit
-from enrich.state.envelope import Envelope, encode
+from enrich.state.cache_envelope import Envelope, encode
 
 __all__ = ["CACHE_REQUESTS_TOTAL", "CacheRules", "CacheStats", "Parcel", "Tally"]
 
