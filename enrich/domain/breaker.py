@@ -7,6 +7,7 @@ The Lua scripts in `enrich/state/lua/` decide the same; a test plays random hist
 
 from dataclasses import replace
 from datetime import datetime
+from math import floor
 
 from enrich.domain.breaker_values import (
     LONG_WAITS,
@@ -113,8 +114,8 @@ def status_of(breaker: Breaker, policy: BreakerPolicy, *, key: str, now_s: float
 
 def opening_wait_s(policy: BreakerPolicy, openings: int) -> float:
     """Say how long an opening lasts that follows `openings` others without a close between."""
-    grown = policy.reset_s * policy.backoff ** min(openings, MAX_DOUBLINGS)
-    return in_ms(min(grown, max(policy.max_reset_s, policy.reset_s)))
+    grown_ms = floor(round(policy.reset_s * 1000) * policy.backoff ** min(openings, MAX_DOUBLINGS))
+    return in_ms(min(grown_ms / 1000, max(policy.max_reset_s, policy.reset_s)))
 
 
 def _moved(

@@ -1,16 +1,28 @@
-"""What is said when a breaker moves: one log line, one count."""
+"""What is said when a breaker moves: one log line, one count; and who moved it by hand."""
 
 import logging
+from dataclasses import dataclass
+from datetime import datetime
 
 from enrich.domain.breaker_values import BreakerEvent, BreakerState, Change
 from enrich.ports.outside import Recorder
 
-__all__ = ["REJECTED_TOTAL", "TRANSITIONS_TOTAL", "announce", "breaker_key", "provider_of"]
+__all__ = [
+    "AUDIT_ENTRIES",
+    "FALLBACK_TOTAL",
+    "REJECTED_TOTAL",
+    "TRANSITIONS_TOTAL",
+    "AuditEntry",
+    "announce",
+    "breaker_key",
+    "provider_of",
+]
 
 log = logging.getLogger(__name__)
 
 TRANSITIONS_TOTAL = "enrich_breaker_transitions_total"
 REJECTED_TOTAL = "enrich_breaker_rejected_total"
+FALLBACK_TOTAL = "enrich_breaker_fallback_total"
 
 _LOG_EVENTS = {
     BreakerState.OPEN: "breaker.opened",
@@ -25,6 +37,22 @@ _BY_HAND = frozenset(
         BreakerEvent.RELEASED,
     }
 )
+
+
+#: How many interventions by hand are remembered.
+AUDIT_ENTRIES = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One intervention by hand."""
+
+    at: datetime
+    actor: str
+    key: str
+    before: str
+    after: str
+    hold: bool
 
 
 def breaker_key(provider: str, credential: str = "") -> str:

@@ -2,8 +2,6 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from itertools import count
 
 from enrich.domain import breaker as decide
@@ -17,24 +15,15 @@ from enrich.domain.breaker_values import (
 from enrich.domain.calls import CallReport, Permit
 from enrich.domain.policy import BreakerPolicy
 from enrich.ports.outside import Clock, Recorder
-from enrich.state.breaker_events import REJECTED_TOTAL, announce, provider_of
+from enrich.state.breaker_events import (
+    AUDIT_ENTRIES,
+    REJECTED_TOTAL,
+    AuditEntry,
+    announce,
+    provider_of,
+)
 
-__all__ = ["AUDIT_ENTRIES", "AuditEntry", "MemoryBreakers"]
-
-#: How many interventions by hand are remembered.
-AUDIT_ENTRIES = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
-    """One intervention by hand."""
-
-    at: datetime
-    actor: str
-    key: str
-    before: str
-    after: str
-    hold: bool
+__all__ = ["MemoryBreakers"]
 
 
 class MemoryBreakers:

@@ -1,0 +1,108 @@
+-- What all breaker scripts share; each of them is sent with this text before its own.
+--
+-- KEYS[1]   the breaker: a hash, fields below; lives 24 h after its last write or its wait
+-- KEYS[2]   the index: sorted set of breaker names by the end of their life, epoch ms
+-- ARGV[1]   now, epoch ms, for tests; empty: the server's own time, the same for all workers
+-- ARGV[2]   the breaker's name in the index
+-- ARGV[3]   failure_threshold, calls       ARGV[4]   minimum_requests, calls
+-- ARGV[5]   window, seconds                ARGV[6]   reset, ms
+-- ARGV[7]   success_threshold, calls       ARGV[8]   permit, ms
+-- ARGV[9]   failure_rate, 0 to 1 or empty  ARGV[10]  back-off factor
+-- ARGV[11]  longest reset, ms              ARGV[12…] of the script
+--
+-- window is 'second successes failures;…' by time, trials is 'token calls until_ms;…'.
+-- enrich/domain/breaker.py decides the same in Python; keep the two in step.
+
+local TTL_MS = 24 * 3600 * 1000
+local HELD_TTL_MS = 365 * TTL_MS
+local MAX_DOUBLINGS = 16
+local FIELDS = { 'state', 'generation', 'seen_ms', 'window', 'trials', 'succeeded',
+  'retry_at_ms', 'reason', 'openings', 'held' }
+local NEXT = {
+  tripped = 'open', waited = 'half_open', proved = 'closed', released = 'open',
+  forced_open = 'open', forced_half_open = 'half_open', forced_closed = 'closed',
+}
+local policy = {
+  failures = tonumber(ARGV[3]), minimum = tonumber(ARGV[4]), window_s = tonumber(ARGV[5]),
+  reset_ms = tonumber(ARGV[6]), successes = tonumber(ARGV[7]), permit_ms = tonumber(ARGV[8]),
+  rate = tonumber(ARGV[9]), backoff = tonumber(ARGV[10]), max_reset_ms = tonumber(ARGV[11]),
+}
+
+local function read_trials(text)
+  local trials = {}
+  for token, calls, until_ms in string.gmatch(text, '(%S+) (%d+) (%d+);') do
+    trials[#trials + 1] = { token = token, calls = tonumber(calls), until_ms = tonumber(until_ms) }
+  end
+  return trials
+end
+
+local function read_window(text)
+  local window = {}
+  for second, ok, bad in string.gmatch(text, '(%d+) (%d+) (%d+);') do
+    window[#window + 1] = { tonumber(second), tonumber(ok), tonumber(bad) }
+  end
+  return window
+end
+
+local function load_breaker(key)
+  local raw = redis.call('HMGET', key, unpack(FIELDS))
+  return {
+    state = raw[1] or 'closed', generation = tonumber(raw[2] or 0), seen_ms = tonumber(raw[3] or 0),
+    window = read_window(raw[4] or ''), trials = read_trials(raw[5] or ''),
+    succeeded = tonumber(raw[6] or 0), retry_at_ms = tonumber(raw[7] or 0),
+    reason = raw[8] or 'open', openings = tonumber(raw[9] or 0), held = raw[10] == '1',
+  }
+end
+
+-- A clock that steps back stands still instead.
+local function moment(b)
+  local now_ms = tonumber(ARGV[1])
+  if not now_ms then
+    local time = redis.call('TIME')
+    now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return math.max(now_ms, b.seen_ms)
+end
+
+local function save_breaker(b, now_ms)
+  local window, trials = {}, {}
+  for i, bucket in ipairs(b.window) do window[i] = table.concat(bucket, ' ') .. ';' end
+  for i, t in ipairs(b.trials) do
+    trials[i] = t.token .. ' ' .. t.calls .. ' ' .. t.until_ms .. ';'
+  end
+  redis.call('HSET', KEYS[1], 'state', b.state, 'generation', b.generation, 'seen_ms', b.seen_ms,
+    'window', table.concat(window), 'trials', table.concat(trials), 'succeeded', b.succeeded,
+    'retry_at_ms', b.retry_at_ms, 'reason', b.reason, 'openings', b.openings,
+    'held', b.held and '1' or '0')
+  local ttl_ms = b.held and HELD_TTL_MS or math.max(0, b.retry_at_ms - now_ms) + TTL_MS
+  redis.call('PEXPIRE', KEYS[1], ttl_ms)
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now_ms)
+  redis.call('ZADD', KEYS[2], now_ms + ttl_ms, ARGV[2])
+  if redis.call('PTTL', KEYS[2]) < ttl_ms then redis.call('PEXPIRE', KEYS[2], ttl_ms) end
+end
+
+-- The second in which the bucket of a moment begins; a window has at most 60 buckets.
+local function bucket_of(now_ms)
+  local width = math.ceil(policy.window_s / 60)
+  return math.floor(now_ms / (1000 * width)) * width
+end
+
+local function counts(b, now_ms)
+  local oldest, successes, failures = bucket_of(now_ms) - policy.window_s, 0, 0
+  for _, bucket in ipairs(b.window) do
+    if bucket[1] > oldest then
+      successes, failures = successes + bucket[2], failures + bucket[3]
+    end
+  end
+  return successes, failures
+end
+
+-- Moves in place; gives {event, before, after, reason, successes, failures, retry_at_ms or -1}.
+local function move(b, event, now_ms)
+  local before, successes, failures = b.state, counts(b, now_ms)
+  b.state, b.generation, b.seen_ms = NEXT[event], b.generation + 1, now_ms
+  b.trials, b.succeeded = {}, 0
+  if b.state == 'closed' then b.window, b.openings = {}, 0 end
+  local retry_at_ms = b.state == 'open' and b.retry_at_ms or -1
+  return { event, before, b.state, b.reason, successes, failures, retry_at_ms }
+end

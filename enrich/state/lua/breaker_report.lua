@@ -1,0 +1,83 @@
+-- uses: breaker
+-- Take in how the calls of a permit went; of an older generation or a dead trial: nothing.
+--
+-- ARGV[12]  granted, calls           ARGV[13]  generation of the permit   ARGV[14]  its token
+-- ARGV[15]  successes, calls         ARGV[16]  failures and slow calls
+-- ARGV[17]  trip: a reason or empty  ARGV[18]  trip until, epoch ms or 0
+-- ARGV[19]  wait when that is no use, ms; -1: until the next midnight, UTC
+-- ARGV[20]  longest wait, ms
+-- Result: change or {}
+
+local b = load_breaker(KEYS[1])
+local now_ms = moment(b)
+local granted, generation, token = tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[14]
+local successes, failures, trip = tonumber(ARGV[15]), tonumber(ARGV[16]), ARGV[17]
+
+local function count_calls()
+  if successes + failures == 0 then return end
+  local start, kept = bucket_of(now_ms), {}
+  for _, bucket in ipairs(b.window) do
+    if bucket[1] > start - policy.window_s then kept[#kept + 1] = bucket end
+  end
+  local last = kept[#kept]
+  if last and last[1] >= start then
+    last[2], last[3] = last[2] + successes, last[3] + failures
+  else
+    kept[#kept + 1] = { start, successes, failures }
+  end
+  b.window, b.seen_ms = kept, now_ms
+end
+
+local function is_too_bad()
+  local ok, bad = counts(b, now_ms)
+  return bad >= policy.failures and ok + bad >= policy.minimum
+    and (not policy.rate or bad >= policy.rate * (ok + bad))
+end
+
+local function trip_on_failures()
+  local grown = math.floor(policy.reset_ms * policy.backoff ^ math.min(b.openings, MAX_DOUBLINGS))
+  local wait_ms = math.min(grown, math.max(policy.max_reset_ms, policy.reset_ms))
+  b.reason, b.retry_at_ms, b.openings = 'open', now_ms + wait_ms, b.openings + 1
+  return move(b, 'tripped', now_ms)
+end
+
+local function trip_long()
+  local until_ms, default_ms = tonumber(ARGV[18]), tonumber(ARGV[19])
+  if until_ms <= now_ms then
+    local day_ms = 24 * 3600 * 1000
+    until_ms = default_ms < 0 and (math.floor(now_ms / day_ms) + 1) * day_ms or now_ms + default_ms
+  end
+  b.reason, b.retry_at_ms = trip, math.min(until_ms, now_ms + tonumber(ARGV[20]))
+  return move(b, 'tripped', now_ms)
+end
+
+-- Gives the calls of the permit's live trial, and takes that trial out.
+local function take_trial()
+  local calls, left = 0, {}
+  for _, trial in ipairs(b.trials) do
+    if trial.token == token and now_ms < trial.until_ms then calls = calls + trial.calls end
+    if trial.token ~= token then left[#left + 1] = trial end
+  end
+  return calls, left
+end
+
+local function decide()
+  if trip ~= '' then return trip_long() end
+  if b.state == 'closed' then
+    return failures > 0 and is_too_bad() and trip_on_failures() or {}
+  end
+  if failures > 0 then return trip_on_failures() end
+  local _, left = take_trial()
+  b.trials, b.succeeded = left, b.succeeded + math.min(successes, granted)
+  return b.succeeded >= policy.successes and move(b, 'proved', now_ms) or {}
+end
+
+if generation ~= b.generation or b.state == 'open' then return {} end
+if b.state == 'half_open' then
+  granted = take_trial()
+  if granted == 0 then return {} end
+end
+count_calls()
+local change = b.held and {} or decide()
+save_breaker(b, now_ms)
+return change
