@@ -1,0 +1,158 @@
+"""Settings: read once from the environment, checked as a whole, turned into policies.
+
+`DATABASE_URL`, `REDIS_URL`, `ENRICH_HOME` and `ENRICH_PRODUCTION` have names of their own; every
+other one is `ENRICH_<GROUP>__<NAME>`. A variable that is set to nothing counts as unset. The
+defaults are those of the policies, so that each is written down once.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from pydantic import SecretStr, model_validator
+
+from enrich.errors import SettingsError
+from enrich.settings.environment import checked, nested
+from enrich.settings.groups import (
+    BreakerSettings,
+    BrokerSettings,
+    CacheSettings,
+    Flag,
+    FusionSettings,
+    LogSettings,
+    ProbeSettings,
+    RunSettings,
+    SingleflightSettings,
+    Values,
+)
+
+__all__ = [
+    "BreakerSettings",
+    "BrokerSettings",
+    "CacheSettings",
+    "FusionSettings",
+    "LogSettings",
+    "ProbeSettings",
+    "RunSettings",
+    "Settings",
+    "SingleflightSettings",
+    "load_settings",
+]
+
+_DATABASE_SCHEMES: Final = frozenset({"postgres", "postgresql", "postgresql+psycopg2"})
+_REDIS_SCHEMES: Final = frozenset({"redis", "rediss", "unix"})
+_SHARED_BROKER: Final = "the broker and the cache share one Redis database"
+
+
+class Settings(Values):
+    """All settings. An address that is None means an embedded server under `home`."""
+
+    database_url: SecretStr | None = None
+    redis_url: SecretStr | None = None
+    home: Path = Path(".enrich")
+    production: Flag = False
+    cache: CacheSettings = CacheSettings()
+    singleflight: SingleflightSettings = SingleflightSettings()
+    probes: ProbeSettings = ProbeSettings()
+    fusion: FusionSettings = FusionSettings()
+    breaker: BreakerSettings = BreakerSettings()
+    runs: RunSettings = RunSettings()
+    broker: BrokerSettings = BrokerSettings()
+    log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        _check_address("DATABASE_URL", self.database_url, _DATABASE_SCHEMES, "postgresql")
+        _check_address("REDIS_URL", self.redis_url, _REDIS_SCHEMES, "redis")
+        _check_address("ENRICH_BROKER__URL", self.broker.url, _REDIS_SCHEMES, "redis")
+        self._check_leases()
+        if self.production:
+            self._check_production()
+        return self
+
+    @property
+    def broker_url(self) -> SecretStr | None:
+        """Where messages wait: its own address, else `REDIS_URL`, else None for embedded."""
+        return self.broker.url or self.redis_url
+
+    def warnings(self) -> tuple[str, ...]:
+        """Say what works but should not stay so; each one a sentence for the log."""
+        return (_SHARED_BROKER,) if self._shares_broker() else ()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Give the passwords among the addresses, for a log to hide."""
+        urls = (self.database_url, self.redis_url, self.broker.url)
+        passwords = {urlsplit(url.get_secret_value()).password for url in urls if url}
+        known = {word for word in passwords if word}
+        return tuple(sorted(known | {unquote(word) for word in known}))
+
+    def _shares_broker(self) -> bool:
+        return self.redis_url is not None and self.broker_url == self.redis_url
+
+    def _check_leases(self) -> None:
+        # What is held while a provider is asked must not run out before the answer is due.
+        held = {
+            "ENRICH_SINGLEFLIGHT__LEASE_SECONDS": self.singleflight.lease_seconds,
+            "ENRICH_BREAKER__PERMIT_SECONDS": self.breaker.permit_seconds,
+            "ENRICH_RUNS__LEASE_SECONDS": self.runs.lease_seconds,
+        }
+        probe_s = self.probes.timeout_seconds
+        for name, value_s in held.items():
+            if value_s < probe_s:
+                raise SettingsError(
+                    name,
+                    f"{value_s:g} s is shorter than a probe may take ({probe_s:g} s)",
+                    hint=f"raise it, or lower ENRICH_PROBES__TIMEOUT_SECONDS to {value_s:g}",
+                )
+
+    def _check_production(self) -> None:
+        for name, url in (("DATABASE_URL", self.database_url), ("REDIS_URL", self.redis_url)):
+            if url is None:
+                raise SettingsError(
+                    name,
+                    "is not set, and embedded servers are not for production",
+                    hint="set it, or unset ENRICH_PRODUCTION",
+                )
+        if self._shares_broker():
+            raise SettingsError(
+                "ENRICH_BROKER__URL",
+                _SHARED_BROKER,
+                hint="set it to another server or database",
+            )
+
+
+def load_settings(env: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `env`, by default from the process's environment.
+
+    Raises:
+        SettingsError: a name is unknown or a value is wrong; says which, and the way out.
+    """
+    return checked(Settings, nested(os.environ if env is None else env, Settings))
+
+
+def _check_address(
+    name: str, secret: SecretStr | None, schemes: frozenset[str], usual: str
+) -> None:
+    # The value is never quoted: what is malformed may well be a password.
+    if secret is None:
+        return
+    try:
+        parts = urlsplit(secret.get_secret_value())
+        is_whole = parts.scheme in schemes and bool(parts.netloc or parts.path) and parts.port != 0
+    except ValueError:
+        is_whole = False
+        parts = urlsplit("")
+    if not is_whole:
+        example = f"{usual}://user:password@host/…"
+        raise SettingsError(name, "is not an address of the right kind", hint=f"write {example}")
+    if parts.scheme == "rediss" and not _demands_certificate(parts.query):
+        raise SettingsError(
+            name, "does not demand a certificate", hint="add ?ssl_cert_reqs=required to it"
+        )
+
+
+def _demands_certificate(query: str) -> bool:
+    wish = parse_qs(query).get("ssl_cert_reqs", [""])[-1]
+    return wish.lower() in {"required", "cert_required"}

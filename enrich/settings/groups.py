@@ -1,0 +1,169 @@
+"""The groups of settings: types, units, ranges. Defaults are those of the policies."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from enrich.domain.policy import (
+    BreakerPolicy,
+    CachePolicy,
+    FusionPolicy,
+    ProbePolicy,
+    RunPolicy,
+    SingleflightPolicy,
+)
+
+__all__ = [
+    "BreakerSettings",
+    "BrokerSettings",
+    "CacheSettings",
+    "Flag",
+    "FusionSettings",
+    "LogSettings",
+    "ProbeSettings",
+    "RunSettings",
+    "SingleflightSettings",
+    "Values",
+]
+
+_CACHE, _FLIGHT, _PROBE = CachePolicy(), SingleflightPolicy(), ProbePolicy()
+_FUSION, _BREAKER, _RUN = FusionPolicy(), BreakerPolicy(), RunPolicy()
+
+
+def _flag(value: object) -> object:
+    # Stricter than pydantic: `yes`, `on` and `2` are more often a slip than a wish.
+    return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower(), value)
+
+
+Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Ttl = Annotated[int, Field(ge=0, le=2**31)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Values(BaseModel):
+    """Frozen values that know all of their names."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class CacheSettings(Values):
+    """How long answers are kept, in seconds; 0 keeps nothing."""
+
+    enabled: Flag = _CACHE.enabled
+    version: Count = _CACHE.version
+    response_ttl_seconds: Ttl = _CACHE.response_ttl_s
+    default_ttl_seconds: Ttl = _CACHE.default_ttl_s
+    negative_ttl_seconds: Ttl = _CACHE.negative_ttl_s
+    max_memory_entries: Count = _CACHE.max_memory_entries
+
+    def policy(self) -> CachePolicy:
+        """Give the domain's form."""
+        return CachePolicy(
+            enabled=self.enabled,
+            version=self.version,
+            response_ttl_s=self.response_ttl_seconds,
+            default_ttl_s=self.default_ttl_seconds,
+            negative_ttl_s=self.negative_ttl_seconds,
+            max_memory_entries=self.max_memory_entries,
+        )
+
+
+class SingleflightSettings(Values):
+    """How long a waiter waits for another's call, and how long that one's lease lasts."""
+
+    enabled: Flag = _FLIGHT.enabled
+    timeout_seconds: Seconds = _FLIGHT.timeout_s
+    lease_seconds: Seconds = _FLIGHT.lease_s
+
+    def policy(self) -> SingleflightPolicy:
+        """Give the domain's form."""
+        return SingleflightPolicy(
+            enabled=self.enabled, timeout_s=self.timeout_seconds, lease_s=self.lease_seconds
+        )
+
+
+class ProbeSettings(Values):
+    """How many providers are asked at once in process, and how long one may take."""
+
+    max_concurrent: Annotated[int, Field(ge=1, le=256)] = _PROBE.max_concurrent
+    timeout_seconds: Seconds = _PROBE.timeout_s
+
+    def policy(self) -> ProbePolicy:
+        """Give the domain's form."""
+        return ProbePolicy(max_concurrent=self.max_concurrent, timeout_s=self.timeout_seconds)
+
+
+class FusionSettings(Values):
+    """Whether several answers become one value, and the share of weight that must agree."""
+
+    enabled: Flag = _FUSION.ensemble
+    agreement_threshold: Share = _FUSION.agreement_threshold
+
+    def policy(self) -> FusionPolicy:
+        """Give the domain's form."""
+        return FusionPolicy(ensemble=self.enabled, agreement_threshold=self.agreement_threshold)
+
+
+class BreakerSettings(Values):
+    """When a provider that fails is left alone, and for how long."""
+
+    enabled: Flag = _BREAKER.enabled
+    failure_threshold: Count = _BREAKER.failure_threshold
+    minimum_requests: Count = _BREAKER.minimum_requests
+    window_seconds: Annotated[int, Field(ge=1, le=86_400)] = _BREAKER.window_s
+    reset_timeout_seconds: Annotated[float, Field(ge=0, le=86_400)] = _BREAKER.reset_s
+    success_threshold: Count = _BREAKER.success_threshold
+    permit_seconds: Seconds = _BREAKER.permit_s
+    failure_rate: Share | None = _BREAKER.failure_rate
+
+    def policy(self) -> BreakerPolicy:
+        """Give the domain's form."""
+        return BreakerPolicy(
+            enabled=self.enabled,
+            failure_threshold=self.failure_threshold,
+            minimum_requests=self.minimum_requests,
+            window_s=self.window_seconds,
+            reset_s=self.reset_timeout_seconds,
+            success_threshold=self.success_threshold,
+            permit_s=self.permit_seconds,
+            failure_rate=self.failure_rate,
+        )
+
+
+class RunSettings(Values):
+    """How runs are cut into batches and kept alive."""
+
+    batch_rows: Annotated[int, Field(ge=1, le=10_000)] = _RUN.batch_rows
+    max_batches_in_flight: Count = _RUN.max_batches_in_flight
+    lease_seconds: Seconds = _RUN.lease_s
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = _RUN.max_attempts
+    max_wait_seconds: Annotated[float, Field(ge=0, le=30 * 86_400)] = _RUN.max_wait_s
+
+    def policy(self) -> RunPolicy:
+        """Give the domain's form."""
+        return RunPolicy(
+            batch_rows=self.batch_rows,
+            max_batches_in_flight=self.max_batches_in_flight,
+            lease_s=self.lease_seconds,
+            max_attempts=self.max_attempts,
+            max_wait_s=self.max_wait_seconds,
+        )
+
+
+class LogSettings(Values):
+    """What is logged, and whether as JSON; unset, JSON unless a person watches."""
+
+    level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda v: str(v).upper())
+    ] = "INFO"
+    as_json: Flag | None = Field(default=None, alias="json")
+
+
+class BrokerSettings(Values):
+    """Where messages wait, when not at `REDIS_URL`: a broker must never evict, a cache may."""
+
+    url: SecretStr | None = None
