@@ -15,6 +15,8 @@ from enrich.ports.outside import Provider
 __all__ = ["index", "providers", "select"]
 
 _LOCAL = (
+    ("company_facts", "providers.local.company_facts:provider"),
+    ("places", "providers.local.places:provider"),
     ("countries", "providers.local.countries:provider"),
     ("domains_tldextract", "providers.local.domains:tldextract_provider"),
     ("domains_publicsuffix", "providers.local.domains:publicsuffix_provider"),

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from enrich.domain.outcome import InvalidInput, Outcome
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.values import JsonObject
-from providers.base import LocalProvider, observed, text_of
+from providers.base import LocalProvider, Once, observed, text_of
 
-__all__ = ["host_of", "publicsuffix_provider", "tldextract_provider"]
+__all__ = ["host_of", "publicsuffix_provider", "read_with_tldextract", "tldextract_provider"]
 
 Registrable = Callable[[str], str]
 
@@ -47,7 +47,7 @@ PUBLICSUFFIX = ProviderSpec(
 
 def tldextract_provider() -> LocalProvider[Registrable]:
     """Make the provider that reads with tldextract; it never fetches a newer list."""
-    return LocalProvider(TLDEXTRACT, load=_load_tldextract, read=partial(_read, TLDEXTRACT))
+    return LocalProvider(TLDEXTRACT, load=read_with_tldextract, read=partial(_read, TLDEXTRACT))
 
 
 def publicsuffix_provider() -> LocalProvider[Registrable]:
@@ -73,6 +73,10 @@ def _load_tldextract() -> Registrable:
 
     extract = TLDExtract(suffix_list_urls=(), cache_dir=None)
     return lambda host: extract(host).top_domain_under_public_suffix
+
+
+#: The reader, made once a process and shared.
+read_with_tldextract = Once(_load_tldextract)
 
 
 def _load_publicsuffix() -> Registrable:
