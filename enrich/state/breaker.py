@@ -11,7 +11,6 @@ from enrich.domain.breaker_values import (
     BreakerState,
     BreakerStatus,
     Change,
-    check_policy,
     moment_of,
     parse_forced,
 )
@@ -51,7 +50,6 @@ class RedisBreakers:
         version: int = 1,
         now_s: Callable[[], float] | None = None,
     ) -> None:
-        check_policy(policy)
         self._link, self._policy, self._recorder = link, policy, recorder
         self._version, self._now_s = version, now_s
         self._index = redis_key(version, "breakers", "", "all")

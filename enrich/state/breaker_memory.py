@@ -1,5 +1,6 @@
 """The breakers of one process: for tests, for the library alone, and for when Redis is away."""
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from itertools import count
@@ -25,6 +26,8 @@ from enrich.state.breaker_events import (
 
 __all__ = ["MemoryBreakers"]
 
+log = logging.getLogger(__name__)
+
 
 class MemoryBreakers:
     """Breakers in the memory of this process; safe for threads.
@@ -33,7 +36,11 @@ class MemoryBreakers:
     """
 
     def __init__(self, policy: BreakerPolicy, *, clock: Clock, recorder: Recorder) -> None:
-        check_policy(policy)
+        for warning in check_policy(policy):
+            log.warning(
+                "breaker.policy_adjusted",
+                extra={"event": "breaker.policy_adjusted", "detail": warning},
+            )
         self._policy, self._clock, self._recorder = policy, clock, recorder
         self._lock = threading.Lock()
         self._tokens = count(1)
