@@ -1,0 +1,199 @@
+"""Batches in PostgreSQL: opened, settled and swept. Each is one call or two."""
+
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from enrich.domain.run import BatchRef, OpenBatch, Phase, RunState, RunView
+from enrich.ports.durable import Finished, Settled, Settlement, Swept, WriteReport
+from enrich.store.codec import (
+    counts_to_json,
+    dumps,
+    response_from_json,
+    row_from_json,
+    run_view,
+    writes_to_json,
+)
+
+__all__ = ["open_batch", "settle_batch", "sweep_batches"]
+
+_OPEN = text("""
+    WITH held AS (
+        UPDATE batches b SET lease_until = now() + make_interval(secs => :lease_s)
+        FROM runs r
+        WHERE b.run_id = :run_id AND b.number = :number AND b.attempt = :attempt
+          AND b.phase = :phase AND b.wave = :wave
+          AND r.id = b.run_id AND r.state = 'running'
+        RETURNING b.run_id, b.row_ids, r.tenant_id, r.table_id, r.wanted, r.options, r.state)
+    SELECT h.run_id, h.tenant_id, h.wanted, h.options, h.state, t.name AS table_name,
+           (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.position, c.key)
+            FROM columns c WHERE c.table_id = h.table_id) AS table_columns,
+           (SELECT json_agg(json_build_object(
+                'id', r.id, 'key', r.key, 'data', r.data, 'cells', r.cells) ORDER BY r.id)
+            FROM rows r WHERE r.id = ANY (h.row_ids)) AS rows,
+           (SELECT json_agg(row_to_json(s) ORDER BY s.id) FROM (
+                SELECT DISTINCT ON (row_id, provider, input_key) *
+                FROM responses
+                WHERE run_id = h.run_id AND row_id = ANY (h.row_ids)
+                ORDER BY row_id, provider, input_key, slot = 0 DESC, id DESC) AS s) AS responses
+    FROM held h JOIN tables t ON t.id = h.table_id
+""")
+
+_SETTLE = text("""
+    SELECT settle_batch(
+        :run_id, :number, :attempt, :phase, :wave, CAST(:writes AS jsonb),
+        :next_phase, :next_wave, CAST(:counts AS jsonb),
+        CAST(:deferred AS bigint[]), CAST(:ready_at AS timestamptz), :in_flight, :lease_s)
+""")
+
+# What has fallen behind, whoever was to do it: a lease that ran out, a moment that has come, the
+# first queued batch of a run that has none under way, and what is left of a cancelled run.
+_TAKE = text("""
+    WITH due AS MATERIALIZED (
+        SELECT b.run_id, b.number, r.state = 'running' AS alive, b.phase <> 'queued' AS is_lost
+        FROM batches b JOIN runs r ON r.id = b.run_id
+        WHERE b.phase IN ('queued', 'probe', 'premium') AND (
+            r.state <> 'running'
+            OR b.lease_until <= now()
+            OR (b.phase = 'queued' AND b.ready_at <= now())
+            OR (b.phase = 'queued' AND b.ready_at IS NULL
+                AND NOT EXISTS (
+                    SELECT FROM batches f
+                    WHERE f.run_id = b.run_id AND (f.phase IN ('probe', 'premium')
+                        OR (f.phase = 'queued' AND f.ready_at IS NULL AND f.number < b.number)))))
+        ORDER BY b.run_id, b.number LIMIT :limit
+        FOR UPDATE OF b SKIP LOCKED)
+    UPDATE batches b
+    SET phase = CASE WHEN NOT d.alive THEN 'cancelled'
+                     WHEN d.is_lost AND b.lost + 1 >= :max_attempts THEN 'parked'
+                     WHEN d.is_lost THEN b.phase
+                     ELSE 'probe' END,
+        attempt = b.attempt + d.is_lost::integer,
+        lost = b.lost + d.is_lost::integer,
+        reason = CASE WHEN d.alive AND d.is_lost AND b.lost + 1 >= :max_attempts
+                      THEN :parked_reason || b.phase ELSE '' END,
+        ready_at = NULL,
+        lease_until = CASE WHEN d.alive AND NOT (d.is_lost AND b.lost + 1 >= :max_attempts)
+                           THEN now() + make_interval(secs => :lease_s) END
+    FROM due d WHERE b.run_id = d.run_id AND b.number = d.number
+    RETURNING b.run_id, b.number, b.attempt, b.phase, b.wave
+""")
+
+_RUNS = text("""
+    SELECT r.id AS run_id, r.tenant_id, r.wanted, r.options, r.state, t.name AS table_name,
+           (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.position, c.key)
+            FROM columns c WHERE c.table_id = r.table_id) AS table_columns
+    FROM runs r JOIN tables t ON t.id = r.table_id WHERE r.id = ANY (CAST(:ids AS bigint[]))
+""")
+
+# In the order of runs: two sweeps that park batches of the same two runs must not deadlock.
+_PARKED = text("""
+    SELECT a.id, a.reply_to, a.state
+    FROM (SELECT run_id, count(*)::integer AS ended FROM unnest(CAST(:runs AS bigint[])) AS run_id
+          GROUP BY run_id ORDER BY run_id) AS p
+    CROSS JOIN LATERAL advance_run(p.run_id, p.ended, 0, '{}') AS a
+""")
+
+
+def open_batch(connection: Connection, ref: BatchRef, lease_s: float) -> OpenBatch | None:
+    """Renew the lease and read, in one statement; None when the batch is elsewhere."""
+    asked = {**_where(ref), "lease_s": lease_s}
+    found = connection.execute(_OPEN, asked).mappings().one_or_none()
+    if found is None:
+        return None
+    return OpenBatch(
+        ref=ref,
+        run=run_view(found),
+        rows=tuple(row_from_json(row) for row in found["rows"] or ()),
+        responses=tuple(response_from_json(raw) for raw in found["responses"] or ()),
+    )
+
+
+def settle_batch(
+    connection: Connection, ref: BatchRef, settlement: Settlement, *, in_flight: int, lease_s: float
+) -> Settled:
+    """Call the SQL function that does it all."""
+    deferred = settlement.deferred
+    asked = {
+        **_where(ref),
+        "writes": writes_to_json(settlement.writes),
+        "next_phase": settlement.phase.value,
+        "next_wave": settlement.wave,
+        "counts": dumps(counts_to_json(settlement.counts), name="counts"),
+        "deferred": list(deferred.rows) if deferred else None,
+        "ready_at": deferred.ready_at if deferred else None,
+        "in_flight": in_flight,
+        "lease_s": lease_s,
+    }
+    return _settled(ref.run_id, connection.execute(_SETTLE, asked).scalar_one())
+
+
+def sweep_batches(
+    connection: Connection, *, lease_s: float, max_attempts: int, limit: int
+) -> Swept:
+    """Take what is due, park what is past its attempts, end what is cancelled."""
+    asked = {
+        "lease_s": lease_s,
+        "max_attempts": max_attempts,
+        "limit": limit,
+        "parked_reason": f"its lease ran out {max_attempts} times, last in ",
+    }
+    taken = connection.execute(_TAKE, asked).all()
+    parked = [raw.run_id for raw in taken if raw.phase == Phase.PARKED]
+    due = sorted(raw for raw in taken if raw.phase in _UNDER_WAY)
+    views = _views(connection, {raw.run_id for raw in due})
+    finished = connection.execute(_PARKED, {"runs": parked}).all() if parked else ()
+    return Swept(
+        due=tuple((views[raw.run_id], _ref(raw)) for raw in due),
+        parked=len(parked),
+        finished=tuple(_finished(raw) for raw in finished),
+    )
+
+
+_UNDER_WAY = frozenset({Phase.PROBE, Phase.PREMIUM})
+
+
+def _where(ref: BatchRef) -> dict[str, Any]:
+    return {
+        "run_id": ref.run_id,
+        "number": ref.number,
+        "attempt": ref.attempt,
+        "phase": ref.phase.value,
+        "wave": ref.wave,
+    }
+
+
+def _settled(run_id: int, raw: dict[str, Any]) -> Settled:
+    if not raw["won"]:
+        return Settled(won=False)
+    return Settled(
+        won=True,
+        report=WriteReport(**raw["report"]),
+        finished=_finished(raw["finished"]) if raw["finished"] else None,
+        launched=tuple(
+            BatchRef(run_id=run_id, number=number, attempt=attempt, phase=Phase.PROBE)
+            for number, attempt in raw["launched"]
+        ),
+    )
+
+
+def _finished(raw: Any) -> Finished:
+    run_id, reply_to, state = raw
+    return Finished(run_id=run_id, reply_to=reply_to, state=RunState(state))
+
+
+def _views(connection: Connection, ids: set[int]) -> dict[int, RunView]:
+    if not ids:
+        return {}
+    found = connection.execute(_RUNS, {"ids": sorted(ids)}).mappings()
+    return {raw["run_id"]: run_view(raw) for raw in found}
+
+
+def _ref(raw: Any) -> BatchRef:
+    return BatchRef(
+        run_id=raw.run_id,
+        number=raw.number,
+        attempt=raw.attempt,
+        phase=Phase(raw.phase),
+        wave=raw.wave,
+    )

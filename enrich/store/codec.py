@@ -1,0 +1,238 @@
+"""Values of the domain to JSON for PostgreSQL, and back.
+
+One rule for text, wherever it comes from: what PostgreSQL cannot hold is taken out (the character
+NUL and halves of surrogate pairs), and everything else is kept as it is. A number that is not
+finite is refused, because nobody can have meant it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from enrich.domain.outcome import outcome_from_json, outcome_to_json
+from enrich.domain.run import Counts, Force, Response, RunOptions, RunState, RunView
+from enrich.domain.table import CellState, CellWrite, Column, Overwrite, Provenance, Row, Stamp
+from enrich.domain.values import JsonObject
+from enrich.errors import BadInputError
+
+__all__ = [
+    "cleaned",
+    "column_from_json",
+    "columns_from_json",
+    "counts_from_json",
+    "counts_to_json",
+    "dumps",
+    "options_from_json",
+    "options_to_json",
+    "provenance_from_json",
+    "provenance_to_json",
+    "response_from_json",
+    "response_to_json",
+    "row_from_json",
+    "run_view",
+    "write_to_json",
+    "writes_to_json",
+]
+
+
+def cleaned(text: str) -> str:
+    """Take out of a text what PostgreSQL cannot hold."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode("utf-8")
+
+
+def dumps(value: object, *, name: str) -> str:
+    """Encode for a `jsonb` parameter.
+
+    Raises:
+        BadInputError: `name` holds a number that is not finite, or is nested too deep, or is not
+            JSON at all.
+    """
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        text.encode()
+    except UnicodeEncodeError:
+        return dumps(_cleaned(value), name=name)
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise BadInputError(name, "a value cannot be stored as JSON", hint=_HINT) from exc
+    # The test is coarse (a backslash before it is not seen), and so is what follows: it only cleans.
+    return dumps(_cleaned(value), name=name) if _holds_nul(text, value) else text
+
+
+_HINT = "numbers must be finite, keys text, and nesting not too deep"
+
+
+def _holds_nul(text: str, value: object) -> bool:
+    return "\\u0000" in text and _cleaned(value) != value
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return cleaned(value)
+    if isinstance(value, Mapping):
+        return {cleaned(str(key)): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(item) for item in value]
+    return value
+
+
+def provenance_to_json(provenance: Provenance) -> JsonObject:
+    """Encode a cell's provenance as it lies in `rows.cells`; what is empty is left out."""
+    out: JsonObject = {
+        "state": provenance.state.value,
+        "provider": provenance.provider,
+        "confidence": provenance.confidence,
+        "observed_at": _text_of(provenance.observed_at),
+        "run": provenance.stamp.number,
+        "fence": provenance.stamp.attempt,
+        "support": provenance.support,
+        "agreement": provenance.agreement,
+    }
+    if provenance.reason:
+        out["reason"] = provenance.reason
+    if provenance.retry_at:
+        out["retry_at"] = _text_of(provenance.retry_at)
+    return out
+
+
+def provenance_from_json(raw: Mapping[str, Any]) -> Provenance:
+    """Decode what `provenance_to_json` made; names that a newer version added are passed over."""
+    return Provenance(
+        state=CellState(raw["state"]),
+        stamp=Stamp(int(raw["run"]), int(raw["fence"])),
+        provider=raw.get("provider", ""),
+        confidence=float(raw.get("confidence", 0.0)),
+        observed_at=_moment(raw.get("observed_at")),
+        support=int(raw.get("support", 0)),
+        agreement=float(raw.get("agreement", 0.0)),
+        reason=raw.get("reason", ""),
+        retry_at=_moment(raw.get("retry_at")),
+    )
+
+
+def write_to_json(write: CellWrite) -> JsonObject:
+    """Encode one element of what the SQL function `write_cells` takes.
+
+    Raises:
+        BadInputError: the cell is said to be filled, with nothing.
+    """
+    out: JsonObject = {
+        "r": write.row,
+        "c": write.column,
+        "p": provenance_to_json(write.provenance),
+    }
+    if write.provenance.state is CellState.FILLED:
+        if write.value is None:
+            raise BadInputError(f"column {write.column}", "a filled cell needs a value")
+        out["v"] = write.value
+    return out
+
+
+def writes_to_json(writes: Iterable[CellWrite]) -> str:
+    """Encode cells to be written; the error of a bad value names its column."""
+    return "[" + ",".join(dumps(write_to_json(w), name=f"column {w.column}") for w in writes) + "]"
+
+
+def row_from_json(raw: Mapping[str, Any]) -> Row:
+    """Decode a row of `rows`."""
+    cells = {key: provenance_from_json(cell) for key, cell in raw["cells"].items()}
+    return Row(id=raw["id"], key=raw["key"], data=raw["data"], cells=cells)
+
+
+def column_from_json(raw: Mapping[str, Any]) -> Column:
+    """Decode a row of `columns`."""
+    return Column(
+        key=raw["key"],
+        field=raw["field"],
+        enriched=raw["enriched"],
+        overwrite=Overwrite(raw["overwrite"]),
+        min_confidence=raw["min_confidence"],
+        position=raw["position"],
+    )
+
+
+def columns_from_json(raw: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
+    """Decode a table's columns, in the order given."""
+    return tuple(column_from_json(column) for column in raw)
+
+
+def options_to_json(options: RunOptions) -> JsonObject:
+    """Encode a run's options."""
+    return {**asdict(options), "force": options.force.value}
+
+
+def options_from_json(raw: Mapping[str, Any]) -> RunOptions:
+    """Decode a run's options; what an older version did not store has its default."""
+    known = {field.name for field in fields(RunOptions)}
+    given = {name: value for name, value in raw.items() if name in known}
+    return RunOptions(**{**given, "force": Force(given.get("force", Force.NONE))})
+
+
+def counts_from_json(raw: Mapping[str, Any]) -> Counts:
+    """Decode a run's counts."""
+    known = {field.name for field in fields(Counts)}
+    return Counts(**{name: int(value) for name, value in raw.items() if name in known})
+
+
+def counts_to_json(counts: Counts) -> JsonObject:
+    """Encode what a step adds to its run's counts; zeros are left out."""
+    return {name: amount for name, amount in asdict(counts).items() if amount}
+
+
+def run_view(raw: Mapping[str, Any]) -> RunView:
+    """Decode a run with its table's name and columns."""
+    return RunView(
+        id=raw["run_id"],
+        tenant=raw["tenant_id"],
+        table=raw["table_name"],
+        columns=columns_from_json(raw["table_columns"]),
+        wanted=tuple(raw["wanted"]),
+        options=options_from_json(raw["options"]),
+        state=RunState(raw["state"]),
+    )
+
+
+def response_to_json(response: Response) -> JsonObject:
+    """Encode a line of the ledger."""
+    return {
+        "row_id": response.row,
+        "provider": response.provider,
+        "provider_version": response.provider_version,
+        "input_key": response.input_key,
+        "final": response.is_final,
+        "kind": response.outcome.kind.value,
+        "outcome": outcome_to_json(response.outcome),
+        "cost_microcredits": response.cost_microcredits,
+        "latency_s": response.latency_s,
+        "observed_at": _text_of(response.observed_at),
+        "from_cache": response.from_cache,
+        "coalesced": response.coalesced,
+    }
+
+
+def response_from_json(raw: Mapping[str, Any]) -> Response:
+    """Decode a line of the ledger."""
+    observed_at = _moment(raw["observed_at"])
+    if observed_at is None:
+        raise BadInputError("observed_at", "is not there")
+    return Response(
+        row=raw["row_id"],
+        provider=raw["provider"],
+        provider_version=raw["provider_version"],
+        input_key=raw["input_key"],
+        outcome=outcome_from_json(raw["outcome"]),
+        cost_microcredits=raw["cost_microcredits"],
+        latency_s=raw["latency_s"],
+        observed_at=observed_at,
+        from_cache=raw["from_cache"],
+        coalesced=raw["coalesced"],
+    )
+
+
+def _text_of(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment(raw: str | None) -> datetime | None:
+    return datetime.fromisoformat(raw).astimezone(UTC) if raw else None

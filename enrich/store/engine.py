@@ -1,0 +1,151 @@
+"""Connections to PostgreSQL: made once per process, with a time limit on everything.
+
+Every driver error is translated here, by one table, and a transaction that lost a deadlock is
+tried again here and nowhere else.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TypeVar
+
+import psycopg2
+from sqlalchemy import Connection, Engine, create_engine, make_url
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeoutError
+
+from enrich.errors import BadInputError, DatabaseDownError, EnrichError
+
+__all__ = ["Database", "make_engine", "translated"]
+
+T = TypeVar("T")
+
+#: What the server keeps to on each of our connections. A batch's transaction takes milliseconds;
+#: what takes longer is stuck.
+_SESSION = {
+    "lock_timeout": "2s",
+    "statement_timeout": "10s",
+    "idle_in_transaction_session_timeout": "15s",
+    "timezone": "UTC",
+}
+_CONNECT_TIMEOUT_S = 5
+_POOL_TIMEOUT_S = 10.0
+
+#: Deadlock and serialization failure: the transaction was undone and may simply run again.
+_TRY_AGAIN = frozenset({"40P01", "40001"})
+_TRIES = 4
+_UNDEFINED = frozenset({"42P01", "42703", "42883", "3F000"})
+
+#: From the driver's classes to ours; the nearest base class decides. A value that the server does
+#: not take is the caller's fault; everything else may pass, and the task is delivered again.
+_TRANSLATION: Mapping[type[BaseException], type[EnrichError]] = {
+    psycopg2.DataError: BadInputError,
+    psycopg2.IntegrityError: BadInputError,
+    psycopg2.OperationalError: DatabaseDownError,
+    psycopg2.InterfaceError: DatabaseDownError,
+    psycopg2.InternalError: DatabaseDownError,
+    psycopg2.ProgrammingError: DatabaseDownError,
+    psycopg2.NotSupportedError: DatabaseDownError,
+    psycopg2.Error: DatabaseDownError,
+}
+
+
+def make_engine(
+    url: str, *, pool_size: int = 5, max_overflow: int = 10, application_name: str = "enrich"
+) -> Engine:
+    """Make the pool of connections of one process; nothing is connected yet.
+
+    Make it after a fork, never before. `url` may begin with `postgres://` or `postgresql://`.
+    """
+    parsed = make_url(url.replace("postgres://", "postgresql://", 1))
+    options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg2"),
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_timeout=_POOL_TIMEOUT_S,
+        # A server that was restarted costs one ping, not one failed task per pooled connection.
+        pool_pre_ping=True,
+        # An error's text would repeat the values of cells.
+        hide_parameters=True,
+        connect_args={
+            "application_name": application_name,
+            "connect_timeout": _CONNECT_TIMEOUT_S,
+            "options": options,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+        },
+    )
+
+
+class Database:
+    """Transactions on an engine: translated errors, deadlocks tried again."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """Give what `work` returns, committed. It may be called again after a deadlock.
+
+        Raises:
+            DatabaseDownError: nothing was written, or (only when the connection was lost during
+                the commit) all was.
+            BadInputError: the server refused a value.
+        """
+        with translated():
+            return self._run(work)
+
+    def run_once(self, work: Callable[[Connection], T]) -> T:
+        """Give what `work` returns, committed, for work that reads an iterator to its end."""
+        with translated(), self._engine.begin() as connection:
+            return work(connection)
+
+    def _run(self, work: Callable[[Connection], T]) -> T:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with self._engine.begin() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if attempt == _TRIES or _sqlstate(error.orig) not in _TRY_AGAIN:
+                    raise
+            time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 - jitter
+        raise AssertionError
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise our errors instead of the driver's, with the driver's as their cause."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _translate(error.orig or error) from error
+    except PoolTimeoutError as error:
+        message = f"no connection to PostgreSQL was free within {_POOL_TIMEOUT_S:.0f} s"
+        raise DatabaseDownError(message) from error
+    except psycopg2.Error as error:
+        raise _translate(error) from error
+
+
+def _translate(error: BaseException) -> EnrichError:
+    ours = next((_TRANSLATION[base] for base in type(error).__mro__ if base in _TRANSLATION), None)
+    sentence = _sentence(error)
+    if ours is BadInputError:
+        return BadInputError("a value", f"PostgreSQL does not take it ({sentence})")
+    return DatabaseDownError(f"PostgreSQL: {sentence}")
+
+
+def _sentence(error: BaseException) -> str:
+    code = _sqlstate(error)
+    name = type(error).__name__
+    if code in _UNDEFINED:
+        return f"{name} ({code}): the schema is not of this version; run `enrich migrate`"
+    if code is None and isinstance(error, psycopg2.OperationalError):
+        # Not an answer of the server: says host and port, never a value or a password.
+        return (str(error).strip().splitlines() or [name])[0]
+    return f"{name} ({code})" if code else name
+
+
+def _sqlstate(error: BaseException | None) -> str | None:
+    return getattr(error, "pgcode", None)

@@ -1,0 +1,133 @@
+"""Rows from a stream into a table: one COPY, two statements, whatever their number."""
+
+import io
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import Connection, text
+
+from enrich.domain.values import JsonObject, only_known
+from enrich.errors import UnknownNameError
+from enrich.ports.durable import NewRow
+from enrich.store.codec import cleaned, dumps
+
+__all__ = ["import_rows"]
+
+# A long import is not stuck; and imports into one table take turns, so that none deadlocks.
+_PREPARE = (
+    "SET LOCAL statement_timeout = '15min'",
+    "SET LOCAL lock_timeout = '60s'",
+    "SET LOCAL idle_in_transaction_session_timeout = '15min'",
+    "CREATE TEMPORARY TABLE incoming (n bigint GENERATED ALWAYS AS IDENTITY, key text, data jsonb)"
+    " ON COMMIT DROP",
+)
+_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(hashtextextended('import', :table_id))")
+
+# The later of two rows with one key is laid over the earlier.
+_FOLD = text("""
+    WITH twice AS (
+        SELECT key, max(n) AS last FROM incoming GROUP BY key HAVING count(*) > 1),
+    folded AS (
+        SELECT t.last, coalesce(jsonb_object_agg(e.key, e.value ORDER BY i.n), '{}') AS data
+        FROM twice t JOIN incoming i ON i.key = t.key CROSS JOIN jsonb_each(i.data) e
+        GROUP BY t.last),
+    kept AS (UPDATE incoming i SET data = f.data FROM folded f WHERE i.n = f.last)
+    DELETE FROM incoming i USING twice t WHERE i.key = t.key AND i.n < t.last
+""")
+
+# One stamp for the whole import, drawn when its rows are locked.
+_LAY_OVER = text("""
+    WITH locked AS MATERIALIZED (
+        SELECT r.id, r.data AS old, i.data AS new
+        FROM incoming i JOIN rows r ON r.table_id = :table_id AND r.key = i.key
+        ORDER BY r.id FOR UPDATE OF r),
+    stamp AS MATERIALIZED (
+        SELECT nextval('stamps') AS number FROM (SELECT count(*) FROM locked OFFSET 0) AS after),
+    changed AS (
+        SELECT l.id, jsonb_object_agg(e.key, e.value) AS data,
+               jsonb_object_agg(e.key, jsonb_build_object(
+                   'state', 'filled', 'provider', 'person', 'confidence', 1.0,
+                   'observed_at', now(), 'run', s.number, 'fence', 0,
+                   'support', 0, 'agreement', 0.0)) AS cells
+        FROM locked l CROSS JOIN stamp s CROSS JOIN jsonb_each(l.new) e
+        WHERE l.old -> e.key IS DISTINCT FROM e.value
+        GROUP BY l.id)
+    UPDATE rows r
+    SET data = r.data || c.data, cells = r.cells || c.cells,
+        version = r.version + 1, updated_at = now()
+    FROM changed c WHERE r.id = c.id
+""")
+
+_INSERT = text("""
+    INSERT INTO rows (table_id, tenant_id, key, data)
+    SELECT :table_id, :tenant, i.key, i.data FROM incoming i
+    WHERE NOT EXISTS (SELECT FROM rows r WHERE r.table_id = :table_id AND r.key = i.key)
+    ORDER BY i.n
+""")
+
+
+def import_rows(
+    connection: Connection,
+    tenant: str,
+    table_id: int,
+    columns: frozenset[str],
+    rows: Iterable[NewRow],
+) -> tuple[int, int]:
+    """Bring rows in within the caller's transaction; gives how many are new and how many changed."""
+    table = {"table_id": table_id}
+    for statement in _PREPARE:
+        connection.exec_driver_sql(statement)
+    _copy(connection, _lines(columns, rows))
+    connection.execute(_TAKE_TURNS, table)
+    connection.exec_driver_sql("ANALYZE incoming")
+    connection.execute(_FOLD)
+    changed = connection.execute(_LAY_OVER, table).rowcount
+    inserted = connection.execute(_INSERT, {**table, "tenant": tenant}).rowcount
+    return inserted, changed
+
+
+def _lines(columns: frozenset[str], rows: Iterable[NewRow]) -> Iterator[str]:
+    for row in rows:
+        _check(columns, row.data)
+        data = dumps(only_known(row.data), name=f"row {row.key!r}")
+        yield f"{_escaped(cleaned(row.key))}\t{_escaped(data)}\n"
+
+
+def _check(columns: frozenset[str], data: JsonObject) -> None:
+    unknown = sorted(data.keys() - columns)
+    if unknown:
+        raise UnknownNameError("column", unknown[0], known=tuple(columns))
+
+
+def _escaped(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("\t", "\\t")
+    return escaped.replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _copy(connection: Connection, lines: Iterator[str]) -> None:
+    cursor = connection.connection.cursor()
+    try:
+        cursor.copy_expert("COPY incoming (key, data) FROM STDIN", _Reader(lines))  # type: ignore[attr-defined]
+    finally:
+        cursor.close()
+
+
+class _Reader(io.TextIOBase):
+    """The file that the driver's COPY reads from: lines made as they are asked for."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._left = ""
+
+    def read(self, size: int | None = -1, /) -> str:
+        """Give up to `size` characters, or fewer only at the end."""
+        parts, have = [self._left], len(self._left)
+        while size is None or size < 0 or have < size:
+            line = next(self._lines, None)
+            if line is None:
+                break
+            parts.append(line)
+            have += len(line)
+        whole = "".join(parts)
+        cut = len(whole) if size is None or size < 0 else size
+        self._left = whole[cut:]
+        return whole[:cut]

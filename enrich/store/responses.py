@@ -1,0 +1,62 @@
+"""The ledger of what providers said: appended to, never changed."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, text
+
+from enrich.domain.run import BatchRef, Response
+from enrich.errors import UnknownNameError
+from enrich.store.codec import cleaned, dumps, response_from_json, response_to_json
+
+__all__ = ["evidence_of", "record_responses"]
+
+_RECORD = text("""
+    INSERT INTO responses (
+        run_id, batch, attempt, row_id, provider, provider_version, input_key, slot, kind, outcome,
+        cost_microcredits, latency_s, observed_at, from_cache, coalesced)
+    SELECT :run_id, :batch, :attempt, u.row_id, u.provider, u.provider_version, u.input_key,
+           CASE WHEN u.final THEN 0 ELSE :attempt END, u.kind, u.outcome,
+           u.cost_microcredits, u.latency_s, u.observed_at, u.from_cache, u.coalesced
+    FROM jsonb_to_recordset(CAST(:responses AS jsonb)) AS u (
+        row_id bigint, provider text, provider_version text, input_key text, final boolean,
+        kind text, outcome jsonb, cost_microcredits bigint, latency_s double precision,
+        observed_at timestamptz, from_cache boolean, coalesced boolean)
+    JOIN rows r ON r.id = u.row_id
+    -- In one order for everybody: two probes that wait for each other's keys would deadlock.
+    ORDER BY u.row_id, u.provider, u.input_key
+    ON CONFLICT DO NOTHING
+""")
+
+_EVIDENCE = text("""
+    SELECT s.run_id, to_jsonb(s) AS response
+    FROM tables t JOIN rows r ON r.table_id = t.id JOIN responses s ON s.row_id = r.id
+    WHERE t.tenant_id = :tenant AND t.name = :name AND r.key = :key
+    ORDER BY s.id DESC
+""")
+_ROW = text("""
+    SELECT r.id FROM tables t JOIN rows r ON r.table_id = t.id
+    WHERE t.tenant_id = :tenant AND t.name = :name AND r.key = :key
+""")
+
+
+def record_responses(connection: Connection, ref: BatchRef, responses: Sequence[Response]) -> int:
+    """Append; gives how many were new."""
+    if not responses:
+        return 0
+    lines = ",".join(
+        dumps(response_to_json(response), name=f"provider {response.provider}")
+        for response in responses
+    )
+    batch = {"run_id": ref.run_id, "batch": ref.number, "attempt": ref.attempt}
+    return connection.execute(_RECORD, {**batch, "responses": f"[{lines}]"}).rowcount
+
+
+def evidence_of(
+    connection: Connection, tenant: str, table: str, key: str
+) -> tuple[tuple[int, Response], ...]:
+    """Give all that was said about a row, newest first, with the run's number."""
+    named = {"tenant": cleaned(tenant), "name": cleaned(table), "key": cleaned(key)}
+    found = connection.execute(_EVIDENCE, named).all()
+    if not found and connection.execute(_ROW, named).one_or_none() is None:
+        raise UnknownNameError("row", key)
+    return tuple((raw.run_id, response_from_json(raw.response)) for raw in found)

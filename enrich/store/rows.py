@@ -1,0 +1,270 @@
+"""Tables, columns and rows in PostgreSQL."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from enrich.domain.table import PERSON, CellState, CellWrite, Column, Provenance, Row, Stamp
+from enrich.domain.values import Json, is_blank
+from enrich.errors import BadInputError, UnknownNameError
+from enrich.ports.durable import NewRow, TableView, WriteReport
+from enrich.store.codec import cleaned, columns_from_json, dumps, row_from_json, writes_to_json
+from enrich.store.engine import Database
+from enrich.store.imports import import_rows
+
+__all__ = ["PostgresRowStore"]
+
+_TABLES = text("""
+    SELECT t.id, t.name,
+           (SELECT count(*) FROM rows r WHERE r.table_id = t.id) AS row_count,
+           coalesce((SELECT jsonb_agg(to_jsonb(c) ORDER BY c.position, c.key)
+                     FROM columns c WHERE c.table_id = t.id), '[]') AS columns
+    FROM tables t
+    WHERE t.tenant_id = :tenant AND (CAST(:name AS text) IS NULL OR t.name = :name)
+    ORDER BY t.name
+""")
+
+_SAVE_TABLE = text("""
+    WITH tenant AS (INSERT INTO tenants (id) VALUES (:tenant) ON CONFLICT DO NOTHING)
+    INSERT INTO tables (tenant_id, name) VALUES (:tenant, :name) ON CONFLICT DO NOTHING
+""")
+
+_SAVE_COLUMNS = text("""
+    INSERT INTO columns (table_id, key, field, enriched, overwrite, min_confidence, position)
+    SELECT t.id, c.key, c.field, c.enriched, c.overwrite, c.min_confidence, c.position
+    FROM tables t, jsonb_to_recordset(CAST(:columns AS jsonb)) AS c (
+        key text, field text, enriched boolean, overwrite text,
+        min_confidence double precision, position integer)
+    WHERE t.tenant_id = :tenant AND t.name = :name
+    ORDER BY c.key
+    ON CONFLICT (table_id, key) DO UPDATE
+    SET field = excluded.field, enriched = excluded.enriched, overwrite = excluded.overwrite,
+        min_confidence = excluded.min_confidence, position = excluded.position
+""")
+
+_READ = text("""
+    SELECT asked.key AS asked, r.id, r.key, r.data, r.cells
+    FROM unnest(CAST(:keys AS text[])) WITH ORDINALITY AS asked (key, position)
+    LEFT JOIN rows r ON r.table_id = :table_id AND r.key = asked.key
+    ORDER BY asked.position
+""")
+
+_PAGE = text("""
+    SELECT id, key, data, cells FROM rows
+    WHERE table_id = :table_id AND id > :after ORDER BY id LIMIT :page
+""")
+
+_WRITE = text("""
+    SELECT written, superseded, protected, gone
+    FROM write_cells(:tenant, :table_id, CAST(:writes AS jsonb))
+""")
+
+# The stamp is drawn after the row is locked: no run that reads the old value can have a newer one.
+_LOCK_ROW = text("SELECT id FROM rows WHERE table_id = :table_id AND key = :key FOR UPDATE")
+_STAMP = text("SELECT nextval('stamps')")
+
+_PURGING = text("SET LOCAL enrich.purge = 'on'")
+_DELETE_ROW = text("""
+    WITH gone AS (
+        DELETE FROM rows r USING tables t
+        WHERE t.id = r.table_id AND t.tenant_id = :tenant AND t.name = :name AND r.key = :key
+        RETURNING r.id),
+    said AS (DELETE FROM responses s USING gone g WHERE s.row_id = g.id)
+    SELECT count(*) FROM gone
+""")
+
+
+class PostgresRowStore:
+    """The port `RowStore` on PostgreSQL."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._database = Database(engine)
+
+    def tables(self, tenant: str) -> tuple[TableView, ...]:
+        """List a tenant's tables by name."""
+        found = self._database.run(lambda c: _tables(c, tenant, None))
+        return tuple(_view(raw) for raw in found)
+
+    def table(self, tenant: str, name: str) -> TableView:
+        """Give one table. Raises `UnknownNameError`."""
+        return _view(self._database.run(lambda c: _table(c, tenant, name)))
+
+    def save_columns(self, tenant: str, table: str, columns: Sequence[Column]) -> None:
+        """Create the table and its columns where they do not exist; change those that do."""
+        name = {"tenant": _name("tenant", tenant), "name": _name("table", table)}
+        encoded = dumps([_column_to_json(column) for column in columns], name="columns")
+
+        def work(connection: Connection) -> None:
+            connection.execute(_SAVE_TABLE, name)
+            connection.execute(_SAVE_COLUMNS, {**name, "columns": encoded})
+
+        self._database.run(work)
+
+    def import_rows(self, tenant: str, table: str, rows: Iterable[NewRow]) -> tuple[int, int]:
+        """Insert rows, or lay their typed values over those with the same key; all or nothing.
+
+        A blank value is no value: it is not stored and takes nothing away. Of two rows with one key
+        the later is laid over the earlier. The rows are streamed, never all in memory.
+
+        Raises:
+            UnknownNameError: no such table, or a row has a key that is no column of it.
+            BadInputError: a value cannot be stored.
+        """
+
+        def work(connection: Connection) -> tuple[int, int]:
+            found = _table(connection, tenant, table)
+            known = frozenset(column["key"] for column in found.columns)
+            return import_rows(connection, tenant, found.id, known, rows)
+
+        return self._database.run_once(work)
+
+    def read(self, tenant: str, table: str, keys: Sequence[str]) -> tuple[Row, ...]:
+        """Read rows in the order of the keys. Raises `UnknownNameError` if one is not there."""
+
+        def work(connection: Connection) -> Sequence[Mapping[str, Any]]:
+            found = _table(connection, tenant, table)
+            asked = {"table_id": found.id, "keys": [cleaned(key) for key in keys]}
+            return connection.execute(_READ, asked).mappings().all()
+
+        found = self._database.run(work)
+        for row in found:
+            if row["id"] is None:
+                raise UnknownNameError("row", row["asked"])
+        return tuple(row_from_json(row) for row in found)
+
+    def scan(self, tenant: str, table: str, *, page: int = 1000) -> Iterator[Row]:
+        """Go through a table in the order of ids, page by page, never all in memory.
+
+        Each page is a transaction of its own, so a slow reader holds nothing back.
+        """
+        table_id = self._database.run(lambda c: _table(c, tenant, table)).id
+        after = 0
+        while found := self._page(table_id, after, page):
+            yield from (row_from_json(row) for row in found)
+            after = found[-1]["id"]
+
+    def _page(self, table_id: int, after: int, page: int) -> Sequence[Mapping[str, Any]]:
+        asked = {"table_id": table_id, "after": after, "page": page}
+        return self._database.run(lambda c: c.execute(_PAGE, asked).mappings().all())
+
+    def write_cells(self, tenant: str, table: str, writes: Sequence[CellWrite]) -> WriteReport:
+        """Write many cells of many rows in one statement, each guarded by its stamp.
+
+        Losing a race is a count in the report, not an error. A state other than filled never takes
+        a value away; see the SQL function of the same name.
+
+        Raises:
+            UnknownNameError: no such table or column.
+            BadInputError: a value cannot be stored.
+        """
+        encoded = writes_to_json(writes)
+
+        def work(connection: Connection) -> WriteReport:
+            found = _table(connection, tenant, table)
+            for key in {write.column for write in writes}:
+                _known_column(found, key)
+            return _write(connection, tenant, found.id, encoded)
+
+        return self._database.run(work)
+
+    def type_value(self, tenant: str, table: str, key: str, column: str, value: Json) -> None:
+        """Store what a person typed; newer than every run that has begun.
+
+        A blank value empties the cell, and the cell may be enriched again.
+        """
+
+        def work(connection: Connection) -> None:
+            found = _table(connection, tenant, table)
+            _known_column(found, column)
+            row = {"table_id": found.id, "key": cleaned(key)}
+            row_id = connection.execute(_LOCK_ROW, row).scalar()
+            if row_id is None:
+                raise UnknownNameError("row", key)
+            stamp = Stamp(connection.execute(_STAMP).scalar_one(), 0)
+            write = typed_write(row_id, column, value, stamp, datetime.now(UTC))
+            _write(connection, tenant, found.id, writes_to_json([write]))
+
+        self._database.run(work)
+
+    def delete_row(self, tenant: str, table: str, key: str) -> bool:
+        """Remove a row with what was ever said about it; late writes to it find it gone."""
+        named = {"tenant": cleaned(tenant), "name": cleaned(table), "key": cleaned(key)}
+
+        def work(connection: Connection) -> bool:
+            connection.execute(_PURGING)
+            return bool(connection.execute(_DELETE_ROW, named).scalar_one())
+
+        return self._database.run(work)
+
+
+def typed_write(row: int, column: str, value: Json, stamp: Stamp, at: datetime) -> CellWrite:
+    """Build the write of a typed value; of a blank one, the write that empties the cell."""
+    cleared = is_blank(value)
+    provenance = Provenance(
+        state=CellState.SKIPPED if cleared else CellState.FILLED,
+        stamp=stamp,
+        provider=PERSON,
+        confidence=0.0 if cleared else 1.0,
+        observed_at=at,
+        reason="cleared" if cleared else "",
+    )
+    return CellWrite(row=row, column=column, provenance=provenance, value=value)
+
+
+class _Table:
+    """A table of the database: what its rows hang on, and its columns as they are stored."""
+
+    __slots__ = ("columns", "id", "name", "rows")
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self.id: int = raw["id"]
+        self.name: str = raw["name"]
+        self.rows: int = raw["row_count"]
+        self.columns: list[dict[str, Any]] = raw["columns"]
+
+
+def _tables(connection: Connection, tenant: str, name: str | None) -> list[_Table]:
+    asked = {"tenant": cleaned(tenant), "name": name if name is None else cleaned(name)}
+    return [_Table(raw) for raw in connection.execute(_TABLES, asked).mappings()]
+
+
+def _table(connection: Connection, tenant: str, name: str) -> _Table:
+    found = _tables(connection, tenant, name)
+    if not found:
+        known = tuple(table.name for table in _tables(connection, tenant, None))
+        raise UnknownNameError("table", name, known=known)
+    return found[0]
+
+
+def _view(raw: _Table) -> TableView:
+    return TableView(name=raw.name, columns=columns_from_json(raw.columns), rows=raw.rows)
+
+
+def _known_column(table: _Table, key: str) -> None:
+    known = tuple(column["key"] for column in table.columns)
+    if key not in known:
+        raise UnknownNameError("column", key, known=known)
+
+
+def _write(connection: Connection, tenant: str, table_id: int, encoded: str) -> WriteReport:
+    asked = {"tenant": tenant, "table_id": table_id, "writes": encoded}
+    return WriteReport(**connection.execute(_WRITE, asked).mappings().one())
+
+
+def _column_to_json(column: Column) -> dict[str, Json]:
+    return {
+        "key": _name("column", column.key),
+        "field": column.field,
+        "enriched": column.enriched,
+        "overwrite": column.overwrite.value,
+        "min_confidence": column.min_confidence,
+        "position": column.position,
+    }
+
+
+def _name(kind: str, name: str) -> str:
+    if not name.strip() or len(name) > 200 or not name.isprintable() or name != cleaned(name):
+        raise BadInputError(kind, "its name must be 1 to 200 printable characters")
+    return name

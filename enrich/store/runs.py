@@ -1,0 +1,290 @@
+"""Runs in PostgreSQL: made, told about, cancelled and taken up again."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, text
+
+from enrich.domain.run import BatchRef, OpenBatch, Phase, Response, RunState, RunView
+from enrich.errors import UnknownNameError
+from enrich.ports.durable import NewRun, RunSummary, Settled, Settlement, Swept
+from enrich.store.batches import open_batch, settle_batch, sweep_batches
+from enrich.store.codec import cleaned, counts_from_json, dumps, options_to_json, run_view
+from enrich.store.engine import Database
+from enrich.store.responses import evidence_of, record_responses
+from enrich.store.selection import selected
+
+__all__ = ["PostgresRunStore"]
+
+_VIEW = """
+    r.id AS run_id, r.tenant_id, r.wanted, r.options, r.state, t.name AS table_name,
+    (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.position, c.key)
+     FROM columns c WHERE c.table_id = r.table_id) AS table_columns
+"""
+
+_INSERT_RUN = text(f"""
+    WITH r AS (
+        INSERT INTO runs (tenant_id, table_id, wanted, options, reply_to, state)
+        VALUES (:tenant, :table_id, :wanted, CAST(:options AS jsonb), :reply_to, 'running')
+        RETURNING *)
+    SELECT {_VIEW} FROM r JOIN tables t ON t.id = r.table_id
+""")
+
+# A million rows become batches without passing through this process.
+_INSERT_BATCHES = """
+    WITH chosen AS (
+        SELECT r.id, (row_number() OVER (ORDER BY r.id) - 1) / :batch_rows + 1 AS number
+        FROM rows r WHERE {selected}),
+    cut AS (
+        INSERT INTO batches (run_id, number, phase, row_ids, lease_until)
+        SELECT :run_id, c.number,
+               CASE WHEN c.number <= :in_flight THEN 'probe' ELSE 'queued' END,
+               array_agg(c.id ORDER BY c.id),
+               CASE WHEN c.number <= :in_flight THEN now() + make_interval(secs => :lease_s) END
+        FROM chosen c GROUP BY c.number
+        RETURNING number, phase, attempt, cardinality(row_ids) AS size),
+    total AS (SELECT count(*) AS batches, coalesce(sum(size), 0) AS size FROM cut),
+    run AS (
+        UPDATE runs SET batches_total = total.batches, rows_total = total.size,
+            state = CASE WHEN total.batches = 0 THEN 'done' ELSE state END,
+            finished_at = CASE WHEN total.batches = 0 THEN now() END
+        FROM total WHERE id = :run_id)
+    SELECT number, attempt FROM cut WHERE phase = 'probe' ORDER BY number
+"""
+
+_TABLE = text("""
+    SELECT t.id, coalesce(array_agg(c.key) FILTER (WHERE c.key IS NOT NULL), '{}') AS columns
+    FROM tables t LEFT JOIN columns c ON c.table_id = t.id
+    WHERE t.tenant_id = :tenant AND t.name = :name GROUP BY t.id
+""")
+_TABLE_NAMES = text("SELECT name FROM tables WHERE tenant_id = :tenant ORDER BY name")
+
+_MISSING_KEYS = text("""
+    SELECT k FROM unnest(CAST(:keys AS text[])) AS k
+    WHERE NOT EXISTS (SELECT FROM rows r WHERE r.table_id = :table_id AND r.key = k) LIMIT 1
+""")
+
+_SUMMARIES = text("""
+    SELECT r.*, t.name AS table_name,
+           coalesce((SELECT jsonb_object_agg(p.phase, p.number)
+                     FROM (SELECT phase, count(*) AS number FROM batches b
+                           WHERE b.run_id = r.id GROUP BY phase) AS p), '{}') AS phases,
+           ARRAY(SELECT DISTINCT b.reason FROM batches b
+                 WHERE b.run_id = r.id AND b.phase = 'parked' ORDER BY b.reason) AS reasons
+    FROM runs r JOIN tables t ON t.id = r.table_id
+    WHERE r.tenant_id = :tenant AND (CAST(:run_id AS bigint) IS NULL OR r.id = :run_id)
+    ORDER BY r.id DESC LIMIT :limit
+""")
+
+# Batches before their run, as everywhere: see `advance_run`. What a step adds meanwhile is seen by
+# the second update, because the run's row is held by then.
+_CANCEL_BATCHES = text("""
+    WITH mine AS MATERIALIZED (
+        SELECT b.number FROM batches b
+        WHERE b.run_id = :run_id AND b.phase IN ('queued', 'probe', 'premium')
+        ORDER BY b.number FOR UPDATE)
+    UPDATE batches b SET phase = 'cancelled', lease_until = NULL
+    FROM mine WHERE b.run_id = :run_id AND b.number = mine.number
+""")
+_CANCEL_RUN = text("""
+    UPDATE runs SET state = 'cancelled', finished_at = now(), batches_ended = batches_total
+    WHERE id = :run_id AND state = 'running'
+""")
+
+_RETRY_BATCHES = text("""
+    WITH mine AS MATERIALIZED (
+        SELECT b.number FROM batches b
+        WHERE b.run_id = :run_id AND b.phase = 'parked' ORDER BY b.number FOR UPDATE)
+    UPDATE batches b
+    SET phase = 'queued', wave = 0, attempt = b.attempt + 1, lost = 0, reason = ''
+    FROM mine WHERE b.run_id = :run_id AND b.number = mine.number
+""")
+_RETRY_RUN = text("""
+    UPDATE runs SET state = 'running', finished_at = NULL, batches_ended = batches_ended - :ended
+    WHERE id = :run_id
+""")
+_LAUNCH = text("""
+    SELECT number, attempt FROM launch_batches(:run_id, :in_flight, :lease_s) ORDER BY number
+""")
+
+
+class PostgresRunStore:
+    """The port `RunStore` on PostgreSQL."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._database = Database(engine)
+
+    def create(
+        self, new: NewRun, *, in_flight: int, lease_s: float
+    ) -> tuple[RunView, tuple[BatchRef, ...]]:
+        """Store a run and its batches; put the first `in_flight` of them under a lease.
+
+        An empty selection makes a run that is done. Raises `UnknownNameError`.
+        """
+        options = dumps(options_to_json(new.options), name="options")
+
+        def work(connection: Connection) -> tuple[RunView, tuple[BatchRef, ...]]:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = '5min'")
+            table_id = _check_names(connection, new)
+            run = {
+                "tenant": cleaned(new.tenant),
+                "table_id": table_id,
+                "wanted": list(new.wanted),
+                "options": options,
+                "reply_to": cleaned(new.reply_to),
+            }
+            view = run_view(connection.execute(_INSERT_RUN, run).mappings().one())
+            refs = _cut(connection, view.id, table_id, new, in_flight, lease_s)
+            return (view if refs else replace(view, state=RunState.DONE)), refs
+
+        return self._database.run(work)
+
+    def open(self, ref: BatchRef, *, lease_s: float) -> OpenBatch | None:
+        """Read a batch with its rows and responses, and renew its lease.
+
+        None when it has moved on, was cancelled or belongs to a newer attempt: stop quietly. Of
+        several responses to one question the one that ended it is given, or else the newest.
+        """
+        return self._database.run(lambda c: open_batch(c, ref, lease_s))
+
+    def record(self, ref: BatchRef, responses: Sequence[Response]) -> int:
+        """Append to the ledger; a response that is there already (same row and question) is kept.
+
+        Returns how many were new. What is said about a row that is no more is not kept.
+        """
+        return self._database.run(lambda c: record_responses(c, ref, responses))
+
+    def settle(
+        self, ref: BatchRef, settlement: Settlement, *, in_flight: int, lease_s: float
+    ) -> Settled:
+        """Write cells, move the batch on and, at its end, launch the next: all or nothing."""
+        return self._database.run(
+            lambda c: settle_batch(c, ref, settlement, in_flight=in_flight, lease_s=lease_s)
+        )
+
+    def sweep(self, *, lease_s: float, max_attempts: int, limit: int = 100) -> Swept:
+        """Take batches whose lease ran out or whose moment has come, under a new attempt.
+
+        Two sweeps at once share the work. A batch past its attempts is parked with its reason.
+        """
+        return self._database.run(
+            lambda c: sweep_batches(c, lease_s=lease_s, max_attempts=max_attempts, limit=limit)
+        )
+
+    def summary(self, tenant: str, run_id: int) -> RunSummary:
+        """Tell how a run stands. Raises `UnknownNameError`."""
+        found = self._database.run(lambda c: _summaries(c, tenant, run_id, 1))
+        if not found:
+            raise UnknownNameError("run", str(run_id))
+        return found[0]
+
+    def runs(self, tenant: str, *, limit: int = 50) -> tuple[RunSummary, ...]:
+        """List a tenant's newest runs."""
+        return self._database.run(lambda c: _summaries(c, tenant, None, limit))
+
+    def cancel(self, tenant: str, run_id: int) -> bool:
+        """Stop a run: its batches end, late results change nothing. False when it had ended."""
+
+        def work(connection: Connection) -> bool:
+            run = {"run_id": _known_run(connection, tenant, run_id).id}
+            connection.execute(_CANCEL_BATCHES, run)
+            won = connection.execute(_CANCEL_RUN, run).rowcount == 1
+            connection.execute(_CANCEL_BATCHES, run)
+            return won
+
+        return self._database.run(work)
+
+    def retry(
+        self, tenant: str, run_id: int, *, in_flight: int, lease_s: float
+    ) -> tuple[BatchRef, ...]:
+        """Take up a run's parked batches again, with their attempts forgotten.
+
+        A run that was cancelled stays so: nothing is taken up.
+        """
+
+        def work(connection: Connection) -> tuple[BatchRef, ...]:
+            run = {"run_id": run_id}
+            if _known_run(connection, tenant, run_id).state is RunState.CANCELLED:
+                return ()
+            ended = connection.execute(_RETRY_BATCHES, run).rowcount
+            if not ended:
+                return ()
+            connection.execute(_RETRY_RUN, {**run, "ended": ended})
+            launch = {**run, "in_flight": in_flight, "lease_s": lease_s}
+            return _refs(run_id, connection.execute(_LAUNCH, launch))
+
+        return self._database.run(work)
+
+    def evidence(self, tenant: str, table: str, key: str) -> tuple[tuple[int, Response], ...]:
+        """Give all that was ever said about a row, newest first, with the run's id."""
+        return self._database.run(lambda c: evidence_of(c, tenant, table, key))
+
+
+def _check_names(connection: Connection, new: NewRun) -> int:
+    name = {"tenant": cleaned(new.tenant), "name": cleaned(new.table)}
+    found = connection.execute(_TABLE, name).one_or_none()
+    if found is None:
+        known = connection.execute(_TABLE_NAMES, name).scalars()
+        raise UnknownNameError("table", new.table, known=tuple(known))
+    for key in new.wanted:
+        if key not in found.columns:
+            raise UnknownNameError("column", key, known=tuple(found.columns))
+    if new.selection.keys is not None:
+        asked = {"table_id": found.id, "keys": [cleaned(key) for key in new.selection.keys]}
+        missing = connection.execute(_MISSING_KEYS, asked).scalar()
+        if missing is not None:
+            raise UnknownNameError("row", missing)
+    return int(found.id)
+
+
+def _cut(  # noqa: PLR0913
+    connection: Connection, run_id: int, table_id: int, new: NewRun, in_flight: int, lease_s: float
+) -> tuple[BatchRef, ...]:
+    condition, values = selected(new.selection, new.wanted)
+    values |= {
+        "table_id": table_id,
+        "run_id": run_id,
+        "batch_rows": new.batch_rows,
+        "in_flight": in_flight,
+        "lease_s": lease_s,
+    }
+    statement = text(_INSERT_BATCHES.format(selected=condition))
+    return _refs(run_id, connection.execute(statement, values))
+
+
+def _refs(run_id: int, found: Iterable[Row[Any]]) -> tuple[BatchRef, ...]:
+    return tuple(
+        BatchRef(run_id=run_id, number=raw.number, attempt=raw.attempt, phase=Phase.PROBE)
+        for raw in found
+    )
+
+
+def _known_run(connection: Connection, tenant: str, run_id: int) -> RunSummary:
+    found = _summaries(connection, tenant, run_id, 1)
+    if not found:
+        raise UnknownNameError("run", str(run_id))
+    return found[0]
+
+
+def _summaries(
+    connection: Connection, tenant: str, run_id: int | None, limit: int
+) -> tuple[RunSummary, ...]:
+    asked = {"tenant": cleaned(tenant), "run_id": run_id, "limit": limit}
+    return tuple(_summary(raw) for raw in connection.execute(_SUMMARIES, asked).mappings())
+
+
+def _summary(raw: Mapping[Any, Any]) -> RunSummary:
+    return RunSummary(
+        id=raw["id"],
+        tenant=raw["tenant_id"],
+        table=raw["table_name"],
+        state=RunState(raw["state"]),
+        wanted=tuple(raw["wanted"]),
+        rows=raw["rows_total"],
+        counts=counts_from_json(raw["counts"]),
+        batches=raw["phases"],
+        parked_reasons=tuple(raw["reasons"]),
+        started_at=raw["started_at"],
+        finished_at=raw["finished_at"],
+    )

@@ -1,0 +1,190 @@
+"""The tables as SQLAlchemy sees them; `migrations/` makes them, and a test compares the two."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Sequence,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+__all__ = [
+    "batches",
+    "columns",
+    "metadata",
+    "responses",
+    "rows",
+    "runs",
+    "stamps",
+    "tables",
+    "tenants",
+]
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+#: Numbers runs and typed values alike, so that any two writes of one cell have an order.
+stamps = Sequence("stamps", metadata=metadata, data_type=BigInteger)
+
+_OBJECT = text("'{}'")
+_NOW = func.now()
+_OPEN = "phase IN ('queued', 'probe', 'premium')"
+
+
+def _moment(name: str, *, nullable: bool = False) -> "Column[object]":
+    default = None if nullable else _NOW
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default)
+
+
+def _object(name: str) -> "Column[object]":
+    return Column(name, JSONB, nullable=False, server_default=_OBJECT)
+
+
+def _words(name: str) -> "Column[str]":
+    return Column(name, Text, nullable=False)
+
+
+def _of_table() -> ForeignKeyConstraint:
+    # The pair makes it impossible to hang a tenant's row or run on another tenant's table.
+    return ForeignKeyConstraint(
+        ["table_id", "tenant_id"], ["tables.id", "tables.tenant_id"], ondelete="CASCADE"
+    )
+
+
+tenants = Table("tenants", metadata, Column("id", Text, primary_key=True), _moment("created_at"))
+
+tables = Table(
+    "tables",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
+    _words("name"),
+    _moment("created_at"),
+    UniqueConstraint("tenant_id", "name", name="uq_tables_tenant_id_name"),
+    UniqueConstraint("id", "tenant_id", name="uq_tables_id_tenant_id"),
+)
+
+columns = Table(
+    "columns",
+    metadata,
+    Column("table_id", ForeignKey("tables.id", ondelete="CASCADE"), nullable=False),
+    _words("key"),
+    _words("field"),
+    Column("enriched", Boolean, nullable=False),
+    _words("overwrite"),
+    Column("min_confidence", Double, nullable=False),
+    Column("position", Integer, nullable=False),
+    PrimaryKeyConstraint("table_id", "key"),
+    CheckConstraint("overwrite IN ('never', 'always')", name="overwrite"),
+)
+
+rows = Table(
+    "rows",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("table_id", BigInteger, nullable=False),
+    _words("tenant_id"),
+    _words("key"),
+    _object("data"),
+    _object("cells"),
+    Column("version", BigInteger, nullable=False, server_default=text("1")),
+    _moment("created_at"),
+    _moment("updated_at"),
+    UniqueConstraint("table_id", "key", name="uq_rows_table_id_key"),
+    _of_table(),
+    CheckConstraint("jsonb_typeof(data) = 'object'", name="data"),
+    CheckConstraint("jsonb_typeof(cells) = 'object'", name="cells"),
+    Index("ix_rows_table_id_id", "table_id", "id"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", BigInteger, stamps, server_default=stamps.next_value(), primary_key=True),
+    _words("tenant_id"),
+    Column("table_id", BigInteger, nullable=False),
+    Column("wanted", ARRAY(Text), nullable=False),
+    Column("options", JSONB, nullable=False),
+    Column("reply_to", Text, nullable=False, server_default=text("''")),
+    _words("state"),
+    _object("counts"),
+    Column("rows_total", BigInteger, nullable=False, server_default=text("0")),
+    Column("batches_total", Integer, nullable=False, server_default=text("0")),
+    Column("batches_ended", Integer, nullable=False, server_default=text("0")),
+    _moment("started_at"),
+    _moment("finished_at", nullable=True),
+    _of_table(),
+    CheckConstraint("state IN ('running', 'done', 'cancelled')", name="state"),
+    CheckConstraint("batches_ended BETWEEN 0 AND batches_total", name="ended"),
+    Index("ix_runs_tenant_id_id", "tenant_id", "id"),
+    Index("ix_runs_table_id", "table_id"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    _words("phase"),
+    Column("wave", Integer, nullable=False, server_default=text("0")),
+    Column("attempt", Integer, nullable=False, server_default=text("1")),
+    Column("lost", Integer, nullable=False, server_default=text("0")),
+    _moment("lease_until", nullable=True),
+    _moment("ready_at", nullable=True),
+    Column("row_ids", ARRAY(BigInteger), nullable=False),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    PrimaryKeyConstraint("run_id", "number"),
+    CheckConstraint(
+        "phase IN ('queued', 'probe', 'premium', 'done', 'parked', 'cancelled')", name="phase"
+    ),
+    Index("ix_batches_open", "run_id", "phase", postgresql_where=text(_OPEN)),
+)
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("batch", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("row_id", BigInteger, nullable=False),
+    _words("provider"),
+    _words("provider_version"),
+    _words("input_key"),
+    Column("slot", Integer, nullable=False),
+    _words("kind"),
+    Column("outcome", JSONB, nullable=False),
+    Column("cost_microcredits", BigInteger, nullable=False, server_default=text("0")),
+    Column("latency_s", Double, nullable=False, server_default=text("0")),
+    _moment("observed_at"),
+    Column("from_cache", Boolean, nullable=False, server_default=text("false")),
+    Column("coalesced", Boolean, nullable=False, server_default=text("false")),
+    _moment("recorded_at"),
+    UniqueConstraint(
+        "run_id", "row_id", "provider", "input_key", "batch", "slot", name="uq_responses_question"
+    ),
+    Index("ix_responses_row_id", "row_id"),
+)
