@@ -44,11 +44,18 @@ class CachePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleflightPolicy:
-    """How long a waiter waits for somebody else's call, and how long a leader's lease lasts."""
+    """How long a waiter waits for somebody else's call, and how long a leader's lease lasts.
+
+    Attributes:
+        max_hold_s: no lease is renewed beyond that.
+        max_waiters: threads of one process that may wait at once; fewer than it has slots.
+    """
 
     enabled: bool = True
     timeout_s: float = 30.0
     lease_s: float = 15.0
+    max_hold_s: float = 60.0
+    max_waiters: int = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,12 @@ from enrich.ports.shared import CacheEntry, CacheHit
 from enrich.state.cache import RedisCache
 from enrich.state.cache_memory import MemoryCache
 from enrich.state.cache_rules import CacheStats
-from enrich.state.link import LinkAwayError
+from enrich.state.link import FALLBACKS_TOTAL, LinkAwayError
 
-__all__ = ["FALLBACKS_TOTAL", "FallbackCache"]
+__all__ = ["FallbackCache"]
 
 T = TypeVar("T")
 
-FALLBACKS_TOTAL = "enrich_fallbacks_total"
 _OFFERED_AT_ONCE = 500
 _DROPS_REMEMBERED = 10_000
 _OUTLIVES_S = 60.0

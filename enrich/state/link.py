@@ -24,13 +24,23 @@ from enrich.errors import DependencyError, SettingsError
 from enrich.ports.outside import Recorder
 from enrich.state.faults import LINK_ERRORS, Fault, fault_of
 
-__all__ = ["FAULTS_TOTAL", "SKIPPED_TOTAL", "LinkAwayError", "RedisLink", "Script", "script"]
+__all__ = [
+    "FALLBACKS_TOTAL",
+    "FAULTS_TOTAL",
+    "SKIPPED_TOTAL",
+    "LinkAwayError",
+    "RedisLink",
+    "Script",
+    "script",
+]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FAULTS_TOTAL = "enrich_redis_faults_total"
 SKIPPED_TOTAL = "enrich_redis_skipped_total"
+#: Counted by whoever answers from memory instead, with its part and the reason.
+FALLBACKS_TOTAL = "enrich_fallbacks_total"
 
 _LUA = Path(__file__).with_name("lua")
 _USES = re.compile(r"-- uses: (\w+)\n")

@@ -1,0 +1,26 @@
+-- Takes the lease of each name that nobody holds, under one fence.
+-- KEYS    1: the tenant's fence counter; 2…n+1: leases; n+2…: end marks of the same names
+-- ARGV    1: token; 2: lease_ms; 3: ttl_ms of the counter
+-- Result  the fence (0 when nothing was taken), then for each name 1 (ours) or 0 (held)
+--         A lease holds "<token> <taken at, ms since 1970>".
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local names = (#KEYS - 1) / 2
+local reply, fence = { 0 }, 0
+for i = 2, names + 1 do
+  local value = ARGV[1] .. ' ' .. string.format('%.0f', now_ms)
+  local won = redis.call('SET', KEYS[i], value, 'NX', 'PX', ARGV[2])
+  if won then
+    redis.call('DEL', KEYS[i + names])
+  end
+  reply[i] = won and 1 or 0
+  fence = fence + reply[i]
+end
+if fence > 0 then
+  -- Time under the counter: were it lost with the server, fences would still not go back.
+  local last = tonumber(redis.call('GET', KEYS[1]) or '0')
+  fence = math.max(last + 1, now_ms * 1024)
+  redis.call('SET', KEYS[1], string.format('%.0f', fence), 'PX', ARGV[3])
+  reply[1] = fence
+end
+return reply
