@@ -17,6 +17,7 @@ __all__ = [
     "BreakerStatus",
     "Breakers",
     "Budgets",
+    "BudgetsAway",
     "CacheEntry",
     "CacheHit",
     "CallReport",
@@ -197,6 +198,13 @@ class OverBudget:
     left_microcredits: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetsAway:
+    """Nobody can tell now how much is left: what costs money waits until `retry_at`."""
+
+    retry_at: datetime
+
+
 class Budgets(Protocol):
     """Caps on spending: never overspent by one unit, whatever runs at once.
 
@@ -205,12 +213,23 @@ class Budgets(Protocol):
 
     def reserve(
         self, tenant: str, caps: Mapping[str, int], amount_microcredits: int, *, hold_s: float
-    ) -> Reservation | OverBudget:
-        """Put money aside in all scopes (scope to cap) or in none; a dead holder's returns."""
+    ) -> Reservation | OverBudget | BudgetsAway:
+        """Put money aside in all scopes (scope to cap) or in none.
+
+        A dead holder's money returns after `hold_s`, so a hold outlasts the calls it is for.
+        """
         ...
 
     def commit(self, tenant: str, reservation: Reservation, spent_microcredits: int) -> None:
-        """Turn what was spent into spending and give back the rest; once."""
+        """Turn what was spent into spending and give back the rest; once for each reservation.
+
+        What was spent counts even after the hold has ended, and is counted later when Redis is
+        away.
+        """
+        ...
+
+    def restore(self, tenant: str, spent: Mapping[str, int]) -> None:
+        """Lift each scope's spending to at least what the ledger says, after Redis lost it."""
         ...
 
     def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, tuple[int, int]]:
