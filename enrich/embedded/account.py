@@ -13,7 +13,7 @@ from pathlib import Path
 
 from enrich.errors import EmbeddedServerError
 
-__all__ = ["Account", "account_for", "open_way_to", "own"]
+__all__ = ["Account", "account_for", "open_tree", "open_way_to", "own"]
 
 _UNPRIVILEGED = "nobody"
 _log = logging.getLogger(__name__)
@@ -71,6 +71,23 @@ def open_way_to(path: Path, account: Account) -> None:
     if shut:
         names = ", ".join(map(str, shut))
         _log.warning("embedded.folders_opened", extra={"folders": names, "uid": account.uid})
+
+
+def open_tree(tree: Path, account: Account) -> None:
+    """Let the account read and run what root has installed under a private umask."""
+    if account.is_me or not _is_private(tree):
+        return
+    for path in (tree, *tree.rglob("*")):
+        if not path.is_symlink() and _is_private(path):
+            mode = stat.S_IMODE(path.stat().st_mode)
+            # Others may do what the owner may, except write.
+            path.chmod(mode | (mode & (stat.S_IRUSR | stat.S_IXUSR)) >> 6)
+    _log.warning("embedded.folders_opened", extra={"folders": str(tree), "uid": account.uid})
+
+
+def _is_private(path: Path) -> bool:
+    info = path.stat()
+    return info.st_uid == 0 and not info.st_mode & stat.S_IROTH
 
 
 def _is_shut(folder: Path, account: Account) -> bool:

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ __all__ = ["Home", "holds", "locked"]
 #: The shortest limit of a socket's path among the platforms (macOS, its final zero included).
 _SOCKET_PATH_MAX = 104
 _LONGEST_SOCKET = ".s.PGSQL.5432.lock"
+#: PostgreSQL's configuration and the addresses each quote other characters in their own way.
+_PLAIN_PATH = re.compile(r"[\w./+-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,10 @@ class Home:
 
     @property
     def sockets(self) -> Path:
-        """Where the sockets lie: inside, unless the path is too long for a socket."""
+        """Where the sockets lie: inside, unless the path is too long or too odd for a socket."""
         inside = self.root / "run"
-        if len(os.fsencode(inside / _LONGEST_SOCKET)) < _SOCKET_PATH_MAX:
+        is_plain = _PLAIN_PATH.fullmatch(str(inside)) is not None
+        if is_plain and len(os.fsencode(inside / _LONGEST_SOCKET)) < _SOCKET_PATH_MAX:
             return inside
         name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
         return Path(tempfile.gettempdir(), f"enrich-{name}")
@@ -100,7 +104,8 @@ def holds(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Shared, so that two who ask at once do not take each other for a holder.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

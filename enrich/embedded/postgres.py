@@ -7,10 +7,10 @@ from pathlib import Path
 
 import psycopg2
 
-from enrich.embedded.account import Account, open_way_to, own
-from enrich.embedded.home import Home, holds
+from enrich.embedded.account import Account, open_tree, open_way_to, own
+from enrich.embedded.home import Home, holds, locked
 from enrich.embedded.process import failed_to_start, launch, run_once, stop_process, until
-from enrich.embedded.urls import postgres_url
+from enrich.embedded.urls import POSTGRES_PORT, postgres_url
 from enrich.embedded.wheels import postgres_binary
 
 __all__ = ["NAME", "answers", "ensure_running", "halt", "url"]
@@ -23,10 +23,12 @@ _INITDB_S, _START_S, _STOP_S = 120.0, 60.0, 30.0
 _CONFIG = """\
 listen_addresses = ''
 unix_socket_directories = '{sockets}'
+port = {port}
 unix_socket_permissions = 0700
 max_connections = 200
 shared_buffers = 128MB
 max_wal_size = 512MB
+max_parallel_workers_per_gather = 0
 jit = off
 timezone = 'UTC'
 log_timezone = 'UTC'
@@ -76,16 +78,19 @@ def _start(home: Home, account: Account) -> None:
     own(home.folder(NAME), account)
     for path in (binary, data):
         open_way_to(path, account)
+    open_tree(binary.parents[1], account)
     if not data.exists():
-        _initialise(home, account)
+        # A lock of its own: an initdb whose starter was killed is still at work.
+        with locked(home.root / "initdb.lock") as lock:
+            _initialise(home, account, lock)
     sockets = home.prepare_sockets(account)
     _forget_last_life(data, sockets)
     config = data / "postgresql.auto.conf"
-    _write(config, _CONFIG.format(sockets=str(sockets).replace("'", "''")), account)
+    _write(config, _CONFIG.format(sockets=sockets, port=POSTGRES_PORT), account)
     launch(home, NAME, [str(binary), "-D", str(data)], account)
 
 
-def _initialise(home: Home, account: Account) -> None:
+def _initialise(home: Home, account: Account, lock: int) -> None:
     # The data folder appears whole or not at all: it gets its name when it is complete.
     draft = home.folder(NAME) / "data.draft"
     shutil.rmtree(draft, ignore_errors=True)
@@ -100,7 +105,7 @@ def _initialise(home: Home, account: Account) -> None:
         "--locale=C",
         "--no-instructions",
     ]
-    run_once(command, log=home.log(NAME), account=account, timeout_s=_INITDB_S)
+    run_once(command, log=home.log(NAME), account=account, lock=lock, timeout_s=_INITDB_S)
     draft.rename(home.data(NAME))
 
 

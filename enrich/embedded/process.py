@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from enrich.embedded.account import Account
 from enrich.embedded.home import Home, holds, locked
 from enrich.errors import EmbeddedServerError
 
-__all__ = ["launch", "run_once", "stop_process", "until"]
+__all__ = ["failed_to_start", "launch", "run_once", "stop_process", "until"]
 
 _POLL_S = 0.02
 _LOG_LINES = 15
 #: The shell ends at once, so the server belongs to init and no starter has to wait for it.
-_DETACH = '"$@" <&- >&2 & echo $!'
+_DETACH = '"$@" >&2 & echo $!'
+#: Nothing of ours: it may hold credentials, and variables such as PGPORT would have an effect.
+_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def until(condition: Callable[[], bool], *, deadline_s: float) -> bool:
@@ -38,23 +41,25 @@ def until(condition: Callable[[], bool], *, deadline_s: float) -> bool:
 def launch(home: Home, name: str, command: Sequence[str], account: Account) -> None:
     """Start a server in a session of its own; returns at once, before it is ready."""
     with home.log(name).open("ab") as log, locked(home.alive(name)) as alive:
-        os.set_inheritable(alive, True)
-        done = subprocess.run(
+        os.ftruncate(alive, 0)
+        subprocess.run(
             ["/bin/sh", "-c", _DETACH, "sh", *command],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=alive,
             stderr=log,
             cwd="/",
+            env=_ENVIRONMENT,
             start_new_session=True,
             pass_fds=(alive,),
             check=True,
             **_as(account),
         )
-        home.alive(name).write_bytes(done.stdout)
 
 
-def run_once(command: Sequence[str], *, log: Path, account: Account, timeout_s: float) -> None:
-    """Run a program to its end, its output in `log`.
+def run_once(
+    command: Sequence[str], *, log: Path, account: Account, lock: int, timeout_s: float
+) -> None:
+    """Run a program to its end, its output in `log`; it keeps `lock` even if we are killed.
 
     Raises:
         EmbeddedServerError: it failed or took too long.
@@ -67,6 +72,8 @@ def run_once(command: Sequence[str], *, log: Path, account: Account, timeout_s: 
                 stdout=out,
                 stderr=out,
                 cwd="/",
+                env=_ENVIRONMENT,
+                pass_fds=(lock,),
                 check=True,
                 timeout=timeout_s,
                 **_as(account),
@@ -84,7 +91,9 @@ def stop_process(home: Home, name: str, *, sig: signal.Signals, deadline_s: floa
     if not holds(alive):
         return False
     for step in (sig, signal.SIGKILL):
-        os.kill(int(alive.read_text()), step)
+        # The first process may be gone already, with only its children still to end.
+        with suppress(ProcessLookupError):
+            os.kill(int(alive.read_text()), step)
         if until(lambda: not holds(alive), deadline_s=deadline_s):
             return True
     raise EmbeddedServerError(f"{name} does not end; its log is {home.log(name)}")

@@ -3,12 +3,15 @@
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlsplit
 
-__all__ = ["celery_url", "postgres_url", "valkey_url"]
+__all__ = ["POSTGRES_PORT", "celery_url", "postgres_url", "valkey_url"]
+
+#: Only a part of the socket's name; said aloud, so that PGPORT does not decide it.
+POSTGRES_PORT = 5432
 
 
 def postgres_url(folder: Path, *, user: str, database: str) -> str:
     """Build the address of a database behind a socket in `folder`, for libpq and SQLAlchemy."""
-    return f"postgresql://{user}@/{database}?host={quote(str(folder), safe='/')}"
+    return f"postgresql://{user}@/{database}?host={quote(str(folder))}&port={POSTGRES_PORT}"
 
 
 def valkey_url(socket: Path, *, db: int) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import redis
 
-from enrich.embedded.account import Account, open_way_to, own
+from enrich.embedded.account import Account, open_tree, open_way_to, own
 from enrich.embedded.home import Home, holds
 from enrich.embedded.process import failed_to_start, launch, stop_process, until
 from enrich.embedded.urls import valkey_url
@@ -60,6 +60,7 @@ def _start(home: Home, account: Account) -> None:
     own(data, account)
     for path in (binary, data):
         open_way_to(path, account)
+    open_tree(binary.parent, account)
     home.prepare_sockets(account)
     _socket(home).unlink(missing_ok=True)
     launch(home, NAME, [str(binary), *_options(home, data)], account)
