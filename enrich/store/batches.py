@@ -1,5 +1,6 @@
 """Batches in PostgreSQL: opened, settled and swept. Each is one call or two."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -24,10 +25,8 @@ _OPEN = text("""
         WHERE b.run_id = :run_id AND b.number = :number AND b.attempt = :attempt
           AND b.phase = :phase AND b.wave = :wave
           AND r.id = b.run_id AND r.state = 'running'
-        RETURNING b.run_id, b.row_ids, r.tenant_id, r.table_id, r.wanted, r.options, r.state)
-    SELECT h.run_id, h.tenant_id, h.wanted, h.options, h.state, t.name AS table_name,
-           (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.position, c.key)
-            FROM columns c WHERE c.table_id = h.table_id) AS table_columns,
+        RETURNING b.run_id, b.number, b.row_ids)
+    SELECT v.*,
            (SELECT json_agg(json_build_object(
                 'id', r.id, 'key', r.key, 'data', r.data, 'cells', r.cells) ORDER BY r.id)
             FROM rows r WHERE r.id = ANY (h.row_ids)) AS rows,
@@ -35,8 +34,9 @@ _OPEN = text("""
                 SELECT DISTINCT ON (row_id, provider, input_key) *
                 FROM responses
                 WHERE run_id = h.run_id AND row_id = ANY (h.row_ids)
+                  AND (slot = 0 OR batch = h.number)
                 ORDER BY row_id, provider, input_key, slot = 0 DESC, id DESC) AS s) AS responses
-    FROM held h JOIN tables t ON t.id = h.table_id
+    FROM held h JOIN run_views v ON v.run_id = h.run_id
 """)
 
 _SETTLE = text("""
@@ -46,8 +46,9 @@ _SETTLE = text("""
         CAST(:deferred AS bigint[]), CAST(:ready_at AS timestamptz), :in_flight, :lease_s)
 """)
 
-# What has fallen behind, whoever was to do it: a lease that ran out, a moment that has come, the
-# first queued batch of a run that has none under way, and what is left of a cancelled run.
+# What has fallen behind, whoever was to do it: a lease that ran out (that of a batch which waits
+# for its moment counts from there), the first queued batch of a run that has none in flight, and
+# what is left of a cancelled run.
 _TAKE = text("""
     WITH due AS MATERIALIZED (
         SELECT b.run_id, b.number, r.state = 'running' AS alive, b.phase <> 'queued' AS is_lost
@@ -55,12 +56,10 @@ _TAKE = text("""
         WHERE b.phase IN ('queued', 'probe', 'premium') AND (
             r.state <> 'running'
             OR b.lease_until <= now()
-            OR (b.phase = 'queued' AND b.ready_at <= now())
-            OR (b.phase = 'queued' AND b.ready_at IS NULL
-                AND NOT EXISTS (
-                    SELECT FROM batches f
-                    WHERE f.run_id = b.run_id AND (f.phase IN ('probe', 'premium')
-                        OR (f.phase = 'queued' AND f.ready_at IS NULL AND f.number < b.number)))))
+            OR (b.phase = 'queued' AND NOT EXISTS (
+                SELECT FROM batches f
+                WHERE f.run_id = b.run_id AND (batch_in_flight(f.phase, f.ready_at)
+                    OR (f.phase = 'queued' AND f.number < b.number)))))
         ORDER BY b.run_id, b.number LIMIT :limit
         FOR UPDATE OF b SKIP LOCKED)
     UPDATE batches b
@@ -79,12 +78,7 @@ _TAKE = text("""
     RETURNING b.run_id, b.number, b.attempt, b.phase, b.wave
 """)
 
-_RUNS = text("""
-    SELECT r.id AS run_id, r.tenant_id, r.wanted, r.options, r.state, t.name AS table_name,
-           (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.position, c.key)
-            FROM columns c WHERE c.table_id = r.table_id) AS table_columns
-    FROM runs r JOIN tables t ON t.id = r.table_id WHERE r.id = ANY (CAST(:ids AS bigint[]))
-""")
+_RUNS = text("SELECT * FROM run_views WHERE run_id = ANY (CAST(:ids AS bigint[]))")
 
 # In the order of runs: two sweeps that park batches of the same two runs must not deadlock.
 _PARKED = text("""
@@ -125,7 +119,7 @@ def settle_batch(
         "in_flight": in_flight,
         "lease_s": lease_s,
     }
-    return _settled(ref.run_id, connection.execute(_SETTLE, asked).scalar_one())
+    return _settled(ref, settlement, connection.execute(_SETTLE, asked).scalar_one())
 
 
 def sweep_batches(
@@ -163,17 +157,19 @@ def _where(ref: BatchRef) -> dict[str, Any]:
     }
 
 
-def _settled(run_id: int, raw: dict[str, Any]) -> Settled:
+def _settled(ref: BatchRef, settlement: Settlement, raw: dict[str, Any]) -> Settled:
     if not raw["won"]:
         return Settled(won=False)
+    first = BatchRef(run_id=ref.run_id, number=0, attempt=ref.attempt + 1, phase=Phase.PROBE)
+    deferred = settlement.deferred
     return Settled(
         won=True,
         report=WriteReport(**raw["report"]),
         finished=_finished(raw["finished"]) if raw["finished"] else None,
         launched=tuple(
-            BatchRef(run_id=run_id, number=number, attempt=attempt, phase=Phase.PROBE)
-            for number, attempt in raw["launched"]
+            replace(first, number=number, attempt=attempt) for number, attempt in raw["launched"]
         ),
+        deferred=(replace(first, number=raw["deferred"]), deferred.ready_at) if deferred else None,
     )
 
 

@@ -7,12 +7,12 @@ finite is refused, because nobody can have meant it.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from enrich.domain.outcome import outcome_from_json, outcome_to_json
-from enrich.domain.run import Counts, Force, Response, RunOptions, RunState, RunView
+from enrich.domain.run import CellFilter, Counts, Force, Response, RunOptions, RunState, RunView
 from enrich.domain.table import CellState, CellWrite, Column, Overwrite, Provenance, Row, Stamp
 from enrich.domain.values import JsonObject
 from enrich.errors import BadInputError
@@ -56,7 +56,6 @@ def dumps(value: object, *, name: str) -> str:
         return dumps(_cleaned(value), name=name)
     except (ValueError, TypeError, RecursionError) as exc:
         raise BadInputError(name, "a value cannot be stored as JSON", hint=_HINT) from exc
-    # The test is coarse (a backslash before it is not seen), and so is what follows: it only cleans.
     return dumps(_cleaned(value), name=name) if _holds_nul(text, value) else text
 
 
@@ -96,7 +95,7 @@ def provenance_to_json(provenance: Provenance) -> JsonObject:
     return out
 
 
-def provenance_from_json(raw: Mapping[str, Any]) -> Provenance:
+def provenance_from_json(raw: Mapping[Any, Any]) -> Provenance:
     """Decode what `provenance_to_json` made; names that a newer version added are passed over."""
     return Provenance(
         state=CellState(raw["state"]),
@@ -134,42 +133,56 @@ def writes_to_json(writes: Iterable[CellWrite]) -> str:
     return "[" + ",".join(dumps(write_to_json(w), name=f"column {w.column}") for w in writes) + "]"
 
 
-def row_from_json(raw: Mapping[str, Any]) -> Row:
+def row_from_json(raw: Mapping[Any, Any]) -> Row:
     """Decode a row of `rows`."""
     cells = {key: provenance_from_json(cell) for key, cell in raw["cells"].items()}
     return Row(id=raw["id"], key=raw["key"], data=raw["data"], cells=cells)
 
 
-def column_from_json(raw: Mapping[str, Any]) -> Column:
+def column_from_json(raw: Mapping[Any, Any]) -> Column:
     """Decode a row of `columns`."""
     return Column(
         key=raw["key"],
         field=raw["field"],
         enriched=raw["enriched"],
         overwrite=Overwrite(raw["overwrite"]),
-        min_confidence=raw["min_confidence"],
+        min_confidence=float(raw["min_confidence"]),
         position=raw["position"],
     )
 
 
-def columns_from_json(raw: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
+def columns_from_json(raw: Iterable[Mapping[Any, Any]]) -> tuple[Column, ...]:
     """Decode a table's columns, in the order given."""
     return tuple(column_from_json(column) for column in raw)
 
 
 def options_to_json(options: RunOptions) -> JsonObject:
     """Encode a run's options."""
-    return {**asdict(options), "force": options.force.value}
+    out: JsonObject = {**asdict(replace(options, where=None)), "force": options.force.value}
+    if options.where is not None:
+        out["where"] = {
+            "states": [*sorted(options.where.states)],
+            "observed_before": _text_of(options.where.observed_before),
+            "confidence_below": options.where.confidence_below,
+        }
+    return out
 
 
-def options_from_json(raw: Mapping[str, Any]) -> RunOptions:
+def options_from_json(raw: Mapping[Any, Any]) -> RunOptions:
     """Decode a run's options; what an older version did not store has its default."""
     known = {field.name for field in fields(RunOptions)}
     given = {name: value for name, value in raw.items() if name in known}
-    return RunOptions(**{**given, "force": Force(given.get("force", Force.NONE))})
+    given["force"] = Force(given.get("force", Force.NONE))
+    if (where := given.get("where")) is not None:
+        given["where"] = CellFilter(
+            states=frozenset(where["states"]),
+            observed_before=_moment(where["observed_before"]),
+            confidence_below=where["confidence_below"],
+        )
+    return RunOptions(**given)
 
 
-def counts_from_json(raw: Mapping[str, Any]) -> Counts:
+def counts_from_json(raw: Mapping[Any, Any]) -> Counts:
     """Decode a run's counts."""
     known = {field.name for field in fields(Counts)}
     return Counts(**{name: int(value) for name, value in raw.items() if name in known})
@@ -180,7 +193,7 @@ def counts_to_json(counts: Counts) -> JsonObject:
     return {name: amount for name, amount in asdict(counts).items() if amount}
 
 
-def run_view(raw: Mapping[str, Any]) -> RunView:
+def run_view(raw: Mapping[Any, Any]) -> RunView:
     """Decode a run with its table's name and columns."""
     return RunView(
         id=raw["run_id"],
@@ -211,7 +224,7 @@ def response_to_json(response: Response) -> JsonObject:
     }
 
 
-def response_from_json(raw: Mapping[str, Any]) -> Response:
+def response_from_json(raw: Mapping[Any, Any]) -> Response:
     """Decode a line of the ledger."""
     observed_at = _moment(raw["observed_at"])
     if observed_at is None:
@@ -223,7 +236,7 @@ def response_from_json(raw: Mapping[str, Any]) -> Response:
         input_key=raw["input_key"],
         outcome=outcome_from_json(raw["outcome"]),
         cost_microcredits=raw["cost_microcredits"],
-        latency_s=raw["latency_s"],
+        latency_s=float(raw["latency_s"]),
         observed_at=observed_at,
         from_cache=raw["from_cache"],
         coalesced=raw["coalesced"],

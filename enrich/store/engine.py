@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import psycopg2
 from sqlalchemy import Connection, Engine, create_engine, make_url
-from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from enrich.errors import BadInputError, DatabaseDownError, EnrichError
 

@@ -13,13 +13,13 @@ from enrich.store.codec import cleaned, dumps
 __all__ = ["import_rows"]
 
 # A long import is not stuck; and imports into one table take turns, so that none deadlocks.
-_PREPARE = (
-    "SET LOCAL statement_timeout = '15min'",
-    "SET LOCAL lock_timeout = '60s'",
-    "SET LOCAL idle_in_transaction_session_timeout = '15min'",
-    "CREATE TEMPORARY TABLE incoming (n bigint GENERATED ALWAYS AS IDENTITY, key text, data jsonb)"
-    " ON COMMIT DROP",
-)
+_PREPARE = """
+    SET LOCAL statement_timeout = '15min';
+    SET LOCAL lock_timeout = '60s';
+    SET LOCAL idle_in_transaction_session_timeout = '15min';
+    CREATE TEMPORARY TABLE incoming (
+        n bigint GENERATED ALWAYS AS IDENTITY, key text, data jsonb) ON COMMIT DROP
+"""
 _TAKE_TURNS = text("SELECT pg_advisory_xact_lock(hashtextextended('import', :table_id))")
 
 # The later of two rows with one key is laid over the earlier.
@@ -72,10 +72,9 @@ def import_rows(
     columns: frozenset[str],
     rows: Iterable[NewRow],
 ) -> tuple[int, int]:
-    """Bring rows in within the caller's transaction; gives how many are new and how many changed."""
+    """Bring rows in within the caller's transaction; say how many are new and how many changed."""
     table = {"table_id": table_id}
-    for statement in _PREPARE:
-        connection.exec_driver_sql(statement)
+    connection.exec_driver_sql(_PREPARE)
     _copy(connection, _lines(columns, rows))
     connection.execute(_TAKE_TURNS, table)
     connection.exec_driver_sql("ANALYZE incoming")
@@ -106,7 +105,7 @@ def _escaped(value: str) -> str:
 def _copy(connection: Connection, lines: Iterator[str]) -> None:
     cursor = connection.connection.cursor()
     try:
-        cursor.copy_expert("COPY incoming (key, data) FROM STDIN", _Reader(lines))  # type: ignore[attr-defined]
+        cursor.copy_expert("COPY incoming (key, data) FROM STDIN", _Reader(lines))
     finally:
         cursor.close()
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, RowMapping, text
 
 from enrich.domain.table import PERSON, CellState, CellWrite, Column, Provenance, Row, Stamp
 from enrich.domain.values import Json, is_blank
@@ -123,7 +123,7 @@ class PostgresRowStore:
     def read(self, tenant: str, table: str, keys: Sequence[str]) -> tuple[Row, ...]:
         """Read rows in the order of the keys. Raises `UnknownNameError` if one is not there."""
 
-        def work(connection: Connection) -> Sequence[Mapping[str, Any]]:
+        def work(connection: Connection) -> Sequence[RowMapping]:
             found = _table(connection, tenant, table)
             asked = {"table_id": found.id, "keys": [cleaned(key) for key in keys]}
             return connection.execute(_READ, asked).mappings().all()
@@ -145,7 +145,7 @@ class PostgresRowStore:
             yield from (row_from_json(row) for row in found)
             after = found[-1]["id"]
 
-    def _page(self, table_id: int, after: int, page: int) -> Sequence[Mapping[str, Any]]:
+    def _page(self, table_id: int, after: int, page: int) -> Sequence[RowMapping]:
         asked = {"table_id": table_id, "after": after, "page": page}
         return self._database.run(lambda c: c.execute(_PAGE, asked).mappings().all())
 
@@ -218,7 +218,7 @@ class _Table:
 
     __slots__ = ("columns", "id", "name", "rows")
 
-    def __init__(self, raw: Mapping[str, Any]) -> None:
+    def __init__(self, raw: Mapping[Any, Any]) -> None:
         self.id: int = raw["id"]
         self.name: str = raw["name"]
         self.rows: int = raw["row_count"]

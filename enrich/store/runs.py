@@ -1,7 +1,6 @@
 """Runs in PostgreSQL: made, told about, cancelled and taken up again."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, text
@@ -17,19 +16,12 @@ from enrich.store.selection import selected
 
 __all__ = ["PostgresRunStore"]
 
-_VIEW = """
-    r.id AS run_id, r.tenant_id, r.wanted, r.options, r.state, t.name AS table_name,
-    (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.position, c.key)
-     FROM columns c WHERE c.table_id = r.table_id) AS table_columns
-"""
-
-_INSERT_RUN = text(f"""
-    WITH r AS (
-        INSERT INTO runs (tenant_id, table_id, wanted, options, reply_to, state)
-        VALUES (:tenant, :table_id, :wanted, CAST(:options AS jsonb), :reply_to, 'running')
-        RETURNING *)
-    SELECT {_VIEW} FROM r JOIN tables t ON t.id = r.table_id
+_INSERT_RUN = text("""
+    INSERT INTO runs (tenant_id, table_id, wanted, options, reply_to, state)
+    VALUES (:tenant, :table_id, :wanted, CAST(:options AS jsonb), :reply_to, 'running')
+    RETURNING id
 """)
+_VIEW = text("SELECT * FROM run_views WHERE run_id = :run_id")
 
 # A million rows become batches without passing through this process.
 _INSERT_BATCHES = """
@@ -134,17 +126,20 @@ class PostgresRunStore:
                 "options": options,
                 "reply_to": cleaned(new.reply_to),
             }
-            view = run_view(connection.execute(_INSERT_RUN, run).mappings().one())
-            refs = _cut(connection, view.id, table_id, new, in_flight, lease_s)
-            return (view if refs else replace(view, state=RunState.DONE)), refs
+            run_id = connection.execute(_INSERT_RUN, run).scalar_one()
+            cut = {"run_id": run_id, "table_id": table_id, "batch_rows": new.batch_rows}
+            refs = _cut(connection, new, {**cut, "in_flight": in_flight, "lease_s": lease_s})
+            view = connection.execute(_VIEW, {"run_id": run_id}).mappings().one()
+            return run_view(view), refs
 
         return self._database.run(work)
 
     def open(self, ref: BatchRef, *, lease_s: float) -> OpenBatch | None:
         """Read a batch with its rows and responses, and renew its lease.
 
-        None when it has moved on, was cancelled or belongs to a newer attempt: stop quietly. Of
-        several responses to one question the one that ended it is given, or else the newest.
+        None when it has moved on, was cancelled or belongs to a newer attempt: stop quietly. The
+        responses are the batch's own, and those of the run's other batches that ended a question;
+        of several to one question, the one that ended it or else the newest.
         """
         return self._database.run(lambda c: open_batch(c, ref, lease_s))
 
@@ -238,19 +233,10 @@ def _check_names(connection: Connection, new: NewRun) -> int:
     return int(found.id)
 
 
-def _cut(  # noqa: PLR0913
-    connection: Connection, run_id: int, table_id: int, new: NewRun, in_flight: int, lease_s: float
-) -> tuple[BatchRef, ...]:
+def _cut(connection: Connection, new: NewRun, cut: dict[str, Any]) -> tuple[BatchRef, ...]:
     condition, values = selected(new.selection, new.wanted)
-    values |= {
-        "table_id": table_id,
-        "run_id": run_id,
-        "batch_rows": new.batch_rows,
-        "in_flight": in_flight,
-        "lease_s": lease_s,
-    }
     statement = text(_INSERT_BATCHES.format(selected=condition))
-    return _refs(run_id, connection.execute(statement, values))
+    return _refs(cut["run_id"], connection.execute(statement, {**values, **cut}))
 
 
 def _refs(run_id: int, found: Iterable[Row[Any]]) -> tuple[BatchRef, ...]:

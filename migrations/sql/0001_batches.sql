@@ -8,20 +8,26 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         GROUP BY name) AS sums
 $$;
 
+-- Says whether a batch takes up one of its run's places: it is under way, and not waiting for its
+-- moment.
+CREATE FUNCTION batch_in_flight(p_phase text, p_ready_at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT p_phase IN ('probe', 'premium') AND coalesce(p_ready_at <= now(), true)
+$$;
+
 -- Puts queued batches of a run under a lease until p_in_flight are; gives those it took.
 CREATE FUNCTION launch_batches(p_run bigint, p_in_flight integer, p_lease_s double precision)
 RETURNS SETOF batches LANGUAGE sql VOLATILE AS $$
     UPDATE batches b
-    SET phase = 'probe', wave = 0, ready_at = NULL,
+    SET phase = 'probe', wave = 0,
         lease_until = now() + make_interval(secs => p_lease_s)
     FROM (
         SELECT q.number FROM batches q
         WHERE q.run_id = p_run AND q.phase = 'queued'
-          AND (q.ready_at IS NULL OR q.ready_at <= now())
         ORDER BY q.number
         LIMIT greatest(0, p_in_flight - (
             SELECT count(*)::integer FROM batches f
-            WHERE f.run_id = p_run AND f.phase IN ('probe', 'premium')))
+            WHERE f.run_id = p_run AND batch_in_flight(f.phase, f.ready_at)))
         FOR UPDATE SKIP LOCKED
     ) AS next
     WHERE b.run_id = p_run AND b.number = next.number
@@ -58,7 +64,7 @@ DECLARE
     run record;
     report record;
     finished runs;
-    total integer;
+    later integer;
     launched jsonb := '[]';
     is_end boolean := p_next_phase = 'done';
 BEGIN
@@ -80,17 +86,20 @@ BEGIN
     SELECT * INTO finished FROM advance_run(
         p_run, is_end::integer, (p_deferred IS NOT NULL)::integer, p_counts);
     IF p_deferred IS NOT NULL THEN
-        -- A higher fence than this batch's: what the later one finds is newer than "pending".
-        SELECT r.batches_total INTO total FROM runs r WHERE r.id = p_run;
-        INSERT INTO batches (run_id, number, phase, attempt, ready_at, row_ids)
-        VALUES (p_run, total, 'queued', p_attempt + 1, p_ready_at, p_deferred);
+        -- A higher fence than this batch's: what the later one finds is newer than "pending". Its
+        -- lease counts from its moment, so the sweep sends it if whoever settles now does not.
+        INSERT INTO batches (run_id, number, phase, attempt, ready_at, lease_until, row_ids)
+        SELECT p_run, r.batches_total, 'probe', p_attempt + 1, p_ready_at,
+               p_ready_at + make_interval(secs => p_lease_s), p_deferred
+        FROM runs r WHERE r.id = p_run
+        RETURNING number INTO later;
     END IF;
     IF is_end AND finished.id IS NULL THEN
         SELECT coalesce(jsonb_agg(jsonb_build_array(l.number, l.attempt) ORDER BY l.number), '[]')
         INTO launched FROM launch_batches(p_run, p_in_flight, p_lease_s) AS l;
     END IF;
     RETURN jsonb_build_object(
-        'won', true, 'report', to_jsonb(report), 'launched', launched,
+        'won', true, 'report', to_jsonb(report), 'launched', launched, 'deferred', later,
         'finished', CASE WHEN finished.id IS NOT NULL
             THEN jsonb_build_array(finished.id, finished.reply_to, finished.state) END);
 END $$;

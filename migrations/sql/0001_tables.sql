@@ -65,6 +65,13 @@ CREATE TABLE runs (
 CREATE INDEX ix_runs_tenant_id_id ON runs (tenant_id, id);
 CREATE INDEX ix_runs_table_id ON runs (table_id);
 
+-- What every step reads of a run.
+CREATE VIEW run_views AS
+    SELECT r.id AS run_id, r.tenant_id, r.wanted, r.options, r.state, t.name AS table_name,
+           (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.position, c.key)
+            FROM columns c WHERE c.table_id = r.table_id) AS table_columns
+    FROM runs r JOIN tables t ON t.id = r.table_id;
+
 CREATE TABLE batches (
     run_id bigint NOT NULL CONSTRAINT fk_batches_run_id_runs REFERENCES runs ON DELETE CASCADE,
     number integer NOT NULL,

@@ -20,7 +20,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("""
-        DROP FUNCTION settle_batch, advance_run, launch_batches, counts_sum, write_cells, cell_is_blank;
+        DROP FUNCTION settle_batch, advance_run, launch_batches, batch_in_flight, counts_sum;
+        DROP FUNCTION write_cells, cell_is_blank;
+        DROP VIEW run_views;
         DROP TABLE responses, batches, runs, rows, columns, tables, tenants;
         DROP FUNCTION responses_are_append_only;
         DROP SEQUENCE stamps;
