@@ -77,7 +77,7 @@ def import_command(
     ):
         report = import_table(
             read,
-            rows=services.rows,
+            rows=services.parts.rows,
             tenant=tenant,
             table=table,
             key=key,
@@ -137,7 +137,9 @@ def export_command(
     if output and output.exists() and not force:
         raise BadInputError("--output", f"{output} is there already", hint="add --force")
     with opened() as services:
-        export = prepare_export(services.rows, tenant=tenant, table=table, provenance=provenance)
+        export = prepare_export(
+            services.parts.rows, tenant=tenant, table=table, provenance=provenance
+        )
         count = _write(export, form=form, output=output)
     if output:
         print_note(f"{count} rows written to {output}")

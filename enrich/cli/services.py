@@ -1,16 +1,11 @@
 """The parts that a command works with, built when it needs them and closed behind it."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from enrich.bootstrap import Services, build
 
-    from enrich.bootstrap import Services
-
-__all__ = ["opened"]
+__all__ = ["Services", "opened"]
 
 
 @contextmanager
@@ -20,10 +15,7 @@ def opened() -> Iterator[Services]:
     Raises:
         SettingsError, DependencyError: they cannot be built.
     """
-    from enrich.bootstrap import build
-    from enrich.settings import Settings
-
-    services = build(Settings())
+    services = build()
     try:
         yield services
     finally:

@@ -1,0 +1,134 @@
+"""`enrich cell` and `enrich purge`."""
+
+import click
+
+from enrich.cli.output import as_json_option, print_json, print_table, short, tenant_option
+from enrich.cli.services import opened
+from enrich.domain.outcome import Found, outcome_to_json
+from enrich.domain.run import Response
+from enrich.domain.table import Provenance, Row
+from enrich.domain.values import JsonObject, Observation, credits_of
+from enrich.errors import UnknownNameError
+
+__all__ = ["cell_command"]
+
+_Evidence = tuple[tuple[int, Response], ...]
+
+
+@click.command("cell")
+@click.argument("table")
+@click.argument("row")
+@click.argument("column")
+@click.option("--evidence", is_flag=True, help="Add what every provider said, newest first.")
+@tenant_option
+@as_json_option
+def cell_command(
+    *, table: str, row: str, column: str, evidence: bool, tenant: str, as_json: bool
+) -> None:
+    """Show the cell of TABLE at ROW and COLUMN: its value, who gave it, how surely and when."""
+    with opened() as services:
+        columns = services.parts.rows.table(tenant, table).columns
+        field = next((c.field for c in columns if c.key == column), None)
+        if field is None:
+            raise UnknownNameError("column", column, known=tuple(c.key for c in columns))
+        (found,) = services.parts.rows.read(tenant, table, [row])
+        said = services.parts.runs.evidence(tenant, table, row) if evidence else ()
+    if as_json:
+        print_json(_as_json(found, column, field, said, evidence=evidence))
+        return
+    _print_cell(found, column)
+    if evidence:
+        click.echo()
+        _print_evidence(said, field)
+
+
+def _print_cell(row: Row, column: str) -> None:
+    cell = row.cells.get(column)
+    print_table(("", ""), [(f"{row.key} · {column}", ""), *_facts(row, column, cell)])
+
+
+def _facts(row: Row, column: str, cell: Provenance | None) -> list[tuple[str, object]]:
+    facts: list[tuple[str, object]] = [("value", row.data.get(column))]
+    if cell is None:
+        state = "typed" if row.is_typed(column) else "empty: nobody has been asked"
+        return [*facts, ("state", state)]
+    return [
+        *facts,
+        ("state", cell.state.value),
+        ("provider", cell.provider),
+        ("confidence", cell.confidence),
+        ("observed", cell.observed_at),
+        ("support", f"{cell.support} providers, agreement {cell.agreement:.0%}"),
+        *([("reason", cell.reason)] if cell.reason else []),
+        *([("again at", cell.retry_at)] if cell.retry_at else []),
+    ]
+
+
+def _print_evidence(said: _Evidence, field: str) -> None:
+    print_table(
+        ("run", "provider", "outcome", "value", "confidence", "cost", "took", "when", "cached"),
+        [
+            (
+                run,
+                f"{response.provider} {response.provider_version}",
+                response.outcome.kind.value,
+                short(seen.value) if seen else _why(response),
+                seen.confidence if seen else None,
+                f"{credits_of(response.cost_microcredits):.4f}",
+                f"{response.latency_s * 1000:.0f} ms",
+                response.observed_at,
+                "yes" if response.from_cache else "",
+            )
+            for run, response in said
+            for seen in [_seen(response, field)]
+        ],
+    )
+
+
+def _seen(response: Response, field: str) -> Observation | None:
+    match response.outcome:
+        case Found(observations=observations):
+            return observations.get(field)
+        case _:
+            return None
+
+
+def _why(response: Response) -> str:
+    reason = getattr(response.outcome, "reason", "")
+    return f"({reason})" if reason else ""
+
+
+def _as_json(
+    row: Row, column: str, field: str, said: _Evidence, *, evidence: bool
+) -> dict[str, object]:
+    cell = row.cells.get(column)
+    whole: dict[str, object] = {
+        "row": row.key,
+        "column": column,
+        "field": field,
+        "value": row.data.get(column),
+        "typed": row.is_typed(column),
+        "provenance": cell,
+    }
+    if evidence:
+        whole["evidence"] = [_evidence_json(run, response, field) for run, response in said]
+    return whole
+
+
+def _evidence_json(run: int, response: Response, field: str) -> JsonObject:
+    seen = _seen(response, field)
+    outcome = outcome_to_json(response.outcome)
+    outcome.pop("observations", None)
+    return {
+        "run": run,
+        "provider": response.provider,
+        "version": response.provider_version,
+        "outcome": outcome,
+        "value": seen.value if seen else None,
+        "confidence": seen.confidence if seen else None,
+        "cost": credits_of(response.cost_microcredits),
+        "latency_s": response.latency_s,
+        "observed_at": response.observed_at.isoformat(),
+        "from_cache": response.from_cache,
+        "coalesced": response.coalesced,
+    }

@@ -1,0 +1,130 @@
+"""`enrich tables` and `enrich columns`."""
+
+from dataclasses import replace
+
+import click
+
+from enrich.cli.output import as_json_option, print_json, print_table, tenant_option
+from enrich.cli.services import opened
+from enrich.domain.fields import FIELDS, column_key
+from enrich.domain.table import Column, Overwrite
+from enrich.errors import BadInputError, UnknownNameError
+from enrich.ports import RowStore, TableView
+
+__all__ = ["columns_command", "tables_command", "with_column"]
+
+
+@click.command("tables")
+@tenant_option
+@as_json_option
+def tables_command(*, tenant: str, as_json: bool) -> None:
+    """List the tables."""
+    with opened() as services:
+        tables = services.parts.rows.tables(tenant)
+    if as_json:
+        print_json(tables)
+        return
+    print_table(
+        ("table", "rows", "columns", "of them enriched"),
+        [(t.name, t.rows, len(t.columns), sum(c.enriched for c in t.columns)) for t in tables],
+    )
+
+
+@click.command("columns")
+@click.argument("table")
+@click.argument("action", type=click.Choice(["list", "add", "set"]), default="list")
+@click.argument("key", required=False)
+@click.option("--field", help="Which field the column means; default: the one of its name.")
+@click.option("--overwrite", type=click.Choice([mode.value for mode in Overwrite]))
+@click.option("--min-confidence", type=click.FloatRange(0, 1), help="Less is not written.")
+@tenant_option
+@as_json_option
+def columns_command(
+    *,
+    table: str,
+    action: str,
+    key: str | None,
+    field: str | None,
+    overwrite: str | None,
+    min_confidence: float | None,
+    tenant: str,
+    as_json: bool,
+) -> None:
+    """List TABLE's columns, add one to be enriched, or set what one allows.
+
+    \b
+    enrich columns companies
+    enrich columns companies add hq --field headquarters
+    enrich columns companies set hq --overwrite always
+    """
+    if (key is None) != (action == "list"):
+        raise BadInputError("KEY", "add and set need the column's key, list takes none")
+    with opened() as services:
+        rows = services.parts.rows
+        view = rows.table(tenant, table)
+        if key is not None:
+            column = _added(view, key, field) if action == "add" else _named(view, key)
+            changed = _changed(column, field, overwrite, min_confidence)
+            rows.save_columns(tenant, table, [changed])
+            view = rows.table(tenant, table)
+    _print(view, as_json=as_json)
+
+
+def with_column(rows: RowStore, tenant: str, table: str, key: str) -> None:
+    """Make sure that a table has this column and that it is one to be enriched.
+
+    Raises:
+        UnknownNameError: there is no such table, or neither a column nor a field of this name.
+    """
+    view = rows.table(tenant, table)
+    present = next((column for column in view.columns if column.key == key), None)
+    column = present or _added(view, key, None)
+    if not column.enriched or present is None:
+        rows.save_columns(tenant, table, [replace(column, enriched=True)])
+
+
+def _added(view: TableView, key: str, field: str | None) -> Column:
+    if key != column_key(key):
+        raise BadInputError("KEY", "letters a-z, digits and _ make a key", hint=column_key(key))
+    if field is None and key not in FIELDS:
+        known = (*(column.key for column in view.columns), *FIELDS)
+        raise UnknownNameError("column or field", key, known=known)
+    _refuse_unknown_field(field)
+    return Column(key=key, field=field or key, enriched=True, position=len(view.columns))
+
+
+def _named(view: TableView, key: str) -> Column:
+    for column in view.columns:
+        if column.key == key:
+            return column
+    raise UnknownNameError("column", key, known=tuple(column.key for column in view.columns))
+
+
+def _changed(
+    column: Column, field: str | None, overwrite: str | None, min_confidence: float | None
+) -> Column:
+    _refuse_unknown_field(field)
+    return replace(
+        column,
+        field=field or column.field,
+        overwrite=Overwrite(overwrite) if overwrite else column.overwrite,
+        min_confidence=column.min_confidence if min_confidence is None else min_confidence,
+    )
+
+
+def _refuse_unknown_field(field: str | None) -> None:
+    if field is not None and field not in FIELDS:
+        raise UnknownNameError("field", field, known=tuple(FIELDS))
+
+
+def _print(view: TableView, *, as_json: bool) -> None:
+    if as_json:
+        print_json(view)
+        return
+    print_table(
+        ("column", "field", "enriched", "overwrite typed values", "least confidence"),
+        [
+            (c.key, c.field, "yes" if c.enriched else "", c.overwrite.value, c.min_confidence)
+            for c in view.columns
+        ],
+    )
