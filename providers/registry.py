@@ -18,8 +18,19 @@ _LOCAL = (
     ("company_facts", "providers.local.company_facts:provider"),
     ("places", "providers.local.places:provider"),
     ("countries", "providers.local.countries:provider"),
+    ("country_facts", "providers.local.country_facts:provider"),
     ("domains_tldextract", "providers.local.domains:tldextract_provider"),
     ("domains_publicsuffix", "providers.local.domains:publicsuffix_provider"),
+    ("email_syntax", "providers.local.email_syntax:provider"),
+    ("disposable_domains", "providers.local.email_lists:disposable_provider"),
+    ("mailchecker", "providers.local.email_lists:mailchecker_provider"),
+    ("free_mail_domains", "providers.local.email_lists:free_provider"),
+    ("phone_numbers", "providers.local.phone_numbers:provider"),
+    ("phone_areas", "providers.local.phone_areas:provider"),
+    ("person_names", "providers.local.person_names:provider"),
+    ("company_forms", "providers.local.company_forms:provider"),
+    ("identifiers", "providers.local.identifiers:provider"),
+    ("industry_codes", "providers.local.industry_codes:provider"),
 )
 
 
