@@ -1,7 +1,7 @@
 """What a caller gets back about one cell."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from enrich.domain.values import Json, JsonObject
@@ -42,6 +42,15 @@ class CellResult:
         metadata["providers_tried"] = list(self.metadata.providers_tried)
         out["metadata"] = metadata
         return out
+
+    def from_cache(self, *, negative: bool, duration_ms: float) -> "CellResult":
+        """Give the result as a cache hit: nobody was asked and nothing was paid this time."""
+        metadata = CellMetadata(
+            cache_hit=True,
+            negative_cache_hit=negative,
+            duration_ms=round(duration_ms, 3),
+        )
+        return replace(self, metadata=metadata)
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "CellResult":

@@ -120,7 +120,8 @@ class _Calling:
     def _booked(self, names: Sequence[str]) -> tuple[int, Sequence[float], Outcome]:
         """Book starts with the governor: how many, after which delays, and what the rest get."""
         spec, now = self.provider.spec, self.parts.clock.now()
-        if not spec.limits:
+        limits = getattr(spec, 'limits', ())
+        if not limits:
             return len(names), (0.0,) * len(names), Pending(now)
         slots = self.parts.governor.reserve(
             spec.name,

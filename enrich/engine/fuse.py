@@ -1,7 +1,7 @@
 """Join what the providers of a wave said, write the cells, and move the batch on."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from enrich.domain.advance import Decision, advance
 from enrich.domain.keys import digest
@@ -57,6 +57,10 @@ def _settle(parts: Parts, batch: OpenBatch, decision: Decision) -> Fusion:
     parts.recorder.count("cells_written", settled.report.written)
     own = (_next_step(batch, decision),) if decision.phase is not Phase.DONE else ()
     launched = resume(parts, batch.run, settled.launched)
+    if settled.deferred is not None:
+        ref, ready_at = settled.deferred
+        later = resume(parts, batch.run, [ref])
+        launched += tuple(replace(step, at=ready_at) for step in later)
     return Fusion(steps=own + launched, finished=settled.finished)
 
 

@@ -9,7 +9,7 @@ from enrich.engine.parts import Parts
 from enrich.errors import BadInputError, UnknownNameError
 from enrich.ports import NewRun, Selection
 
-__all__ = ["RunRequest", "Submitted", "resume", "submit"]
+__all__ = ["RunRequest", "Submitted", "enriched_columns", "resume", "submit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,19 +73,30 @@ def _step(run: RunView, ref: BatchRef, probes: tuple[str, ...]) -> Step:
 
 
 def _wanted(parts: Parts, request: RunRequest) -> tuple[str, ...]:
+    if request.columns is None:
+        return enriched_columns(parts, request.tenant, request.table)
     columns = parts.rows.table(request.tenant, request.table).columns
     known = tuple(column.key for column in columns)
-    if request.columns is None:
-        wanted = tuple(column.key for column in columns if column.enriched)
-    else:
-        wanted = tuple(dict.fromkeys(request.columns))
+    wanted = tuple(dict.fromkeys(request.columns))
     for key in wanted:
         if key not in known:
             raise UnknownNameError(f"column in table {request.table!r}", key, known=known)
+    return wanted
+
+
+def enriched_columns(parts: Parts, tenant: str, table: str) -> tuple[str, ...]:
+    """List the columns of a table that are there to be enriched.
+
+    Raises:
+        UnknownNameError: there is no such table.
+        BadInputError: it has no such column.
+    """
+    columns = parts.rows.table(tenant, table).columns
+    wanted = tuple(column.key for column in columns if column.enriched)
     if not wanted:
         raise BadInputError(
             "columns",
-            f"table {request.table!r} has no column to enrich",
+            f"table {table!r} has no column to enrich",
             hint="name them, or add one with `enrich columns TABLE add KEY --field FIELD`",
         )
     return wanted

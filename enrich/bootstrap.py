@@ -1,0 +1,172 @@
+"""The one place that builds the parts and joins them."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from enrich.embedded import Server, celery_url, start
+from enrich.engine.local import LocalRunner
+from enrich.engine.parts import Parts, Policies
+from enrich.errors import DependencyError
+from enrich.settings import Settings, load_settings
+from enrich.state.breaker import RedisBreakers
+from enrich.state.cache import RedisCache
+from enrich.state.cache_fallback import FallbackCache
+from enrich.state.cache_memory import MemoryCache
+from enrich.state.leases_memory import MemoryLeases
+from enrich.state.link import RedisLink
+from enrich.store.engine import make_engine
+from enrich.store.migrate import pending, upgrade
+from enrich.store.rows import PostgresRowStore
+from enrich.store.runs import PostgresRunStore
+from providers.base import SystemClock
+from providers.registry import select
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+__all__ = ["Endpoints", "Services", "build", "endpoints", "settings"]
+
+log = logging.getLogger("enrich.bootstrap")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Where the servers of this process are: those of the settings, or embedded ones."""
+
+    database_url: str
+    redis_url: str
+    broker_url: str
+
+    @property
+    def celery_broker_url(self) -> str:
+        """The broker's address in Celery's form."""
+        return celery_url(self.broker_url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The parts of one process, and what runs steps in it. `close` when done."""
+
+    settings: Settings
+    endpoints: Endpoints
+    parts: Parts
+    runner: LocalRunner
+    _database: "Engine"
+    _link: RedisLink
+    _pools: tuple[ThreadPoolExecutor, ...]
+
+    def close(self) -> None:
+        """Give back threads and connections."""
+        for pool in self._pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        self._database.dispose()
+        self._link.close()
+
+
+@cache
+def settings() -> Settings:
+    """Give the settings of this process, read once. Raises `SettingsError`."""
+    return load_settings()
+
+
+@cache
+def endpoints() -> Endpoints:
+    """Find the servers, starting embedded ones where no address is set.
+
+    Raises:
+        SettingsError: a setting is wrong.
+        EmbeddedServerError: a server of ours did not start.
+    """
+    own = settings()
+    if own.database_url and own.redis_url:
+        return Endpoints(
+            database_url=own.database_url.get_secret_value(),
+            redis_url=own.redis_url.get_secret_value(),
+            broker_url=(own.broker_url or own.redis_url).get_secret_value(),
+        )
+    lacking = [Server.POSTGRES] * (not own.database_url) + [Server.VALKEY] * (not own.redis_url)
+    local = start(own.home, only=lacking).endpoints
+    redis_url = own.redis_url.get_secret_value() if own.redis_url else local.redis_url
+    broker_url = own.broker_url.get_secret_value() if own.broker_url else local.broker_url
+    return Endpoints(
+        database_url=(
+            own.database_url.get_secret_value() if own.database_url else local.database_url
+        ),
+        redis_url=redis_url,
+        broker_url=broker_url,
+    )
+
+
+def build(own: Settings | None = None) -> Services:
+    """Build everything for one process; starts embedded servers where no address is set.
+
+    Raises:
+        SettingsError: a setting is wrong.
+        DependencyError: PostgreSQL does not answer, or its schema is not ours. Redis may be away.
+    """
+    own = own or settings()
+    places = endpoints()
+    _check_schema(own, places)
+    database = make_engine(places.database_url)
+    clock = SystemClock()
+    recorder = _Silent()
+    link = RedisLink(places.redis_url, recorder=recorder)
+    calls = ThreadPoolExecutor(max_workers=32, thread_name_prefix="enrich-call")
+    probes = ThreadPoolExecutor(
+        max_workers=own.probes.max_concurrent, thread_name_prefix="enrich-probe"
+    )
+    parts = Parts(
+        rows=PostgresRowStore(database),
+        runs=PostgresRunStore(database),
+        providers=select(simulated=True),
+        responses=_cache(link, "response", own),
+        cells=_cache(link, "cell", own),
+        leases=MemoryLeases(own.singleflight.policy(), clock=clock),
+        breakers=RedisBreakers(link, own.breaker.policy(), clock=clock, recorder=recorder),
+        governor=_Silent(),
+        budgets=_Silent(),
+        recorder=recorder,
+        clock=clock,
+        calls=calls,
+        policies=_policies(own),
+    )
+    return Services(
+        settings=own,
+        endpoints=places,
+        parts=parts,
+        runner=LocalRunner(parts, probes),
+        _database=database,
+        _link=link,
+        _pools=(calls, probes),
+    )
+
+
+class _Silent:
+    def count(self, name, amount=1, labels=None): ...
+    def observe(self, name, seconds, labels=None): ...
+
+
+def _cache(link: RedisLink, kind: str, own: Settings) -> FallbackCache:
+    policy = own.cache.policy()
+    return FallbackCache(RedisCache(link, kind, policy), MemoryCache(kind, policy, clock=SystemClock()))
+
+
+def _policies(own: Settings) -> Policies:
+    return Policies(
+        cache=own.cache.policy(),
+        singleflight=own.singleflight.policy(),
+        probes=own.probes.policy(),
+        fusion=own.fusion.policy(),
+        runs=own.runs.policy(),
+    )
+
+
+def _check_schema(own: Settings, places: Endpoints) -> None:
+    """Bring an embedded database to the newest schema; ask for it where it is not ours."""
+    if own.database_url is None:
+        upgrade(places.database_url)
+    elif lacking := pending(places.database_url):
+        raise DependencyError(f"the database lacks {len(lacking)} migrations; run `enrich migrate`")

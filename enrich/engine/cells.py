@@ -1,0 +1,146 @@
+"""Enrich a few cells of one row: from the cache, from the row as it stands, or by a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from enrich.domain.result import CellResult
+from enrich.domain.run import Force, RunOptions
+from enrich.domain.table import CellState, Row
+from enrich.domain.values import is_blank
+from enrich.domain.waterfall import is_protected
+from enrich.engine.fuse import cell_name
+from enrich.engine.parts import Parts
+from enrich.engine.report import cell_results, standing_result
+from enrich.engine.submit import RunRequest, Submitted, enriched_columns, submit
+from enrich.errors import UnknownNameError
+from enrich.ports import CacheEntry, CacheHit, Selection
+
+__all__ = ["CellsRequest", "Known", "begin", "finish"]
+
+#: States that say something about the cell rather than about the moment.
+_KEPT = frozenset({CellState.FILLED.value, CellState.NOT_FOUND.value})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellsRequest:
+    """Cells of one row that somebody wants; `columns` None means all enriched ones."""
+
+    tenant: str
+    table: str
+    row: str
+    columns: tuple[str, ...] | None
+    options: RunOptions = field(default_factory=RunOptions)
+    reply_to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Cells that need no run."""
+
+    results: Mapping[str, CellResult]
+
+
+def begin(parts: Parts, request: CellsRequest) -> Known | Submitted:
+    """Answer from what is known, or store a run for the cells.
+
+    Raises:
+        UnknownNameError: there is no such table, row or column.
+    """
+    started_s = parts.clock.monotonic_s()
+    forced = request.options.force is not Force.NONE
+    if not forced and request.columns:
+        cached = _cached(parts, request, request.columns, started_s)
+        if len(cached) == len(request.columns):
+            return Known(results=cached)
+    known = _standing(parts, request, forced=forced)
+    if known is not None:
+        return known
+    return submit(
+        parts,
+        RunRequest(
+            tenant=request.tenant,
+            table=request.table,
+            columns=request.columns,
+            selection=Selection(keys=(request.row,)),
+            options=request.options,
+            reply_to=request.reply_to,
+        ),
+    )
+
+
+def finish(
+    parts: Parts, tenant: str, table: str, row: str, columns: Sequence[str], *, run_id: int
+) -> Mapping[str, CellResult]:
+    """Give the cells as a run has left them, and keep them for the next who asks."""
+    results = cell_results(parts, tenant, table, row, columns, run_id=run_id)
+    _keep(parts, tenant, table, row, results)
+    return results
+
+
+def _standing(parts: Parts, request: CellsRequest, *, forced: bool) -> Known | None:
+    """Give the row's cells if none of them is to be decided: typed, or filled and not forced."""
+    view = parts.rows.table(request.tenant, request.table)
+    columns = {column.key: column for column in view.columns}
+    wanted = request.columns or enriched_columns(parts, request.tenant, request.table)
+    for key in wanted:
+        if key not in columns:
+            kind = f"column in table {request.table!r}"
+            raise UnknownNameError(kind, key, known=tuple(columns))
+    (row,) = parts.rows.read(request.tenant, request.table, [request.row])
+    if any(
+        _is_undecided(row, key, forced=forced, protected=is_protected(row, columns[key]))
+        for key in wanted
+    ):
+        return None
+    results = {key: standing_result(row, key) for key in wanted}
+    _keep(parts, request.tenant, request.table, request.row, results)
+    return Known(results=results)
+
+
+def _is_undecided(row: Row, column: str, *, forced: bool, protected: bool) -> bool:
+    return not protected and (forced or is_blank(row.data.get(column)))
+
+
+def _cached(
+    parts: Parts, request: CellsRequest, columns: Sequence[str], started_s: float
+) -> dict[str, CellResult]:
+    if not parts.policies.cache.enabled:
+        return {}
+    names = {column: cell_name(request.table, request.row, column) for column in columns}
+    hits = parts.cells.get_many(request.tenant, tuple(names.values()))
+    took_ms = (parts.clock.monotonic_s() - started_s) * 1000
+    results = {}
+    for column, name in names.items():
+        hit = hits.get(name)
+        result = _readable(hit) if hit else None
+        if hit is not None and result is not None:
+            parts.recorder.count("cell_hits", labels={"negative": str(hit.negative).lower()})
+            results[column] = result.from_cache(negative=hit.negative, duration_ms=took_ms)
+    return results
+
+
+def _keep(
+    parts: Parts, tenant: str, table: str, row: str, results: Mapping[str, CellResult]
+) -> None:
+    """Keep the results that are worth keeping; that nobody knew, for a shorter time."""
+    policy = parts.policies.cache
+    entries = {}
+    for column, result in results.items():
+        if result.state not in _KEPT:
+            continue
+        negative = result.state == CellState.NOT_FOUND.value
+        entries[cell_name(table, row, column)] = CacheEntry(
+            payload=result.to_json(),
+            ttl_s=policy.negative_ttl_s if negative else policy.default_ttl_s,
+            negative=negative,
+            reason=result.state if negative else "",
+        )
+    if entries and policy.enabled:
+        parts.cells.put_many(tenant, entries)
+
+
+def _readable(hit: CacheHit) -> CellResult | None:
+    try:
+        return CellResult.from_json(hit.payload) if isinstance(hit.payload, dict) else None
+    except (KeyError, TypeError):
+        return None

@@ -1,0 +1,90 @@
+"""Answers to callers that wait for the end of a run.
+
+The task that began the run has ended without a result; whoever ends the run stores the result under
+that task's id. So no worker waits, and a run that the sweep saved still answers.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from celery import Celery
+
+from enrich.domain.result import CellResult
+from enrich.domain.run import RunState
+from enrich.domain.values import JsonObject
+from enrich.engine.cells import finish
+from enrich.engine.parts import Parts
+from enrich.engine.report import run_report
+from enrich.errors import RunFailedError
+from enrich.ports import Finished
+
+__all__ = ["ReplyTo", "encoded", "reply"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTo:
+    """Who waits, and for what: a row's cells when `row` is set, else the run's summary.
+
+    `single` asks for the one cell itself instead of an object by column.
+    """
+
+    task_id: str
+    tenant: str
+    table: str
+    row: str = ""
+    columns: tuple[str, ...] = ()
+    single: bool = False
+
+    def encode(self) -> str:
+        """Give the text that is stored with the run."""
+        return json.dumps(
+            {
+                "task": self.task_id,
+                "tenant": self.tenant,
+                "table": self.table,
+                "row": self.row,
+                "columns": self.columns,
+                "single": self.single,
+            }
+        )
+
+    @classmethod
+    def decode(cls, text: str) -> "ReplyTo":
+        """Read what `encode` made."""
+        raw = json.loads(text)
+        return cls(
+            task_id=raw["task"],
+            tenant=raw["tenant"],
+            table=raw["table"],
+            row=raw["row"],
+            columns=tuple(raw["columns"]),
+            single=raw["single"],
+        )
+
+
+def reply(app: Celery, parts: Parts, finished: Finished) -> None:
+    """Store the result for whoever waits for this run, if anybody does."""
+    if not finished.reply_to:
+        return
+    to = ReplyTo.decode(finished.reply_to)
+    if finished.state is RunState.CANCELLED:
+        error = RunFailedError(f"run {finished.run_id} was cancelled")
+        app.backend.store_result(to.task_id, error, "FAILURE")
+        return
+    app.backend.store_result(to.task_id, _result(parts, finished.run_id, to), "SUCCESS")
+
+
+def _result(parts: Parts, run_id: int, to: ReplyTo) -> JsonObject:
+    if not to.row:
+        return run_report(parts.runs.summary(to.tenant, run_id))
+    cells = finish(parts, to.tenant, to.table, to.row, to.columns, run_id=run_id)
+    return encoded(cells, single=to.single)
+
+
+def encoded(cells: Mapping[str, CellResult], *, single: bool) -> JsonObject:
+    """Encode cells by column, or the one cell itself."""
+    if single:
+        (cell,) = cells.values()
+        return cell.to_json()
+    return {column: cell.to_json() for column, cell in cells.items()}

@@ -1,0 +1,170 @@
+"""The tasks that callers send: each begins a run and leaves; the end of the run answers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from celery import Task
+from celery.exceptions import Ignore
+
+from enrich.domain.run import RunOptions
+from enrich.domain.values import JsonObject
+from enrich.engine.cells import CellsRequest, Known, begin
+from enrich.engine.report import run_report
+from enrich.engine.submit import RunRequest, Submitted, enriched_columns, submit
+from enrich.errors import UsageError
+from enrich.ports import Selection
+from tasks.app import app
+from tasks.arguments import columns_of, name_of, names_of, options_of, selection_of
+from tasks.canvas import CeleryDispatcher
+from tasks.replies import ReplyTo, encoded
+from tasks.services import services
+
+__all__ = ["enrich_cell", "enrich_row", "enrich_rows", "enrich_table"]
+
+_dispatcher = CeleryDispatcher(app)
+
+
+@app.task(name="enrich.cell", bind=True, ignore_result=False, throws=(UsageError,))
+def enrich_cell(
+    self: Task[Any, Any],
+    table_id: str,
+    row_id: str,
+    column_key: str,
+    force: bool | str = False,
+    parallel_probes: bool = True,
+    ensemble_fusion: bool | None = None,
+    tenant: str = "default",
+    max_cost: float | None = None,
+) -> JsonObject:
+    """Enrich one cell; the result is the cell as JSON.
+
+    `force` is False, True (ask everybody again) or a level; `max_cost` is in credits.
+    """
+    column = name_of("column_key", column_key)
+    options = options_of(force, parallel_probes, ensemble_fusion, max_cost)
+    return _cells(self, tenant, table_id, row_id, (column,), options, single=True)
+
+
+@app.task(name="enrich.row", bind=True, ignore_result=False, throws=(UsageError,))
+def enrich_row(
+    self: Task[Any, Any],
+    table_id: str,
+    row_id: str,
+    columns: Sequence[str] | None = None,
+    force: bool | str = False,
+    parallel_probes: bool = True,
+    ensemble_fusion: bool | None = None,
+    tenant: str = "default",
+    max_cost: float | None = None,
+) -> JsonObject:
+    """Enrich cells of one row, all enriched columns by default; the result is {column: cell}."""
+    options = options_of(force, parallel_probes, ensemble_fusion, max_cost)
+    return _cells(self, tenant, table_id, row_id, columns_of(columns), options, single=False)
+
+
+@app.task(name="enrich.rows", bind=True, ignore_result=False, throws=(UsageError,))
+def enrich_rows(
+    self: Task[Any, Any],
+    table_id: str,
+    row_ids: Sequence[str],
+    columns: Sequence[str] | None = None,
+    force: bool | str = False,
+    parallel_probes: bool = True,
+    ensemble_fusion: bool | None = None,
+    tenant: str = "default",
+    max_cost: float | None = None,
+) -> JsonObject:
+    """Enrich rows of a table; the result is the run's summary."""
+    selection = Selection(keys=names_of("row_ids", row_ids))
+    options = options_of(force, parallel_probes, ensemble_fusion, max_cost)
+    return _run(self, tenant, table_id, columns, selection, options)
+
+
+@app.task(name="enrich.table", bind=True, ignore_result=False, throws=(UsageError,))
+def enrich_table(
+    self: Task[Any, Any],
+    table_id: str,
+    columns: Sequence[str] | None = None,
+    where: Mapping[str, Any] | None = None,
+    force: bool | str = False,
+    parallel_probes: bool = True,
+    ensemble_fusion: bool | None = None,
+    tenant: str = "default",
+    max_cost: float | None = None,
+) -> JsonObject:
+    """Enrich a table, or its rows with cells `where`; the result is the run's summary.
+
+    `where` may hold `state` (a list), `older_than_s` and `confidence_below`.
+    """
+    options = options_of(force, parallel_probes, ensemble_fusion, max_cost)
+    selection, options = selection_of(where, options, services().parts.clock.now())
+    return _run(self, tenant, table_id, columns, selection, options)
+
+
+def _cells(
+    task: Task[Any, Any],
+    tenant: str,
+    table: str,
+    row: str,
+    columns: tuple[str, ...] | None,
+    options: RunOptions,
+    *,
+    single: bool,
+) -> JsonObject:
+    """Answer at once from what is known, or begin a run and leave the answer to its end."""
+    table, row = name_of("table_id", table), name_of("row_id", row)
+    tenant = name_of("tenant", tenant)
+    parts = services().parts
+    wanted = columns or enriched_columns(parts, tenant, table)
+    to = ReplyTo(
+        task_id=str(task.request.id),
+        tenant=tenant,
+        table=table,
+        row=row,
+        columns=wanted,
+        single=single,
+    )
+    begun = begin(
+        parts,
+        CellsRequest(
+            tenant=tenant,
+            table=table,
+            row=row,
+            columns=wanted,
+            options=options,
+            reply_to=to.encode(),
+        ),
+    )
+    if isinstance(begun, Known):
+        return encoded(begun.results, single=single)
+    raise _left_to_the_end(begun)
+
+
+def _run(
+    task: Task[Any, Any],
+    tenant: str,
+    table: str,
+    columns: Sequence[str] | None,
+    selection: Selection,
+    options: RunOptions,
+) -> JsonObject:
+    table, tenant = name_of("table_id", table), name_of("tenant", tenant)
+    parts = services().parts
+    request = RunRequest(
+        tenant=tenant,
+        table=table,
+        columns=columns_of(columns),
+        selection=selection,
+        options=options,
+        reply_to=ReplyTo(task_id=str(task.request.id), tenant=tenant, table=table).encode(),
+    )
+    begun = submit(parts, request)
+    if not begun.steps:
+        return run_report(parts.runs.summary(tenant, begun.run.id))
+    raise _left_to_the_end(begun)
+
+
+def _left_to_the_end(begun: Submitted) -> Ignore:
+    """Send a run's first steps; give what tells Celery that the result comes later."""
+    _dispatcher.dispatch(begun.steps)
+    return Ignore()
