@@ -32,6 +32,12 @@ _LOCAL = (
     ("identifiers", "providers.local.identifiers:provider"),
     ("industry_codes", "providers.local.industry_codes:provider"),
 )
+_SIMULATED = (
+    ("scraper_demo", "providers.demo:scraper_demo"),
+    ("apollo_demo", "providers.demo:apollo_demo"),
+    ("contacts_demo", "providers.demo:contacts_demo"),
+    ("linkedin_api", "providers.demo:linkedin_api"),
+)
 
 
 @cache
@@ -41,7 +47,7 @@ def providers() -> Mapping[str, Provider]:
     Raises:
         SettingsError: two lines have one name, or a line's name is not its provider's.
     """
-    return index(_LOCAL)
+    return index((*_LOCAL, *_SIMULATED))
 
 
 def select(

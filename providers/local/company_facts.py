@@ -10,12 +10,15 @@ from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.values import Json, JsonObject
 from providers.base import LocalProvider, observed, text_of
 from providers.local import company_values as read
-from providers.local.company_index import CompanyIndex, build_index, registrable
+from providers.local.company_index import CompanyIndex, build_index
 from providers.local.country_names import CountryNames, country_names
 from providers.local.gazetteer import Gazetteer, gazetteer
+from providers.local.hosts import registrable
 from providers.local.whereabouts import Place, locate
 
 __all__ = ["SPEC", "provider"]
+
+_ASKED = ("ticker", "isin", "company_name", "website", "domain", "email_domain")
 
 SPEC = ProviderSpec(
     name="company_facts",
@@ -42,16 +45,13 @@ SPEC = ProviderSpec(
         "key_people": 0.75,
         "wikipedia_url": 0.97,
     },
-    inputs=tuple(
-        frozenset({field}) for field in ("ticker", "isin", "company_name", "website", "domain")
-    ),
+    inputs=tuple(frozenset({field}) for field in _ASKED),
     family="wikipedia",
     licence="MIT, data CC-BY-SA-4.0",
     source="pytickersymbols (compiled from Wikipedia)",
     data_date="2026-03-01",
     bulk_size=500,
 )
-_ASKED = ("ticker", "isin", "company_name", "website", "domain")
 _SECTORS = frozenset(
     {
         "Communication Services", "Consumer Discretionary", "Consumer Staples", "Energy",

