@@ -18,6 +18,7 @@ from enrich.domain.values import JsonObject
 from enrich.errors import BadInputError
 
 __all__ = [
+    "checked_name",
     "cleaned",
     "column_from_json",
     "columns_from_json",
@@ -32,6 +33,7 @@ __all__ = [
     "response_to_json",
     "row_from_json",
     "run_view",
+    "stored_response",
     "write_to_json",
     "writes_to_json",
 ]
@@ -40,6 +42,13 @@ __all__ = [
 def cleaned(text: str) -> str:
     """Take out of a text what PostgreSQL cannot hold."""
     return text.replace("\x00", "").encode("utf-8", "ignore").decode("utf-8")
+
+
+def checked_name(kind: str, name: str) -> str:
+    """Give the name of a tenant, table or column back. Raises `BadInputError` for a wrong one."""
+    if not name.strip() or len(name) > 200 or not name.isprintable() or name != cleaned(name):
+        raise BadInputError(kind, "its name must be 1 to 200 printable characters")
+    return name
 
 
 def dumps(value: object, *, name: str) -> str:
@@ -241,6 +250,12 @@ def response_from_json(raw: Mapping[Any, Any]) -> Response:
         from_cache=raw["from_cache"],
         coalesced=raw["coalesced"],
     )
+
+
+def stored_response(response: Response) -> Response:
+    """Give a response as it comes back from the ledger."""
+    name = f"provider {response.provider}"
+    return response_from_json(json.loads(dumps(response_to_json(response), name=name)))
 
 
 def _text_of(moment: datetime | None) -> str | None:

@@ -6,11 +6,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, text
 
-from enrich.domain.table import PERSON, CellState, CellWrite, Column, Provenance, Row, Stamp
-from enrich.domain.values import Json, is_blank
-from enrich.errors import BadInputError, UnknownNameError
+from enrich.domain.table import CellWrite, Column, Row, Stamp
+from enrich.domain.values import Json
+from enrich.domain.writes import typed_write
+from enrich.errors import UnknownNameError
 from enrich.ports.durable import NewRow, TableView, WriteReport
-from enrich.store.codec import cleaned, columns_from_json, dumps, row_from_json, writes_to_json
+from enrich.store.codec import (
+    checked_name,
+    cleaned,
+    columns_from_json,
+    dumps,
+    row_from_json,
+    writes_to_json,
+)
 from enrich.store.engine import Database
 from enrich.store.imports import import_rows
 
@@ -93,7 +101,7 @@ class PostgresRowStore:
 
     def save_columns(self, tenant: str, table: str, columns: Sequence[Column]) -> None:
         """Create the table and its columns where they do not exist; change those that do."""
-        name = {"tenant": _name("tenant", tenant), "name": _name("table", table)}
+        name = {"tenant": checked_name("tenant", tenant), "name": checked_name("table", table)}
         encoded = dumps([_column_to_json(column) for column in columns], name="columns")
 
         def work(connection: Connection) -> None:
@@ -199,20 +207,6 @@ class PostgresRowStore:
         return self._database.run(work)
 
 
-def typed_write(row: int, column: str, value: Json, stamp: Stamp, at: datetime) -> CellWrite:
-    """Build the write of a typed value; of a blank one, the write that empties the cell."""
-    cleared = is_blank(value)
-    provenance = Provenance(
-        state=CellState.SKIPPED if cleared else CellState.FILLED,
-        stamp=stamp,
-        provider=PERSON,
-        confidence=0.0 if cleared else 1.0,
-        observed_at=at,
-        reason="cleared" if cleared else "",
-    )
-    return CellWrite(row=row, column=column, provenance=provenance, value=value)
-
-
 class _Table:
     """A table of the database: what its rows hang on, and its columns as they are stored."""
 
@@ -255,16 +249,10 @@ def _write(connection: Connection, tenant: str, table_id: int, encoded: str) -> 
 
 def _column_to_json(column: Column) -> dict[str, Json]:
     return {
-        "key": _name("column", column.key),
+        "key": checked_name("column", column.key),
         "field": column.field,
         "enriched": column.enriched,
         "overwrite": column.overwrite.value,
         "min_confidence": column.min_confidence,
         "position": column.position,
     }
-
-
-def _name(kind: str, name: str) -> str:
-    if not name.strip() or len(name) > 200 or not name.isprintable() or name != cleaned(name):
-        raise BadInputError(kind, "its name must be 1 to 200 printable characters")
-    return name

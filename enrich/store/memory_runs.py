@@ -1,0 +1,326 @@
+"""The run store in memory: batches, leases and the ledger as in PostgreSQL, under one lock."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from enrich.domain.run import BatchRef, Counts, OpenBatch, Phase, Response, RunState, RunView
+from enrich.errors import UnknownNameError
+from enrich.ports.durable import (
+    Deferred,
+    Finished,
+    NewRun,
+    RunSummary,
+    Settled,
+    Settlement,
+    Swept,
+)
+from enrich.store.codec import stored_response
+from enrich.store.memory import MemoryDatabase, MemoryTable, stored_write
+from enrich.store.memory_selection import chosen_rows
+
+__all__ = ["MemoryRunStore"]
+
+_UNDER_WAY = frozenset({Phase.PROBE, Phase.PREMIUM})
+_OPEN = _UNDER_WAY | {Phase.QUEUED}
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One batch; `attempt` only grows."""
+
+    number: int
+    rows: tuple[int, ...]
+    phase: Phase = Phase.QUEUED
+    wave: int = 0
+    attempt: int = 1
+    lost: int = 0
+    lease_until: datetime | None = None
+    ready_at: datetime | None = None
+    reason: str = ""
+
+    def in_flight(self, now: datetime) -> bool:
+        return self.phase in _UNDER_WAY and (self.ready_at is None or self.ready_at <= now)
+
+    def end(self, phase: Phase, reason: str = "") -> None:
+        self.phase, self.reason, self.lease_until = phase, reason, None
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run; it is done when no batch of it is open."""
+
+    id: int
+    new: NewRun
+    table: MemoryTable
+    started_at: datetime
+    rows: int
+    state: RunState = RunState.RUNNING
+    counts: Counts = field(default_factory=Counts)
+    batches: list[_Batch] = field(default_factory=list)
+    finished_at: datetime | None = None
+
+    def ref(self, batch: _Batch) -> BatchRef:
+        return BatchRef(
+            run_id=self.id,
+            number=batch.number,
+            attempt=batch.attempt,
+            phase=batch.phase,
+            wave=batch.wave,
+        )
+
+    def view(self) -> RunView:
+        return RunView(
+            id=self.id,
+            tenant=self.new.tenant,
+            table=self.new.table,
+            columns=self.table.ordered_columns(),
+            wanted=self.new.wanted,
+            options=self.new.options,
+            state=self.state,
+        )
+
+    def end_if_done(self, now: datetime) -> Finished | None:
+        if self.state is not RunState.RUNNING or any(b.phase in _OPEN for b in self.batches):
+            return None
+        self.state, self.finished_at = RunState.DONE, now
+        return Finished(run_id=self.id, reply_to=self.new.reply_to, state=self.state)
+
+
+class MemoryRunStore:
+    """The port `RunStore` in memory; give it the database of the `MemoryRowStore`."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._db = database
+
+    def create(
+        self, new: NewRun, *, in_flight: int, lease_s: float
+    ) -> tuple[RunView, tuple[BatchRef, ...]]:
+        """Store a run and its batches; put the first `in_flight` of them under a lease."""
+        with self._db.lock:
+            table = self._db.table(new.tenant, new.table)
+            chosen = chosen_rows(table, new)
+            run = _Run(next(self._db.stamps), new, table, self._db.now(), len(chosen))
+            for start in range(0, len(chosen), new.batch_rows):
+                rows = chosen[start : start + new.batch_rows]
+                run.batches.append(_Batch(len(run.batches) + 1, rows))
+            self._db.runs[run.id] = run
+            run.end_if_done(self._db.now())
+            launched = self._launch(run, in_flight, lease_s)
+            return run.view(), launched
+
+    def open(self, ref: BatchRef, *, lease_s: float) -> OpenBatch | None:
+        """Read a batch with its rows and responses, and renew its lease."""
+        with self._db.lock:
+            found = self._find(ref)
+            if found is None:
+                return None
+            run, batch = found
+            batch.lease_until = self._lease(lease_s)
+            rows = tuple(run.table.rows[i] for i in batch.rows if i in run.table.rows)
+            return OpenBatch(
+                ref=ref, run=run.view(), rows=rows, responses=self._responses(ref, batch)
+            )
+
+    def _responses(self, ref: BatchRef, batch: _Batch) -> tuple[Response, ...]:
+        said: dict[tuple[int, str, str], Response] = {}
+        for run_id, number, response in self._db.ledger.values():
+            if run_id != ref.run_id or response.row not in batch.rows:
+                continue
+            if not response.is_final and number != ref.number:
+                continue
+            question = (response.row, response.provider, response.input_key)
+            held = said.pop(question, None)
+            keeps = held is not None and held.is_final and not response.is_final
+            said[question] = held if keeps and held is not None else response
+        return tuple(said.values())
+
+    def record(self, ref: BatchRef, responses: Sequence[Response]) -> int:
+        """Append to the ledger; a response that is there already is kept."""
+        with self._db.lock:
+            run, before = self._db.runs[ref.run_id], len(self._db.ledger)
+            for response in responses:
+                if response.row in run.table.rows:
+                    line = (ref.run_id, ref.number, stored_response(response))
+                    self._db.ledger.setdefault(_ledger_key(ref, response), line)
+            return len(self._db.ledger) - before
+
+    def settle(
+        self, ref: BatchRef, settlement: Settlement, *, in_flight: int, lease_s: float
+    ) -> Settled:
+        """Write cells, move the batch on and, at its end, launch the next: all or nothing."""
+        writes = [stored_write(write) for write in settlement.writes]
+        with self._db.lock:
+            found = self._find(ref)
+            if found is None:
+                return Settled(won=False)
+            run, batch = found
+            report = self._db.write(run.table, writes)
+            run.counts += settlement.counts
+            batch.phase, batch.wave = settlement.phase, settlement.wave
+            batch.lease_until = self._lease(lease_s)
+            deferred = self._defer(run, batch, settlement.deferred, lease_s)
+            settled = Settled(won=True, report=report, deferred=deferred)
+            if settlement.phase is not Phase.DONE:
+                return settled
+            batch.end(Phase.DONE)
+            finished = run.end_if_done(self._db.now())
+            launched = self._launch(run, in_flight, lease_s)
+            return replace(settled, finished=finished, launched=launched)
+
+    def _defer(
+        self, run: _Run, batch: _Batch, deferred: Deferred | None, lease_s: float
+    ) -> tuple[BatchRef, datetime] | None:
+        if deferred is None:
+            return None
+        later = _Batch(
+            len(run.batches) + 1,
+            deferred.rows,
+            phase=Phase.PROBE,
+            attempt=batch.attempt + 1,
+            ready_at=deferred.ready_at,
+            lease_until=deferred.ready_at + timedelta(seconds=lease_s),
+        )
+        run.batches.append(later)
+        return run.ref(later), deferred.ready_at
+
+    def sweep(self, *, lease_s: float, max_attempts: int, limit: int = 100) -> Swept:
+        """Take batches whose lease ran out or whose moment has come, under a new attempt."""
+        with self._db.lock:
+            due: list[tuple[RunView, BatchRef]] = []
+            parked: list[_Run] = []
+            for run, batch in self._fallen_behind()[:limit]:
+                if run.state is not RunState.RUNNING:
+                    batch.end(Phase.CANCELLED)
+                elif self._take(batch, lease_s, max_attempts):
+                    due.append((run.view(), run.ref(batch)))
+                else:
+                    parked.append(run)
+            ended = [run.end_if_done(self._db.now()) for run in parked]
+            finished = tuple(one for one in ended if one is not None)
+            return Swept(due=tuple(due), parked=len(parked), finished=finished)
+
+    def _fallen_behind(self) -> list[tuple[_Run, _Batch]]:
+        now = self._db.now()
+        return [
+            (run, batch)
+            for run in self._db.runs.values()
+            for batch in run.batches
+            if batch.phase in _OPEN and _is_due(run, batch, now)
+        ]
+
+    def _take(self, batch: _Batch, lease_s: float, max_attempts: int) -> bool:
+        if batch.phase is not Phase.QUEUED:
+            batch.attempt, batch.lost = batch.attempt + 1, batch.lost + 1
+            if batch.lost >= max_attempts:
+                reason = f"its lease ran out {max_attempts} times, last in {batch.phase.value}"
+                batch.end(Phase.PARKED, reason)
+                return False
+        else:
+            batch.phase = Phase.PROBE
+        batch.ready_at, batch.lease_until = None, self._lease(lease_s)
+        return True
+
+    def summary(self, tenant: str, run_id: int) -> RunSummary:
+        """Tell how a run stands. Raises `UnknownNameError`."""
+        with self._db.lock:
+            return _summary(self._run(tenant, run_id))
+
+    def runs(self, tenant: str, *, limit: int = 50) -> tuple[RunSummary, ...]:
+        """List a tenant's newest runs."""
+        with self._db.lock:
+            newest = sorted(self._db.runs.values(), key=lambda run: -run.id)
+            mine = [run for run in newest if run.new.tenant == tenant]
+            return tuple(_summary(run) for run in mine[:limit])
+
+    def cancel(self, tenant: str, run_id: int) -> bool:
+        """Stop a run: its batches end, late results change nothing. False when it had ended."""
+        with self._db.lock:
+            run = self._run(tenant, run_id)
+            if run.state is not RunState.RUNNING:
+                return False
+            for batch in run.batches:
+                if batch.phase in _OPEN:
+                    batch.end(Phase.CANCELLED)
+            run.state, run.finished_at = RunState.CANCELLED, self._db.now()
+            return True
+
+    def retry(
+        self, tenant: str, run_id: int, *, in_flight: int, lease_s: float
+    ) -> tuple[BatchRef, ...]:
+        """Take up a run's parked batches again, with their attempts forgotten."""
+        with self._db.lock:
+            run = self._run(tenant, run_id)
+            parked = [batch for batch in run.batches if batch.phase is Phase.PARKED]
+            if run.state is RunState.CANCELLED or not parked:
+                return ()
+            for batch in parked:
+                batch.phase, batch.wave, batch.reason = Phase.QUEUED, 0, ""
+                batch.attempt, batch.lost = batch.attempt + 1, 0
+            run.state, run.finished_at = RunState.RUNNING, None
+            return self._launch(run, in_flight, lease_s)
+
+    def evidence(self, tenant: str, table: str, key: str) -> tuple[tuple[int, Response], ...]:
+        """Give all that was ever said about a row, newest first, with the run's id."""
+        with self._db.lock:
+            found = self._db.tables.get((tenant, table))
+            if found is None or key not in found.ids:
+                raise UnknownNameError("row", key)
+            lines = reversed(self._db.ledger.values())
+            return tuple((run, said) for run, _, said in lines if said.row == found.ids[key])
+
+    def _launch(self, run: _Run, in_flight: int, lease_s: float) -> tuple[BatchRef, ...]:
+        now = self._db.now()
+        free = in_flight - sum(batch.in_flight(now) for batch in run.batches)
+        next_ones = [batch for batch in run.batches if batch.phase is Phase.QUEUED][: max(0, free)]
+        for batch in next_ones:
+            batch.phase, batch.wave, batch.lease_until = Phase.PROBE, 0, self._lease(lease_s)
+        return tuple(run.ref(batch) for batch in next_ones)
+
+    def _lease(self, lease_s: float) -> datetime:
+        return self._db.now() + timedelta(seconds=lease_s)
+
+    def _run(self, tenant: str, run_id: int) -> _Run:
+        run = self._db.runs.get(run_id)
+        if not isinstance(run, _Run) or run.new.tenant != tenant:
+            raise UnknownNameError("run", str(run_id))
+        return run
+
+    def _find(self, ref: BatchRef) -> tuple[_Run, _Batch] | None:
+        run = self._db.runs.get(ref.run_id)
+        if not isinstance(run, _Run) or run.state is not RunState.RUNNING:
+            return None
+        batch = next((b for b in run.batches if run.ref(b) == ref), None)
+        return (run, batch) if batch else None
+
+
+def _ledger_key(ref: BatchRef, said: Response) -> tuple[object, ...]:
+    slot = 0 if said.is_final else ref.attempt
+    return (ref.run_id, said.row, said.provider, said.input_key, ref.number, slot)
+
+
+def _is_due(run: _Run, batch: _Batch, now: datetime) -> bool:
+    if run.state is not RunState.RUNNING:
+        return True
+    if batch.phase is not Phase.QUEUED:
+        return batch.lease_until is not None and batch.lease_until <= now
+    earlier = [other for other in run.batches if other.number < batch.number]
+    has_earlier = any(other.phase is Phase.QUEUED for other in earlier)
+    return not has_earlier and not any(other.in_flight(now) for other in run.batches)
+
+
+def _summary(run: _Run) -> RunSummary:
+    return RunSummary(
+        id=run.id,
+        tenant=run.new.tenant,
+        table=run.new.table,
+        state=run.state,
+        wanted=run.new.wanted,
+        rows=run.rows,
+        counts=run.counts,
+        batches=Counter(batch.phase.value for batch in run.batches),
+        parked_reasons=tuple(sorted({b.reason for b in run.batches if b.phase is Phase.PARKED})),
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+    )
