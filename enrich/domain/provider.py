@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from enrich.domain.outcome import Found, Outcome, OutcomeKind
+from enrich.domain.rate import RateLimit
 from enrich.domain.values import Json, JsonObject, is_blank
 
 __all__ = ["Answer", "Charge", "ProviderSpec", "Query", "Tier"]
@@ -52,6 +53,7 @@ class ProviderSpec:
         timeout_s: for one call about up to `bulk_size` rows.
         bulk_size: rows that one call may carry.
         max_concurrent: calls that one probe may have under way at once.
+        limits: what it allows of one credential, all of them at once.
         data_date: when a provider with data of its own was compiled, ISO; empty when it is live.
         simulated: its answers are made up for demonstrations and tests.
     """
@@ -70,6 +72,7 @@ class ProviderSpec:
     data_date: str = ""
     timeout_s: float = 10.0
     bulk_size: int = 1
+    limits: tuple[RateLimit, ...] = ()
     max_concurrent: int = 8
     ttl_s: int | None = None
     negative_ttl_s: int | None = None

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from enrich.domain.breaker_values import BreakerStatus
 from enrich.domain.calls import CallReport, Permit, Refusal
+from enrich.domain.rate import RateLimit, Slots
 from enrich.domain.values import Json
 
 __all__ = [
@@ -152,20 +153,23 @@ class Breakers(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slots:
-    """When calls may start: `delays_s` for those granted, in order; `retry_at` for the rest."""
-
-    delays_s: tuple[float, ...]
-    refused: int = 0
-    retry_at: datetime | None = None
-
-
 class Governor(Protocol):
     """The rate limits of one provider key, shared by all workers. It answers when."""
 
-    def reserve(self, key: str, *, want: int, max_delay_s: float, tenant: str = "default") -> Slots:
-        """Book starts within `max_delay_s`; the rest are to be put back until `retry_at`."""
+    def reserve(
+        self,
+        key: str,
+        *,
+        want: int,
+        max_delay_s: float,
+        tenant: str = "default",
+        limits: Sequence[RateLimit] = (),
+    ) -> Slots:
+        """Book starts within `max_delay_s`; the rest are to be put back until `retry_at`.
+
+        All `limits` hold at once, over all workers; tenants that compete get equal shares.
+        Without Redis this process keeps to its own share of the limits.
+        """
         ...
 
     def learn(
