@@ -1,0 +1,12 @@
+"""The guard of the unit tests themselves."""
+
+import socket
+
+import pytest
+from pytest_socket import SocketBlockedError
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX], ids=["network", "local"])
+def test_unit_tests_can_open_no_socket(family: socket.AddressFamily) -> None:
+    with pytest.raises(SocketBlockedError):
+        socket.socket(family)
