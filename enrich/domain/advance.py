@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from enrich.domain.fusion import Fused, Verdict, Vote, fuse
-from enrich.domain.outcome import Found, OutcomeKind, retry_at_of
+from enrich.domain.endings import final_writes, interim_writes, with_accepted
+from enrich.domain.outcome import LATER_KINDS, retry_at_of
 from enrich.domain.policy import FusionPolicy, RunPolicy
 from enrich.domain.provider import ProviderSpec, Tier
-from enrich.domain.run import Counts, OpenBatch, Phase, Response
-from enrich.domain.table import CellState, CellWrite, Column, Provenance, Row, Stamp
-from enrich.domain.values import is_blank
+from enrich.domain.run import Counts, OpenBatch, Phase
+from enrich.domain.table import CellWrite
 from enrich.domain.waterfall import (
     is_protected,
     next_questions,
@@ -20,20 +19,7 @@ from enrich.domain.waterfall import (
     waterfall_order,
 )
 
-__all__ = ["Decision", "advance", "with_accepted"]
-
-#: Outcomes after which nobody can say whether the provider knows the row.
-_UNKNOWN_AFTER = frozenset(
-    {
-        OutcomeKind.UNAVAILABLE,
-        OutcomeKind.MALFORMED,
-        OutcomeKind.UNAUTHORIZED,
-        OutcomeKind.CREDITS_EXHAUSTED,
-        OutcomeKind.GONE,
-    }
-)
-#: Outcomes that say when to come back.
-_LATER = frozenset({OutcomeKind.PENDING, OutcomeKind.RATE_LIMITED})
+__all__ = ["Decision", "advance"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,81 +53,16 @@ def advance(
     onward = _onward(after, specs, waiting)
     if onward is not None:
         return replace(onward, writes=accepted, counts=_count(accepted))
-    final = accepted + _final_writes(after, by_name, waiting, fusion)
+    final = accepted + final_writes(after, by_name, waiting, fusion)
     saved = _premium_saved(batch, after, specs)
     return Decision(
-        writes=final,
+        writes=final + interim_writes(after, waiting),
         phase=Phase.DONE,
         wave=batch.ref.wave,
         waiting=tuple(sorted(waiting)),
         ready_at=min(waiting.values(), default=None),
         counts=replace(_count(final), premium_saved=saved),
     )
-
-
-def with_accepted(
-    batch: OpenBatch, specs: Mapping[str, ProviderSpec], *, fusion: FusionPolicy
-) -> tuple[OpenBatch, tuple[CellWrite, ...]]:
-    """Fill in every open cell whose fused value may stand; give that batch, and the writes."""
-    rows, writes = [], []
-    for row in batch.rows:
-        filled, own = _accept(row, batch, specs, fusion)
-        rows.append(filled)
-        writes += own
-    return replace(batch, rows=tuple(rows)), tuple(writes)
-
-
-def _accept(
-    row: Row, batch: OpenBatch, specs: Mapping[str, ProviderSpec], fusion: FusionPolicy
-) -> tuple[Row, list[CellWrite]]:
-    said = [r for r in batch.responses if r.row == row.id]
-    writes = []
-    for column in open_columns(row, batch.run):
-        fused = _fused(column, said, specs, fusion)
-        if fused is not None and fused.verdict is Verdict.ACCEPT:
-            writes.append(_filled(row, column, fused, batch.ref.stamp))
-    data = row.data | {write.column: write.value for write in writes}
-    cells = {**row.cells, **{write.column: write.provenance for write in writes}}
-    return replace(row, data=data, cells=cells), writes
-
-
-def _fused(
-    column: Column,
-    said: Iterable[Response],
-    specs: Mapping[str, ProviderSpec],
-    fusion: FusionPolicy,
-) -> Fused | None:
-    votes = [vote for r in said if (vote := _vote(column, r, specs.get(r.provider))) is not None]
-    return fuse(votes, fusion, min_confidence=column.min_confidence)
-
-
-def _vote(column: Column, response: Response, spec: ProviderSpec | None) -> Vote | None:
-    if not isinstance(response.outcome, Found):
-        return None
-    seen = response.outcome.observations.get(column.field)
-    if seen is None or is_blank(seen.value):
-        return None
-    return Vote(
-        provider=response.provider,
-        family=spec.family or spec.name if spec else response.provider,
-        rank=spec.price_microcredits if spec else 0,
-        value=seen.value,
-        confidence=seen.confidence,
-        observed_at=response.observed_at,
-    )
-
-
-def _filled(row: Row, column: Column, fused: Fused, stamp: Stamp) -> CellWrite:
-    provenance = Provenance(
-        state=CellState.FILLED,
-        stamp=stamp,
-        provider=fused.provider,
-        confidence=fused.confidence,
-        observed_at=fused.observed_at,
-        support=fused.support,
-        agreement=fused.agreement,
-    )
-    return CellWrite(row=row.id, column=column.key, value=fused.value, provenance=provenance)
 
 
 def _waiting(
@@ -153,7 +74,12 @@ def _waiting(
     for response in batch.responses:
         retry_at = retry_at_of(response.outcome)
         row, spec = rows.get(response.row), specs.get(response.provider)
-        if response.outcome.kind not in _LATER or retry_at is None or row is None or spec is None:
+        if (
+            response.outcome.kind not in LATER_KINDS
+            or retry_at is None
+            or row is None
+            or spec is None
+        ):
             continue
         fields = {column.field for column in open_columns(row, batch.run)}
         if retry_at <= latest and fields & spec.gives.keys():
@@ -175,70 +101,6 @@ def _onward(
     if able:
         return Decision(writes=(), phase=Phase.PREMIUM, wave=batch.ref.wave + 1, providers=able)
     return None
-
-
-def _final_writes(
-    batch: OpenBatch,
-    specs: Mapping[str, ProviderSpec],
-    waiting: Mapping[int, datetime],
-    fusion: FusionPolicy,
-) -> tuple[CellWrite, ...]:
-    """Give every cell that is still open its end: the best doubtful value, or why there is none."""
-    writes = []
-    for row in batch.rows:
-        if row.id in waiting:
-            continue
-        said = [r for r in batch.responses if r.row == row.id]
-        for column in open_columns(row, batch.run):
-            fused = _fused(column, said, specs, fusion)
-            if fused is not None:
-                writes.append(_filled(row, column, fused, batch.ref.stamp))
-            else:
-                ended = _unfilled(column, said, specs, batch.ref.stamp)
-                writes.append(CellWrite(row=row.id, column=column.key, provenance=ended))
-    return tuple(writes)
-
-
-def _unfilled(
-    column: Column, said: Iterable[Response], specs: Mapping[str, ProviderSpec], stamp: Stamp
-) -> Provenance:
-    """Say truthfully why a cell has no value."""
-    able = [r for r in said if (spec := specs.get(r.provider)) and column.field in spec.gives]
-    later = [r for r in able if r.outcome.kind in _LATER]
-    unknown = [r for r in able if r.outcome.kind in _UNKNOWN_AFTER]
-    skipped = [r for r in able if r.outcome.kind is OutcomeKind.SKIPPED]
-    if later:
-        state, because = CellState.PENDING, later
-    elif unknown:
-        state, because = CellState.FAILED, unknown
-    elif skipped:
-        state, because = CellState.SKIPPED, skipped
-    elif able:
-        return Provenance(state=CellState.NOT_FOUND, stamp=stamp, observed_at=_latest(able))
-    else:
-        reason = "no provider could be asked with what the row has"
-        return Provenance(state=CellState.SKIPPED, stamp=stamp, reason=reason)
-    return Provenance(
-        state=state, stamp=stamp, reason=_reasons(because), retry_at=_soonest(because)
-    )
-
-
-def _latest(said: Iterable[Response]) -> datetime:
-    return max(r.observed_at for r in said)
-
-
-def _soonest(said: Iterable[Response]) -> datetime | None:
-    moments = [moment for r in said if (moment := retry_at_of(r.outcome)) is not None]
-    return min(moments, default=None)
-
-
-def _reasons(said: Iterable[Response]) -> str:
-    """Name who and why, in the order of names: `linkedin_api: unavailable (timed out)`."""
-    texts = set()
-    for r in said:
-        why = getattr(r.outcome, "reason", "")
-        texts.add(f"{r.provider}: {r.outcome.kind.value}" + (f" ({why})" if why else ""))
-    return "; ".join(sorted(texts))
 
 
 def _premium_saved(before: OpenBatch, after: OpenBatch, specs: Sequence[ProviderSpec]) -> int:

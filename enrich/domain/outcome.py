@@ -20,6 +20,7 @@ from typing import ClassVar, TypeAlias
 from enrich.domain.values import Json, JsonObject, Observation
 
 __all__ = [
+    "LATER_KINDS",
     "CreditsExhausted",
     "Found",
     "Gone",
@@ -158,6 +159,9 @@ class Skipped:
     reason: str
     retry_at: datetime | None = field(default=None)
 
+
+#: Outcomes that say when to come back: they make work later, never failed.
+LATER_KINDS = frozenset({OutcomeKind.PENDING, OutcomeKind.RATE_LIMITED})
 
 Outcome: TypeAlias = (
     Found

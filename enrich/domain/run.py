@@ -139,7 +139,7 @@ class Response:
     """What one provider said about one row: a line of the ledger, never changed.
 
     `input_key` names the question (tenant, provider, version, inputs); cost is zero when the answer
-    came from the cache.
+    came from the cache; `attempt` is that of the batch which recorded it.
     """
 
     row: int
@@ -152,6 +152,7 @@ class Response:
     observed_at: datetime
     from_cache: bool = False
     coalesced: bool = False
+    attempt: int = 0
 
     @property
     def is_final(self) -> bool:

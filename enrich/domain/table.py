@@ -97,7 +97,7 @@ class Row:
     def known_fields(self, columns: tuple[Column, ...]) -> JsonObject:
         """Give the row's values by field; of two columns of one field the typed one speaks."""
         known: JsonObject = {}
-        for column in sorted(columns, key=lambda c: (not c.enriched, -c.position), reverse=True):
+        for column in sorted(columns, key=lambda c: (not c.enriched, -c.position)):
             value = self.data.get(column.key)
             if not is_blank(value):
                 known[column.field] = value

@@ -49,7 +49,8 @@ def is_open(row: Row, column: Column, run: RunView) -> bool:
         return False
     seen = row.cells.get(column.key)
     if seen is not None and seen.stamp.number >= run.id:
-        return False  # decided by this run already, or by a newer one
+        # Decided by this run already, or by a newer one; but "pending" of our own decides nothing.
+        return seen.state is CellState.PENDING and seen.stamp.number == run.id
     options = run.options
     if options.where is not None:
         return matches(row, column.key, options.where)
@@ -84,8 +85,15 @@ def open_columns(row: Row, run: RunView) -> tuple[Column, ...]:
 
 
 def questions_for(batch: OpenBatch, spec: ProviderSpec) -> tuple[Query, ...]:
-    """List the batch's questions to one provider: rows with an open cell that it may fill."""
-    asked = {(r.row, r.input_key) for r in batch.responses if r.provider == spec.name}
+    """List the batch's questions to one provider: rows with an open cell that it may fill.
+
+    What an earlier attempt, or the batch that put these rows back, could not ask is asked again.
+    """
+    asked = {
+        (r.row, r.input_key)
+        for r in batch.responses
+        if r.provider == spec.name and (r.is_final or r.attempt >= batch.ref.attempt)
+    }
     found = []
     for row in batch.rows:
         query = _question(row, batch.run, spec)

@@ -19,7 +19,7 @@ from enrich.domain.outcome import (
     outcome_to_json,
 )
 from enrich.domain.provider import Query
-from enrich.domain.run import Force, Response, RunView
+from enrich.domain.run import Force, OpenBatch, Response, RunView
 from enrich.domain.values import Json
 from enrich.domain.waterfall import key_of
 from enrich.engine.call import Said, make_calls
@@ -30,13 +30,14 @@ __all__ = ["ask"]
 
 
 def ask(
-    parts: Parts, run: RunView, provider: Provider, queries: Sequence[Query]
+    parts: Parts, batch: OpenBatch, provider: Provider, queries: Sequence[Query]
 ) -> tuple[Response, ...]:
     """Ask about each query; give one response each, in their order.
 
     Rows of one batch that have the same inputs share one call; only the first of them bears its
     cost.
     """
+    run = batch.run
     deadline = Deadline(parts.clock.monotonic_s() + parts.policies.probes.timeout_s)
     names = [key_of(run, provider.spec, query) for query in queries]
     questions: dict[str, Query] = {}
@@ -45,7 +46,10 @@ def ask(
     said = _Asking(parts, run, provider, deadline).all(questions)
     first = {name: query.row for name, query in questions.items()}
     responses = tuple(
-        _response(provider, query, name, said[name], shared=first[name] != query.row)
+        replace(
+            _response(provider, query, name, said[name], shared=first[name] != query.row),
+            attempt=batch.ref.attempt,
+        )
         for name, query in zip(names, queries, strict=True)
     )
     _count(parts, run, provider, responses)

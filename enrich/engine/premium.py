@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from enrich.domain.advance import with_accepted
+from enrich.domain.endings import with_accepted
 from enrich.domain.provider import Tier
 from enrich.domain.run import OpenBatch, Step, StepKind
 from enrich.domain.waterfall import questions_for, waterfall_order
@@ -34,6 +34,6 @@ def _ask_next(parts: Parts, batch: OpenBatch, name: str) -> OpenBatch:
     queries = questions_for(settled, provider.spec)
     if not queries:
         return batch
-    said = ask(parts, batch.run, provider, queries)
+    said = ask(parts, batch, provider, queries)
     parts.runs.record(batch.ref, said)
     return replace(batch, responses=batch.responses + tuple(said))

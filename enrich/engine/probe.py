@@ -22,4 +22,4 @@ def probe(parts: Parts, step: Step, provider: str) -> int:
     queries = questions_for(batch, asked.spec)
     if not queries:
         return 0
-    return parts.runs.record(step.batch, ask(parts, batch.run, asked, queries))
+    return parts.runs.record(step.batch, ask(parts, batch, asked, queries))
