@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import methodcaller
 from typing import Protocol
 
 import redis
@@ -91,13 +92,15 @@ class ValkeyTime:
     link: RedisLink
     version: int = field(default_factory=lambda: secrets.randbelow(10**9) * 2 + 10)
 
-    def keys(self) -> list[bytes]:
+    def present(self) -> list[bytes]:
         return self.link.do(lambda client: list(self._scan(client)))
 
     def pass_s(self, seconds: float) -> None:
-        keys = self.keys()
+        keys = self.present()
         ms = round(seconds * 1000)
-        self.link.do(lambda client: client.eval(_PASS, len(keys), *keys, ms))
+        for at in range(0, len(keys), 1000):
+            chunk = keys[at : at + 1000]
+            self.link.do(methodcaller("eval", _PASS, len(chunk), *chunk, ms))
 
     def _scan(self, client: redis.Redis) -> Iterator[bytes]:
         for version in (self.version, self.version + 1):
