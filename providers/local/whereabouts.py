@@ -13,6 +13,8 @@ from providers.local.gazetteer import City, Gazetteer, Region
 
 __all__ = ["Place", "locate"]
 
+_SHORT_COUNTRIES = frozenset({"US", "USA", "UK", "UAE"})
+_REMARK = re.compile(r"\([^)]*\)")
 _NOISE = re.compile(r"\[[^\]]*\]|\([^)]*\)|\d+°.*$|\ufeff")
 #: What follows a second head office: «Menlo Park, California , U.S. San Ramon, California».
 _SECOND = re.compile(r"(,\s*(?:U\.S\.(?:A\.)?|USA?|United States))\s+\S.*$")
@@ -53,7 +55,9 @@ def locate(
     `country` is the two-letter code of the country when it is known from elsewhere.
     """
     parts = _parts(text)
-    readings = list(_readings(parts, places, countries, country)) if parts else []
+    if not parts:
+        return None
+    readings = list(_readings(_parted(parts, places, countries), places, countries, country))
     found = [place for one in readings if (place := _city_in(one, places)) is not None]
     if found:
         return max(found, key=_weight)
@@ -68,9 +72,26 @@ def _weight(place: Place) -> tuple[float, int]:
 def _parts(text: str) -> tuple[str, ...]:
     if fold_place(text) in _NOBODY_SAYS_PLACE:
         return ()
-    plain = _SECOND.sub(r"\1", _NOISE.sub(" ", text.partition(";")[0]))
+    # «A (legal), B (operational)»: the first of several head offices.
+    remarks = _REMARK.findall(text)
+    first = text.partition(remarks[0])[0] if len(remarks) > 1 else text
+    plain = _SECOND.sub(r"\1", _NOISE.sub(" ", first.partition(";")[0]))
     parts = (" ".join(_WITH_DIGIT.sub(" ", part).split()) for part in plain.split(","))
     return tuple(part for part in parts if part)
+
+
+def _parted(parts: tuple[str, ...], places: Gazetteer, countries: CountryNames) -> tuple[str, ...]:
+    """Part a country or region from what stands before it without a comma: «Kyoto Japan»."""
+    last = parts[-1]
+    words = last.split()
+    if _region(last, places) or countries.code_of(last) or len(words) < 2:
+        return parts
+    for count in (2, 1):
+        tail = " ".join(words[-count:])
+        is_country = countries.code_of(tail) and (len(tail) > 3 or tail in _SHORT_COUNTRIES)
+        if len(words) > count and (is_country or fold_place(tail) in places.regions):
+            return (*parts[:-1], " ".join(words[:-count]), tail)
+    return parts
 
 
 def _readings(
@@ -99,7 +120,10 @@ def _city_in(reading: _Reading, places: Gazetteer) -> Place | None:
     if not reading.rest:
         return None
     for name, trust in _names(reading):
-        cities = places.named(name, country=reading.country, region=reading.region)
+        # «Delaware, US» is not the town in Ohio, but «Hamburg, Germany» is the city of the state.
+        same = places.regions.get(fold_place(name))
+        region = same if same and same.country == reading.country else None
+        cities = places.named(name, country=reading.country, region=reading.region or region)
         share = (
             cities[0].population / max(1, sum(city.population for city in cities)) if cities else 0
         )
@@ -112,7 +136,7 @@ def _city_in(reading: _Reading, places: Gazetteer) -> Place | None:
                 region=where if where in places.region_names else None,
                 city=best.name,
                 match=best,
-                certainty=trust * share * (1.0 if reading.country else 0.9 if famous else 0.6),
+                certainty=trust * share * (1.0 if reading.country else 0.9 if famous else 0.45),
             )
     return None
 
