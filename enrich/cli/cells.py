@@ -2,7 +2,14 @@
 
 import click
 
-from enrich.cli.output import as_json_option, print_json, print_table, short, tenant_option
+from enrich.cli.output import (
+    as_json_option,
+    print_facts,
+    print_json,
+    print_table,
+    short,
+    tenant_option,
+)
 from enrich.cli.services import opened
 from enrich.domain.outcome import Found, outcome_to_json
 from enrich.domain.run import Response
@@ -44,7 +51,7 @@ def cell_command(
 
 def _print_cell(row: Row, column: str) -> None:
     cell = row.cells.get(column)
-    print_table(("", ""), [(f"{row.key} · {column}", ""), *_facts(row, column, cell)])
+    print_facts([("cell", f"{row.key} · {column}"), *_facts(row, column, cell)])
 
 
 def _facts(row: Row, column: str, cell: Provenance | None) -> list[tuple[str, object]]:

@@ -44,8 +44,18 @@ COMMANDS = {
 }
 
 
+class _ReaderGoneError(Exception):
+    """Whoever read our output has enough; told apart from what click makes of it."""
+
+
 class _LazyGroup(click.Group):
     """Knows its commands by name and loads one when it is wanted."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as exc:
+            raise _ReaderGoneError from exc
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -94,8 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = exc.exit_code
     except (KeyboardInterrupt, click.Abort):
         code = _complain("interrupted", 130)
-    except BrokenPipeError:
-        # Whoever read us has enough. What is left in the buffer would fail once more at exit.
+    except (BrokenPipeError, _ReaderGoneError):
+        # What is left in the buffer would fail once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code if isinstance(code, int) else 0)

@@ -20,6 +20,7 @@ import click
 __all__ = [
     "as_json_option",
     "inert",
+    "print_facts",
     "print_json",
     "print_note",
     "print_table",
@@ -72,6 +73,14 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         console.print(table)
     lines = [line.rstrip() for line in captured.get().splitlines()]
     click.echo("\n".join(lines))
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Print names and values side by side."""
+    known = [(name, inert(_shown(value))) for name, value in facts]
+    width = max((len(name) for name, _ in known), default=0)
+    for name, value in known:
+        click.echo(f"{name:<{width}}  {value}".rstrip())
 
 
 def inert(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import click
 
-from enrich.cli.output import as_json_option, print_json, print_note, print_table
+from enrich.cli.output import as_json_option, print_facts, print_json, print_note, print_table
 from enrich.cli.services import opened
 from enrich.domain.keys import breaker_key
 from enrich.domain.provider import ProviderSpec
@@ -30,7 +30,7 @@ def providers_command(*, name: str | None, as_json: bool) -> None:
     elif name is None:
         _print_list(specs)
     else:
-        print_table(("", ""), _facts(specs[0]))
+        print_facts(_facts(specs[0]))
 
 
 def _print_list(specs: list[ProviderSpec]) -> None:
@@ -146,8 +146,7 @@ def _print_breaker(name: str, status: BreakerStatus, *, as_json: bool) -> None:
         )
         return
     rate = "nothing counted" if status.error_rate is None else f"{status.error_rate:.0%}"
-    print_table(
-        ("", ""),
+    print_facts(
         [
             ("breaker", name),
             ("state", f"{status.state}{' (held)' if status.held else ''}"),

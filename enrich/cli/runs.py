@@ -3,12 +3,20 @@
 import re
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from enrich.cli.output import as_json_option, print_json, print_note, print_table, tenant_option
+from enrich.cli.output import (
+    as_json_option,
+    print_facts,
+    print_json,
+    print_note,
+    print_table,
+    tenant_option,
+)
 from enrich.cli.progress import share_done
 from enrich.cli.services import Services, opened
 from enrich.cli.tables import with_column
@@ -170,14 +178,13 @@ def retry_command(*, run: int, wait: bool, in_process: bool, tenant: str, as_jso
 
 
 def wait_for(
-    services: Services, tenant: str, run_id: int, *, look: Callable[[], None] = lambda: None
+    services: Services, tenant: str, run_id: int, *, until: Callable[[], bool] = lambda: False
 ) -> RunSummary:
-    """Wait until a run has ended, with a bar of its batches; `look` is called between looks."""
+    """Wait until a run has ended or `until` says so, with a bar of its batches."""
     summary = services.parts.runs.summary(tenant, run_id)
     with share_done(f"run {run_id}", sum(summary.batches.values())) as show:
-        while summary.state is RunState.RUNNING and not _is_stuck(summary):
+        while summary.state is RunState.RUNNING and not _is_stuck(summary) and not until():
             time.sleep(_POLL_S)
-            look()
             summary = services.parts.runs.summary(tenant, run_id)
             show(_ended(summary))
     return summary
@@ -188,13 +195,25 @@ def _carry_out(
 ) -> RunSummary:
     """Send the steps, or do them here, and tell how the run stands then."""
     if here:
-        services.runner.run(steps, patience_s=_FOREVER_S)
-    else:
-        CeleryDispatcher(app).dispatch(steps)
-        if steps and not app.control.ping(timeout=_PING_S, limit=1):
-            print_note("no worker answers: `enrich up` starts one, and it will find the run")
-    if wait and not here:
-        return wait_for(services, tenant, run_id)
+        return _work_here(services, tenant, run_id, steps)
+    CeleryDispatcher(app).dispatch(steps)
+    if steps and not app.control.ping(timeout=_PING_S, limit=1):
+        print_note("no worker answers: `enrich up` starts one, and it will find the run")
+    return (
+        wait_for(services, tenant, run_id) if wait else services.parts.runs.summary(tenant, run_id)
+    )
+
+
+def _work_here(services: Services, tenant: str, run_id: int, steps: Sequence[Step]) -> RunSummary:
+    """Do the steps on a thread while this one shows how far they are."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        work = pool.submit(services.runner.run, steps, patience_s=_FOREVER_S)
+        try:
+            wait_for(services, tenant, run_id, until=work.done)
+        except KeyboardInterrupt:
+            services.parts.runs.cancel(tenant, run_id)  # the thread finds that out and ends
+            raise
+        work.result()
     return services.parts.runs.summary(tenant, run_id)
 
 
@@ -233,7 +252,7 @@ def _print_summary(summary: RunSummary, *, as_json: bool) -> None:
         *([("took", f"{took:.2f} s")] if took is not None else []),
         *(("parked", reason) for reason in summary.parked_reasons),
     ]  # fmt: skip
-    print_table(("", ""), facts)
+    print_facts(facts)
 
 
 def _as_json(summary: RunSummary) -> dict[str, Any]:

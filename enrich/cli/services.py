@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from enrich.bootstrap import Services, build
+from enrich.telemetry import configure_logging
 
 __all__ = ["Services", "opened"]
 
@@ -15,6 +16,8 @@ def opened() -> Iterator[Services]:
     Raises:
         SettingsError, DependencyError: they cannot be built.
     """
+    # What the parts have to say is for operators; a person at the shell hears of trouble only.
+    configure_logging("ERROR")
     services = build()
     try:
         yield services

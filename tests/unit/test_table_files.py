@@ -117,6 +117,13 @@ def test_rows_can_be_read_again(tmp_path: Path) -> None:
     assert len(first) == 2
 
 
+@pytest.mark.parametrize("count", [1, 49, 50, 51, 5000])
+def test_no_row_is_lost_however_many_there_are(tmp_path: Path, count: int) -> None:
+    path = _write(tmp_path, "id\n" + "".join(f"{n}\n" for n in range(count)))
+
+    assert [row["id"] for row in _rows(path)] == [str(n) for n in range(count)]
+
+
 @pytest.mark.parametrize(
     ("limits", "said"),
     [

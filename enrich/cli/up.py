@@ -1,0 +1,78 @@
+"""`enrich up`: servers, workers and the scheduler in the foreground."""
+
+import threading
+import time
+from pathlib import Path
+
+import click
+
+from enrich import embedded
+from enrich.bootstrap import endpoints, settings
+from enrich.cli.output import print_note
+from enrich.cli.servers import without_password
+from enrich.cli.services import opened
+from enrich.cli.workers import beat_program, own_servers, stopped_by_signals, worker_program
+from enrich.embedded.processes import Supervisor
+
+__all__ = ["up_command"]
+
+_LOOK_EVERY_S = 2.0
+
+
+@click.command("up")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 1000), help="Of each worker; default: its own.")
+@click.option("--no-beat", is_flag=True, help="Without the scheduler; one must run somewhere.")
+def up_command(*, workers: int, threads: int | None, no_beat: bool) -> None:
+    """Start the servers, workers and the scheduler, and keep them running until Ctrl-C.
+
+    Whatever ends is started again. Servers that were up before stay up.
+    """
+    programs = [worker_program(f"worker{n}", threads=threads) for n in range(1, workers + 1)]
+    programs += [] if no_beat else [beat_program()]
+    with stopped_by_signals(), own_servers() as started:
+        with opened():  # refuses a schema that is not ours before anything is started
+            pass
+        with Supervisor(programs, tell=print_note) as supervisor:
+            _tell(started, supervisor)
+            _keep(supervisor, settings().home, started)
+
+
+def _keep(supervisor: Supervisor, home: Path, started: tuple[embedded.Server, ...]) -> None:
+    """Mend what ends, until a signal raises KeyboardInterrupt."""
+    never, look_s = threading.Event(), 0.0
+    try:
+        while not never.wait(0.1):
+            supervisor.mend()
+            if started and time.monotonic() >= look_s:
+                _mend_servers(home, started)
+                look_s = time.monotonic() + _LOOK_EVERY_S
+    except KeyboardInterrupt:
+        print_note("stopping")
+
+
+def _mend_servers(home: Path, started: tuple[embedded.Server, ...]) -> None:
+    dead = [s.server for s in embedded.status(home) if s.server in started and not s.is_alive]
+    for server in dead:
+        print_note(f"{server.value} has ended; it is started again")
+    if dead:
+        embedded.start(home, only=dead)
+
+
+def _tell(started: tuple[embedded.Server, ...], supervisor: Supervisor) -> None:
+    places = endpoints()
+    print_note(
+        f"""
+  database  {without_password(places.database_url)}
+  redis     {without_password(places.redis_url)}
+  broker    {without_password(places.broker_url)}
+  started   {", ".join([*started, *(f"{n} ({pid})" for n, pid in supervisor.pids.items())])}
+
+  In another terminal:
+    enrich import FILE --table T        rows in
+    enrich run T --columns website      work
+    enrich status RUN                   how it stands
+    eval "$(enrich env)"                the addresses, for other programs
+  Ctrl-C stops all of it.
+"""
+    )

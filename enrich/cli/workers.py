@@ -1,0 +1,106 @@
+"""A worker, the scheduler and the servers they need, for as long as a command runs."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from enrich import embedded
+from enrich.bootstrap import endpoints, settings
+from enrich.embedded.processes import Program, Supervisor
+from enrich.errors import DependencyError
+from tasks.app import app
+from tasks.settings import worker_arguments
+
+__all__ = [
+    "beat_program",
+    "own_servers",
+    "stopped_by_signals",
+    "wait_until_ready",
+    "worker_program",
+]
+
+_READY_S = 90.0
+_LOG_LINES = 15
+
+
+def worker_program(name: str, *, threads: int | None = None, log: Path | None = None) -> Program:
+    """Describe a worker of all queues, known to Celery as `name@host`."""
+    arguments = worker_arguments() if threads is None else worker_arguments(threads=threads)
+    command = [*_celery(), *arguments, f"--hostname={_node(name)}"]
+    return Program(name=name, command=command, log=log)
+
+
+def beat_program(*, log: Path | None = None) -> Program:
+    """Describe the scheduler: it ticks the sweep and whatever else is due."""
+    return Program(name="beat", command=[*_celery(), "beat", "--loglevel=INFO"], log=log)
+
+
+def wait_until_ready(supervisor: Supervisor, program: Program) -> int:
+    """Wait until a worker answers; gives its process number.
+
+    Raises:
+        DependencyError: it ended, or did not answer in time; the message has the end of its log.
+    """
+    end_s = time.monotonic() + _READY_S
+    while time.monotonic() < end_s and (pid := supervisor.pids.get(program.name)):
+        if app.control.ping(destination=[_node(program.name)], timeout=0.5):
+            return pid
+    raise DependencyError(f"{program.name} did not start{_end_of(program.log)}")
+
+
+@contextmanager
+def own_servers(*, keep: bool = False) -> Iterator[tuple[embedded.Server, ...]]:
+    """Start the embedded servers where no address is set; stop at the end those that were not up.
+
+    Gives the servers that this call has started.
+    """
+    home = settings().home
+    before = {status.server for status in embedded.status(home) if status.is_alive}
+    endpoints()
+    now = {status.server for status in embedded.status(home) if status.is_alive}
+    started = tuple(sorted(now - before))
+    try:
+        yield started
+    finally:
+        if started and not keep:
+            embedded.stop(home, only=started)
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that what it started is stopped."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+def _celery() -> list[str]:
+    return [sys.executable, "-m", "celery", "-A", "tasks"]
+
+
+def _node(name: str) -> str:
+    # Two of us on one machine must not answer for each other.
+    return f"{name}-{os.getpid()}@{socket.gethostname()}"
+
+
+def _end_of(log: Path | None) -> str:
+    if log is None or not log.exists():
+        return ""
+    lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+    return f"; its log is {log} and ends:\n" + "\n".join(f"  {line}" for line in lines)
