@@ -13,8 +13,10 @@ Moments are whole microseconds since the epoch (`*_us`); the Lua scripts decide 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 __all__ = [
+    "Kind",
     "RateLimit",
     "RateState",
     "Slots",
@@ -36,6 +38,14 @@ _SOONEST_US = 100_000
 _SAME_RESET_US = 2_000_000
 #: No word of a provider stops us for longer: some send garbage.
 _LONGEST_BLOCK_US = 3_600_000_000
+
+
+class Kind(StrEnum):
+    """How a limit is kept."""
+
+    PACED = "paced"
+    BUCKETS = "buckets"
+    CALENDAR = "calendar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +71,11 @@ class RateLimit:
         return min(self.per_us // 10, 500_000)
 
     @property
-    def is_paced(self) -> bool:
-        """Whether starts keep a distance."""
-        return self.per_us <= 1_000_000
-
-    @property
-    def is_calendar(self) -> bool:
-        """Whether the limit begins anew with a day or a month."""
-        return self.per_us >= _DAY_US
+    def kind(self) -> Kind:
+        """How it is kept."""
+        if self.per_us <= 1_000_000:
+            return Kind.PACED
+        return Kind.CALENDAR if self.per_us >= _DAY_US else Kind.BUCKETS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +188,9 @@ def cool_down(
 
 def pace_us(limits: Sequence[RateLimit]) -> int:
     """Give the distance of starts that all limits but those of the calendar allow for ever."""
-    return max((-(-_span_us(x) // x.count) for x in limits if not x.is_calendar), default=0)
+    return max(
+        (-(-_span_us(x) // x.count) for x in limits if x.kind is not Kind.CALENDAR), default=0
+    )
 
 
 def calendar_window_us(limit: RateLimit, at_us: int) -> tuple[int, int]:
@@ -233,9 +242,9 @@ def _earliest(state: RateState, limits: Sequence[RateLimit], *, now_us: int) -> 
 def _allowed(used: tuple[tuple[int, int], ...], limit: RateLimit, start_us: int) -> int:
     if not used:
         return start_us
-    if limit.is_paced:
+    if limit.kind is Kind.PACED:
         return max(start_us, used[0][1])
-    if limit.is_calendar:
+    if limit.kind is Kind.CALENDAR:
         begin_us, count = used[0]
         end_us = calendar_window_us(limit, begin_us)[1]
         return max(start_us, begin_us) if count < limit.count else max(start_us, end_us)
@@ -263,15 +272,15 @@ def _booked(state: RateState, limits: Sequence[RateLimit], start_us: int) -> Rat
 def _used(
     used: tuple[tuple[int, int], ...], limit: RateLimit, start_us: int
 ) -> tuple[tuple[int, int], ...]:
-    if limit.is_paced:
+    if limit.kind is Kind.PACED:
         return ((0, start_us + -(-_span_us(limit) // limit.count)),)
-    if limit.is_calendar:
+    if limit.kind is Kind.CALENDAR:
         mark, oldest = calendar_window_us(limit, start_us)[0], 0
     else:
         width_us = _span_us(limit) // _BUCKETS
         mark, oldest = start_us // width_us, (start_us - _span_us(limit)) // width_us
     kept = tuple(entry for entry in used if entry[0] >= oldest)
-    if limit.is_calendar:
+    if limit.kind is Kind.CALENDAR:
         kept = tuple(entry for entry in kept if entry[0] == mark)
     if kept and kept[-1][0] == mark:
         return (*kept[:-1], (mark, kept[-1][1] + 1))
