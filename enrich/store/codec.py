@@ -249,6 +249,8 @@ def response_from_json(raw: Mapping[Any, Any]) -> Response:
         observed_at=observed_at,
         from_cache=raw["from_cache"],
         coalesced=raw["coalesced"],
+        batch=raw["batch"],
+        attempt=raw["attempt"],
     )
 
 

@@ -1,7 +1,8 @@
-"""Rows from a stream into a table: one COPY, two statements, whatever their number."""
+"""Rows from a stream into a table: COPY by the portion, then two statements for all of them."""
 
 import io
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from sqlalchemy import Connection, text
 
@@ -20,6 +21,7 @@ _PREPARE = """
     CREATE TEMPORARY TABLE incoming (
         n bigint GENERATED ALWAYS AS IDENTITY, key text, data jsonb) ON COMMIT DROP
 """
+_PORTION = 2_000
 _TAKE_TURNS = text("SELECT pg_advisory_xact_lock(hashtextextended('import', :table_id))")
 
 # The later of two rows with one key is laid over the earlier.
@@ -103,30 +105,11 @@ def _escaped(value: str) -> str:
 
 
 def _copy(connection: Connection, lines: Iterator[str]) -> None:
+    # By the portion, not through one file that reads on: an error of the rows' own source then
+    # reaches the caller as it is, and not as a cancelled COPY.
     cursor = connection.connection.cursor()
     try:
-        cursor.copy_expert("COPY incoming (key, data) FROM STDIN", _Reader(lines))
+        while portion := "".join(islice(lines, _PORTION)):
+            cursor.copy_expert("COPY incoming (key, data) FROM STDIN", io.StringIO(portion))
     finally:
         cursor.close()
-
-
-class _Reader(io.TextIOBase):
-    """The file that the driver's COPY reads from: lines made as they are asked for."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self._left = ""
-
-    def read(self, size: int | None = -1, /) -> str:
-        """Give up to `size` characters, or fewer only at the end."""
-        parts, have = [self._left], len(self._left)
-        while size is None or size < 0 or have < size:
-            line = next(self._lines, None)
-            if line is None:
-                break
-            parts.append(line)
-            have += len(line)
-        whole = "".join(parts)
-        cut = len(whole) if size is None or size < 0 else size
-        self._left = whole[cut:]
-        return whole[:cut]

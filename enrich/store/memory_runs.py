@@ -142,7 +142,8 @@ class MemoryRunStore:
             run, before = self._db.runs[ref.run_id], len(self._db.ledger)
             for response in responses:
                 if response.row in run.table.rows:
-                    line = (ref.run_id, ref.number, stored_response(response))
+                    stamped = replace(response, batch=ref.number, attempt=ref.attempt)
+                    line = (ref.run_id, ref.number, stored_response(stamped))
                     self._db.ledger.setdefault(_ledger_key(ref, response), line)
             return len(self._db.ledger) - before
 

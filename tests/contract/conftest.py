@@ -1,0 +1,32 @@
+"""The stores in memory and in PostgreSQL, for the suites that hold both to one contract."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from enrich.ports import RowStore, RunStore
+from enrich.store.memory import MemoryDatabase, MemoryRowStore
+from enrich.store.memory_runs import MemoryRunStore
+from enrich.store.rows import PostgresRowStore
+from enrich.store.runs import PostgresRunStore
+from tests.store_fixtures import clean_engine, store_engine, store_url
+
+__all__ = ["clean_engine", "store_engine", "store_url"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """A row store and a run store on the same data."""
+
+    rows: RowStore
+    runs: RunStore
+
+
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.servers)])
+def stores(request: pytest.FixtureRequest) -> Stores:
+    """Empty stores: first the twin, then the real thing."""
+    if request.param == "memory":
+        database = MemoryDatabase()
+        return Stores(MemoryRowStore(database), MemoryRunStore(database))
+    engine = request.getfixturevalue("clean_engine")
+    return Stores(PostgresRowStore(engine), PostgresRunStore(engine))
