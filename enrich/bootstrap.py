@@ -12,9 +12,13 @@ from enrich.engine.parts import Parts, Policies
 from enrich.errors import DependencyError
 from enrich.settings import Settings, load_settings
 from enrich.state.breaker import RedisBreakers
+from enrich.state.budget import RedisBudgets
 from enrich.state.cache import RedisCache
 from enrich.state.cache_fallback import FallbackCache
 from enrich.state.cache_memory import MemoryCache
+from enrich.state.governor import RedisGovernor
+from enrich.state.leases import RedisLeases
+from enrich.state.leases_fallback import FallbackLeases
 from enrich.state.leases_memory import MemoryLeases
 from enrich.state.link import RedisLink
 from enrich.store.engine import make_engine
@@ -124,10 +128,10 @@ def build(own: Settings | None = None) -> Services:
         providers=select(simulated=True),
         responses=_cache(link, "response", own),
         cells=_cache(link, "cell", own),
-        leases=MemoryLeases(own.singleflight.policy(), clock=clock),
+        leases=_leases(link, own, clock),
         breakers=RedisBreakers(link, own.breaker.policy(), clock=clock, recorder=recorder),
-        governor=_Silent(),
-        budgets=_Silent(),
+        governor=RedisGovernor(link, clock=clock, recorder=recorder),
+        budgets=RedisBudgets(link, clock=clock),
         recorder=recorder,
         clock=clock,
         calls=calls,
@@ -151,7 +155,13 @@ class _Silent:
 
 def _cache(link: RedisLink, kind: str, own: Settings) -> FallbackCache:
     policy = own.cache.policy()
-    return FallbackCache(RedisCache(link, kind, policy), MemoryCache(kind, policy, clock=SystemClock()))
+    memory = MemoryCache(kind, policy, clock=SystemClock())
+    return FallbackCache(RedisCache(link, kind, policy), memory)
+
+
+def _leases(link: RedisLink, own: Settings, clock: SystemClock) -> FallbackLeases:
+    policy = own.singleflight.policy()
+    return FallbackLeases(RedisLeases(link, policy), MemoryLeases(policy, clock=clock))
 
 
 def _policies(own: Settings) -> Policies:

@@ -61,7 +61,7 @@ def advance(
         wave=batch.ref.wave,
         waiting=tuple(sorted(waiting)),
         ready_at=min(waiting.values(), default=None),
-        counts=replace(_count(final), premium_saved=saved),
+        counts=_count(final) + _spent(batch) + Counts(premium_saved=saved),
     )
 
 
@@ -134,6 +134,16 @@ def _as_at_start(batch: OpenBatch) -> OpenBatch:
             )
         )
     return replace(batch, rows=tuple(rows), responses=())
+
+
+def _spent(batch: OpenBatch) -> Counts:
+    """Sum up what the ledger says of this batch; other batches of the run count their own."""
+    own = [r for r in batch.responses if r.batch == batch.ref.number]
+    return Counts(
+        cost_microcredits=sum(r.cost_microcredits for r in own),
+        provider_calls=sum(r.is_call for r in own),
+        cache_hits=sum(r.from_cache for r in own),
+    )
 
 
 def _count(writes: Iterable[CellWrite]) -> Counts:

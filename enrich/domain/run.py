@@ -139,7 +139,7 @@ class Response:
     """What one provider said about one row: a line of the ledger, never changed.
 
     `input_key` names the question (tenant, provider, version, inputs); cost is zero when the answer
-    came from the cache; `attempt` is that of the batch which recorded it.
+    came from the cache; `batch` and `attempt` say who recorded it.
     """
 
     row: int
@@ -152,7 +152,13 @@ class Response:
     observed_at: datetime
     from_cache: bool = False
     coalesced: bool = False
+    batch: int = 0
     attempt: int = 0
+
+    @property
+    def is_call(self) -> bool:
+        """Say whether a provider answered this very question, this time."""
+        return not self.from_cache and not self.coalesced and self.is_final
 
     @property
     def is_final(self) -> bool:

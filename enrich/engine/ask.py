@@ -48,6 +48,7 @@ def ask(
     responses = tuple(
         replace(
             _response(provider, query, name, said[name], shared=first[name] != query.row),
+            batch=batch.ref.number,
             attempt=batch.ref.attempt,
         )
         for name, query in zip(names, queries, strict=True)

@@ -120,8 +120,7 @@ class _Calling:
     def _booked(self, names: Sequence[str]) -> tuple[int, Sequence[float], Outcome]:
         """Book starts with the governor: how many, after which delays, and what the rest get."""
         spec, now = self.provider.spec, self.parts.clock.now()
-        limits = getattr(spec, 'limits', ())
-        if not limits:
+        if not spec.limits:
             return len(names), (0.0,) * len(names), Pending(now)
         slots = self.parts.governor.reserve(
             spec.name,

@@ -1,14 +1,16 @@
 """Money for the calls of one probe: put aside before, counted after."""
 
-from datetime import timedelta
-
 from enrich.domain.outcome import Outcome, Pending, Skipped
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.run import RunView
 from enrich.engine.parts import Parts
-from enrich.ports import OverBudget, Reservation
+from enrich.ports import BudgetsAway, OverBudget, Reservation
 
 __all__ = ["Purse"]
+
+
+#: What a run without a limit may spend; its spending is counted all the same.
+_NO_CAP = 2**53
 
 
 class Purse:
@@ -25,34 +27,32 @@ class Purse:
     def open(self, calls: int) -> tuple[int, Outcome]:
         """Say how many of the calls may be made, and what becomes of the others."""
         poor: Outcome = Skipped("over budget")
-        caps = self._caps()
-        if not calls or not self._price or not caps:
+        if not calls or not self._price:
             return calls, poor
-        got = self._reserve(caps, calls)
+        got = self._reserve(calls)
         if isinstance(got, OverBudget) and got.left_microcredits >= self._price:
             calls = min(calls, got.left_microcredits // self._price)
-            got = self._reserve(caps, calls)
-        if isinstance(got, Reservation):
-            self._reservation = got
-            return calls, poor
-        if isinstance(got, OverBudget):
-            return 0, Skipped(f"over budget: {got.scope.partition(':')[0]}")
-        # Without the shared books nothing may be spent: the paid tiers wait.
-        return 0, Pending(self._parts.clock.now() + timedelta(seconds=30))
+            got = self._reserve(calls)
+        match got:
+            case Reservation():
+                self._reservation = got
+                return calls, poor
+            case OverBudget(scope=scope):
+                return 0, Skipped(f"over budget: {scope.partition(':')[0]}")
+            case BudgetsAway(retry_at=retry_at):
+                # Without the shared books nothing may be spent: the paid tiers wait.
+                return 0, Pending(retry_at)
 
     def close(self, spent_microcredits: int) -> None:
         """Book what the calls cost."""
         if self._reservation is not None:
             self._parts.budgets.commit(self._run.tenant, self._reservation, spent_microcredits)
 
-    def _caps(self) -> dict[str, int]:
+    def _reserve(self, calls: int) -> Reservation | OverBudget | BudgetsAway:
         cap = self._run.options.max_cost_microcredits
-        return {} if cap is None else {f"run:{self._run.id}": cap}
-
-    def _reserve(self, caps: dict[str, int], calls: int) -> Reservation | OverBudget | None:
         return self._parts.budgets.reserve(
             self._run.tenant,
-            caps,
+            {f"run:{self._run.id}": _NO_CAP if cap is None else cap},
             calls * self._price,
             hold_s=4 * self._parts.policies.probes.timeout_s,
         )

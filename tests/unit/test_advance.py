@@ -1,5 +1,6 @@
 """What becomes of a batch when its providers have answered."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from enrich.domain.advance import Decision, advance
@@ -132,3 +133,16 @@ def test_rows_that_wait_do_not_hold_the_others() -> None:
 
     states = {write.row: write.provenance.state for write in decision.writes}
     assert states == {1: CellState.PENDING, 2: CellState.FILLED}
+
+
+def test_what_the_ledger_says_of_this_batch_is_counted_once() -> None:
+    own = said(FREE, INPUTS, found(domain="acme.com"))
+    world = batch(
+        ROW,
+        responses=[replace(own, batch=1, cost_microcredits=5), replace(own, batch=2)],
+        wanted=("domain",),
+    )
+
+    counts = decide(world, FREE).counts
+
+    assert (counts.provider_calls, counts.cost_microcredits, counts.cache_hits) == (1, 5, 0)
