@@ -64,7 +64,7 @@ class RedisBudgets:
         try:
             self._settle_owed()
             which, left = self._link.run(
-                "budget_reserve", keys=self._keys(tenant, list(wanted.scopes)), args=args
+                "budget_reserve", keys=self._keys(tenant, list(wanted.scopes)), args=args, items=2
             )
         except LinkAwayError as error:
             self._count(error)
@@ -95,7 +95,9 @@ class RedisBudgets:
             LinkAwayError: nobody can tell now.
         """
         self._settle_owed()
-        reply = self._link.run("budget_spent", keys=self._keys(tenant, scopes))
+        reply = self._link.run(
+            "budget_spent", keys=self._keys(tenant, scopes), items=2 * len(scopes)
+        )
         figures = [int(figure) for figure in reply]
         return dict(zip(scopes, zip(figures[::2], figures[1::2], strict=True), strict=True))
 

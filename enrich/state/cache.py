@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from operator import methodcaller
+from typing import Any
 
 from enrich.domain.policy import CachePolicy
 from enrich.ports.outside import Recorder
@@ -22,6 +23,7 @@ __all__ = ["RedisCache"]
 
 # One script call blocks the server for about a millisecond a thousand keys.
 _CHUNK = 1000
+_YEAR_3000_MS = 32_503_680_000_000
 _GENERATION_TTL_MS = 400 * 24 * 3600 * 1000
 
 
@@ -116,12 +118,18 @@ class RedisCache:
     ) -> dict[str, CacheHit]:
         keys = [self.key_of(tenant, name) for name in names]
         most_bytes = self._rules.policy.max_entry_bytes + 32
-        reply = self._link.run("cache_get", keys=[self._generation, *keys], args=[most_bytes])
+        reply = self._link.run(
+            "cache_get",
+            keys=[self._generation, *keys],
+            args=[most_bytes],
+            items=2 + 2 * len(keys),
+        )
+        if not _is_sound(reply):
+            raise self._link.garbled("a look-up has another shape")
         now, prefix = datetime.fromtimestamp(reply[0] / 1000, UTC), reply[1] + b"|"
         hits: dict[str, CacheHit] = {}
         unreadable: list[str] = []
-        for at, (name, key) in enumerate(zip(names, keys, strict=True)):
-            raw, left_ms = reply[2 + 2 * at], reply[3 + 2 * at]
+        for name, key, raw, left_ms in zip(names, keys, reply[2::2], reply[3::2], strict=True):
             envelope = self._opened(key, raw, left_ms, prefix, unreadable)
             hit = envelope and self._rules.hit(
                 envelope, left_ms=left_ms, now=now, stale_ok=stale_ok
@@ -163,7 +171,7 @@ class RedisCache:
         marks = [key_of(self._version, f"{self._kind}-refresh", tenant, name) for name in due]
         ttl_ms = round(self._rules.policy.refresh_retry_s * 1000)
         try:
-            won = self._link.run("cache_claim", keys=marks, args=[ttl_ms])
+            won = self._link.run("cache_claim", keys=marks, args=[ttl_ms], items=len(marks))
         except LinkAwayError:
             won = [0] * len(due)
         return hits | {
@@ -175,3 +183,13 @@ class RedisCache:
 
 def _as_args(parcel: Parcel) -> tuple[int, str, bytes]:
     return parcel.life_ms, parcel.mode, parcel.raw
+
+
+def _is_sound(reply: list[Any]) -> bool:
+    """Say whether numbers and bytes stand where the script puts them, and time is near ours."""
+    numbers, texts = [reply[0], *reply[3::2]], reply[1::2][:1] + reply[2::2]
+    return (
+        all(isinstance(number, int) for number in numbers)
+        and all(isinstance(text, bytes) for text in texts)
+        and 0 <= reply[0] < _YEAR_3000_MS
+    )

@@ -62,6 +62,7 @@ class RedisLeases:
                 "lease_claim",
                 keys=[counter, *self._leases(tenant, chunk), *self._marks(tenant, chunk)],
                 args=[token, _ms(lease_s), _FENCE_TTL_MS],
+                items=1 + len(chunk),
             )
             led |= {name: fence for name, mine in zip(chunk, won, strict=True) if mine}
         return Claim(led=led, held=frozenset(names).difference(led), token=token)
@@ -71,7 +72,8 @@ class RedisLeases:
         args = [claim.token, _ms(lease_s), _ms(self._policy.max_hold_s)]
         ours: set[str] = set()
         for chunk in _chunks(sorted(claim.led)):
-            kept = self._link.run("lease_renew", keys=self._leases(tenant, chunk), args=args)
+            keys = self._leases(tenant, chunk)
+            kept = self._link.run("lease_renew", keys=keys, args=args, items=len(chunk))
             ours.update(name for name, mine in zip(chunk, kept, strict=True) if mine)
         return frozenset(ours)
 
@@ -81,7 +83,7 @@ class RedisLeases:
         for chunk in _chunks(sorted(claim.led)):
             keys = [*self._leases(tenant, chunk), *self._marks(tenant, chunk)]
             args = [claim.token, error, _END_MARK_TTL_MS]
-            freed = self._link.run("lease_release", keys=keys, args=args)
+            freed = self._link.run("lease_release", keys=keys, args=args, items=len(chunk))
             ours.update(name for name, mine in zip(chunk, freed, strict=True) if mine)
         return frozenset(ours)
 
@@ -115,7 +117,7 @@ class RedisLeases:
         ended: dict[str, str] = {}
         for chunk in _chunks(names):
             keys = [*self._leases(tenant, chunk), *self._marks(tenant, chunk)]
-            seen = self._link.run("lease_look", keys=keys)
+            seen = self._link.run("lease_look", keys=keys, items=len(chunk))
             ended |= {
                 name: error.decode()
                 for name, error in zip(chunk, seen, strict=True)

@@ -132,10 +132,17 @@ class RedisLink:
         self._succeeded(own)
         return result
 
-    def run(self, name: str, *, keys: Sequence[str] = (), args: Sequence[Any] = ()) -> Any:
+    def run(
+        self,
+        name: str,
+        *,
+        keys: Sequence[str] = (),
+        args: Sequence[Any] = (),
+        items: int | None = None,
+    ) -> Any:
         """Run the script `lua/<name>.lua`, in one round trip when the server knows it.
 
-        Raises what `do` raises.
+        `items` is how many items its reply has, when it is a list. Raises what `do` raises.
         """
         wanted = script(name)
 
@@ -145,7 +152,15 @@ class RedisLink:
             except redis.exceptions.NoScriptError:
                 return client.eval(wanted.text, len(keys), *keys, *args)
 
-        return self.do(evaluate)
+        reply = self.do(evaluate)
+        if items is not None and not (isinstance(reply, list) and len(reply) == items):
+            raise self.garbled(f"the reply of {name} has another shape")
+        return reply
+
+    def garbled(self, detail: str) -> LinkAwayError:
+        """Make the error for a reply that cannot be ours; its connection is dropped."""
+        failure = self._failed(self._mine(), redis.exceptions.InvalidResponse(detail))
+        return failure if isinstance(failure, LinkAwayError) else LinkAwayError("stray", detail)
 
     def available(self) -> bool:
         """Say whether calls are let through; asks the server when nobody has yet."""
