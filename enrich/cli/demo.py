@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import click
@@ -17,7 +18,13 @@ from enrich.cli.output import (
 from enrich.cli.runs import wait_for
 from enrich.cli.services import Services, opened
 from enrich.cli.tables import with_column
-from enrich.cli.workers import own_servers, stopped_by_signals, wait_until_ready, worker_program
+from enrich.cli.workers import (
+    dispatching,
+    own_servers,
+    stopped_by_signals,
+    wait_until_ready,
+    worker_program,
+)
 from enrich.domain.fields import column_key, fields_of_headers
 from enrich.domain.run import Force, Response, RunOptions, RunState
 from enrich.domain.table import Column, Row
@@ -26,10 +33,8 @@ from enrich.embedded.processes import Supervisor
 from enrich.engine.report import run_report
 from enrich.engine.submit import RunRequest, submit
 from enrich.errors import RunFailedError
-from enrich.ports import NewRow, RunSummary, Selection
+from enrich.ports import Dispatcher, NewRow, RunSummary, Selection
 from providers.sample import COLUMNS, KEY, sample_rows
-from tasks.app import app
-from tasks.canvas import CeleryDispatcher
 
 __all__ = ["demo_command"]
 
@@ -73,12 +78,13 @@ def demo_command(*, count: int, keep: bool, tenant: str, as_json: bool) -> None:
         say(f"table {_TABLE!r}: {count} rows of {', '.join(COLUMNS)}")
         log = services.settings.home / "demo-worker.log"
         worker = worker_program("demo", log=log)
-        with Supervisor([worker]) as supervisor:
+        with Supervisor([worker]) as supervisor, dispatching() as dispatcher:
             pid = wait_until_ready(supervisor, worker)
             say(f"worker: process {pid} (celery -A tasks worker), log {log}")
             say(f"enriching: {', '.join(_ENRICHED)}")
-            first = _Pass("asked", _run(services, tenant, keys, Force.RESPONSES))
-            again = _Pass("again", _run(services, tenant, keys, Force.CELLS))
+            run = partial(_run, services, dispatcher, tenant, keys)
+            first = _Pass("asked", run(Force.RESPONSES))
+            again = _Pass("again", run(Force.CELLS))
         _show(services, tenant, keys, (first, again), as_json=as_json)
     say("left running: enrich tables; stop with: enrich down" if keep and started else "stopped")
     _judge((first, again))
@@ -103,7 +109,13 @@ def _import_sample(services: Services, tenant: str, count: int) -> tuple[str, ..
     return tuple(row.key for row in fresh)
 
 
-def _run(services: Services, tenant: str, keys: tuple[str, ...], force: Force) -> RunSummary:
+def _run(
+    services: Services,
+    dispatcher: Dispatcher,
+    tenant: str,
+    keys: tuple[str, ...],
+    force: Force,
+) -> RunSummary:
     request = RunRequest(
         table=_TABLE,
         tenant=tenant,
@@ -112,7 +124,7 @@ def _run(services: Services, tenant: str, keys: tuple[str, ...], force: Force) -
         options=RunOptions(force=force),
     )
     submitted = submit(services.parts, request)
-    CeleryDispatcher(app).dispatch(submitted.steps)
+    dispatcher.dispatch(submitted.steps)
     return wait_for(services, tenant, submitted.run.id)
 
 

@@ -29,7 +29,6 @@ from enrich.errors import BadInputError, RunFailedError
 from enrich.ports import RunSummary
 from tasks.app import app
 from tasks.arguments import options_of, selection_of
-from tasks.canvas import CeleryDispatcher
 
 __all__ = [
     "cancel_command",
@@ -196,12 +195,13 @@ def _carry_out(
     """Send the steps, or do them here, and tell how the run stands then."""
     if here:
         return _work_here(services, tenant, run_id, steps)
-    CeleryDispatcher(app).dispatch(steps)
-    if steps and not app.control.ping(timeout=_PING_S, limit=1):
-        print_note("no worker answers: `enrich up` starts one, and it will find the run")
-    return (
-        wait_for(services, tenant, run_id) if wait else services.parts.runs.summary(tenant, run_id)
-    )
+    with dispatching() as dispatcher:
+        dispatcher.dispatch(steps)
+        if steps and not app.control.ping(timeout=_PING_S, limit=1):
+            print_note("no worker answers: `enrich up` starts one, and it will find the run")
+        if wait:
+            return wait_for(services, tenant, run_id)
+    return services.parts.runs.summary(tenant, run_id)
 
 
 def _work_here(services: Services, tenant: str, run_id: int, steps: Sequence[Step]) -> RunSummary:

@@ -1,5 +1,6 @@
 """A worker, the scheduler and the servers they need, for as long as a command runs."""
 
+import gc
 import os
 import signal
 import socket
@@ -15,10 +16,12 @@ from enrich.bootstrap import endpoints, settings
 from enrich.embedded.processes import Program, Supervisor
 from enrich.errors import DependencyError
 from tasks.app import app
+from tasks.canvas import CeleryDispatcher
 from tasks.settings import worker_arguments
 
 __all__ = [
     "beat_program",
+    "dispatching",
     "own_servers",
     "stopped_by_signals",
     "wait_until_ready",
@@ -70,6 +73,18 @@ def own_servers(*, keep: bool = False) -> Iterator[tuple[embedded.Server, ...]]:
     finally:
         if started and not keep:
             embedded.stop(home, only=started)
+
+
+@contextmanager
+def dispatching() -> Iterator[CeleryDispatcher]:
+    """Give what sends steps to the workers; let go of the broker while it still answers."""
+    try:
+        yield CeleryDispatcher(app)
+    finally:
+        # A chord's result unsubscribes when it is collected. Left to the end of the process, that
+        # would be when the broker is gone.
+        gc.collect()
+        app.close()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from enrich.engine.tablefile.source import TextLines
 from enrich.errors import BadFileError, BadInputError
@@ -25,7 +25,7 @@ def delimited_records(
     The delimiter is found in the first lines when it is not given. Raises `BadFileError`: an
     unclosed quote, a quote in the wrong place, a field that is too long.
     """
-    sample = [line for line, _ in zip(lines, range(_SAMPLE_LINES), strict=False)]
+    sample = list(islice(lines, _SAMPLE_LINES))
     separator = _given(delimiter) if delimiter else _found_delimiter(sample)
     feed = _Feed(chain(sample, lines), lines=lines)
     reader = csv.reader(feed, delimiter=separator, strict=True)
