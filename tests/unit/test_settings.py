@@ -125,6 +125,7 @@ def test_k02_b02_c07_wrong_value_is_refused_by_name_and_value(name: str, value: 
     assert error.name == name
     assert f"not '{value}'" in error.problem
     assert error.hint.startswith("unset it")
+    assert error.__context__ is None, "a traceback of pydantic would follow"
 
 
 def test_variable_that_is_set_to_nothing_counts_as_unset() -> None:
