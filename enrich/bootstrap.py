@@ -125,7 +125,7 @@ def build(own: Settings | None = None) -> Services:
     parts = Parts(
         rows=PostgresRowStore(database),
         runs=PostgresRunStore(database),
-        providers=select(simulated=True),
+        providers=select(own.providers.chosen(), simulated=own.providers.simulated),
         responses=_cache(link, "response", own),
         cells=_cache(link, "cell", own),
         leases=_leases(link, own, clock),

@@ -23,6 +23,7 @@ from enrich.settings.groups import (
     FusionSettings,
     LogSettings,
     ProbeSettings,
+    ProviderSettings,
     RunSettings,
     SingleflightSettings,
     Values,
@@ -35,6 +36,7 @@ __all__ = [
     "FusionSettings",
     "LogSettings",
     "ProbeSettings",
+    "ProviderSettings",
     "RunSettings",
     "Settings",
     "SingleflightSettings",
@@ -56,6 +58,7 @@ class Settings(Values):
     cache: CacheSettings = CacheSettings()
     singleflight: SingleflightSettings = SingleflightSettings()
     probes: ProbeSettings = ProbeSettings()
+    providers: ProviderSettings = ProviderSettings()
     fusion: FusionSettings = FusionSettings()
     breaker: BreakerSettings = BreakerSettings()
     runs: RunSettings = RunSettings()

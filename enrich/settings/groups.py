@@ -21,6 +21,7 @@ __all__ = [
     "FusionSettings",
     "LogSettings",
     "ProbeSettings",
+    "ProviderSettings",
     "RunSettings",
     "SingleflightSettings",
     "Values",
@@ -167,3 +168,16 @@ class BrokerSettings(Values):
     """Where messages wait, when not at `REDIS_URL`: a broker must never evict, a cache may."""
 
     url: SecretStr | None = None
+
+
+class ProviderSettings(Values):
+    """Who may be asked: those named (comma between), else all; the simulated only on request."""
+
+    names: str | None = None
+    simulated: Flag = False
+
+    def chosen(self) -> tuple[str, ...] | None:
+        """Give the names, or None for all."""
+        if self.names is None:
+            return None
+        return tuple(name.strip() for name in self.names.split(",") if name.strip())
