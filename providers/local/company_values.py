@@ -10,7 +10,7 @@ from enrich.domain.values import Json
 __all__ = ["amount_of_money", "people", "tidy", "web_address", "whole_number", "year_of_founding"]
 
 _YEAR = re.compile(r"(?<!\d)(1[4-9]\d\d|20[0-3]\d)(?!\d)")
-_NUMBER = re.compile(r"(?<![\d.,])(\d{1,3}(?:[, ]\d{3})+|\d+(?:\.\d+)?)(?![\d,])")
+_NUMBER = re.compile(r"(?<![\d.,])((?:\d{1,3}(?:[, ]\d{3})+|\d+)(?:\.\d+)?)(?![\d,])")
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _RANGE = re.compile(r"\d\s*[-–]\s*\d")
 _CURRENCIES = (
