@@ -1,9 +1,7 @@
 """A breaker under a clock that the test turns, in memory or in Valkey, and what it announced."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from enrich.domain.breaker_values import BreakerStatus
@@ -12,6 +10,7 @@ from enrich.domain.policy import BreakerPolicy
 from enrich.state.breaker import RedisBreakers
 from enrich.state.breaker_memory import MemoryBreakers
 from enrich.state.link import RedisLink
+from tests.contract.shared_world import HandClock, Sums
 
 AnyBreakers: TypeAlias = MemoryBreakers | RedisBreakers
 
@@ -22,44 +21,12 @@ _REPORTS = {"S": SUCCESS, "F": FAILURE, "I": IGNORED}
 
 
 @dataclass(slots=True)
-class HandClock:
-    """A clock that stands until it is set; seconds since the epoch."""
-
-    at_s: float = 0.0
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.at_s, UTC)
-
-    def monotonic_s(self) -> float:
-        return self.at_s
-
-
-@dataclass(slots=True)
-class Tally:
-    """A recorder that keeps sums."""
-
-    counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=Counter)
-
-    def count(self, name: str, amount: int = 1, labels: Mapping[str, str] | None = None) -> None:
-        self.counts[name, tuple(sorted((labels or {}).items()))] += amount
-
-    def observe(self, name: str, seconds: float, labels: Mapping[str, str] | None = None) -> None:
-        """Keep nothing."""
-
-    def total(self, name: str, **labels: str) -> int:
-        wanted = set(labels.items())
-        return sum(
-            n for (seen, has), n in self.counts.items() if seen == name and wanted <= set(has)
-        )
-
-
-@dataclass(slots=True)
 class World:
     """One breaker by name, its clock and its recorder."""
 
     breakers: AnyBreakers
     clock: HandClock
-    tally: Tally
+    tally: Sums
     key: str = "acme"
 
     def at(self, moment_s: float) -> "World":
@@ -108,11 +75,11 @@ class World:
 
 
 def memory_world(policy: BreakerPolicy) -> World:
-    clock, tally = HandClock(), Tally()
+    clock, tally = HandClock(0.0), Sums()
     return World(MemoryBreakers(policy, clock=clock, recorder=tally), clock, tally)
 
 
 def shared_world(policy: BreakerPolicy, link: RedisLink, *, key: str, at_s: float = 0.0) -> World:
-    clock, tally = HandClock(at_s), Tally()
+    clock, tally = HandClock(at_s), Sums()
     breakers = RedisBreakers(link, policy, clock=clock, recorder=tally, now_s=lambda: clock.at_s)
     return World(breakers, clock, tally, key)

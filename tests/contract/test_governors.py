@@ -15,7 +15,7 @@ from enrich.domain.rate import RateLimit, Slots
 from enrich.state.governor import RedisGovernor
 from enrich.state.governor_memory import MemoryGovernor, in_us
 from enrich.state.link import RedisLink
-from tests.contract.breaker_world import HandClock, Tally
+from tests.contract.shared_world import HandClock, Sums
 
 NOON_S = datetime(2026, 3, 31, 12, tzinfo=UTC).timestamp()
 PER_SECOND = RateLimit(20, 1.0)
@@ -51,7 +51,7 @@ def in_memory() -> World:
 
 def in_valkey(link: RedisLink) -> World:
     clock = HandClock(NOON_S)
-    governor = RedisGovernor(link, clock=clock, recorder=Tally(), now_us=lambda: in_us(clock.now()))
+    governor = RedisGovernor(link, clock=clock, recorder=Sums(), now_us=lambda: in_us(clock.now()))
     return World(governor, clock, f"acme-{os.getpid()}-{next(_NAMES)}")
 
 
