@@ -20,6 +20,7 @@ from enrich.cli.output import (
 from enrich.cli.progress import share_done
 from enrich.cli.services import Services, opened
 from enrich.cli.tables import with_column
+from enrich.cli.workers import dispatching
 from enrich.domain.run import Force, RunState, Step
 from enrich.domain.values import credits_of
 from enrich.engine.report import run_report

@@ -1,6 +1,5 @@
 """A worker, the scheduler and the servers they need, for as long as a command runs."""
 
-import gc
 import os
 import signal
 import socket
@@ -81,9 +80,11 @@ def dispatching() -> Iterator[CeleryDispatcher]:
     try:
         yield CeleryDispatcher(app)
     finally:
-        # A chord's result unsubscribes when it is collected. Left to the end of the process, that
-        # would be when the broker is gone.
-        gc.collect()
+        # The results of chords are kept by Celery to the end of the process, and unsubscribe when
+        # the broker may be gone. They are nobody's here: say that there is nothing to unsubscribe.
+        consumer = getattr(app.backend, "result_consumer", None)
+        if consumer is not None:
+            consumer.subscribed_to.clear()
         app.close()
 
 
