@@ -16,6 +16,7 @@ __all__ = ["FallbackCache"]
 T = TypeVar("T")
 
 _OFFERED_AT_ONCE = 500
+_OFFER_AGAIN_S = 5.0
 _DROPS_REMEMBERED = 10_000
 _OUTLIVES_S = 60.0
 
@@ -36,6 +37,7 @@ class FallbackCache:
         self._owed_drops: set[str] = set()
         self._owes_clear = False
         self._forgot_at_s: float | None = None
+        self._next_offer_at_s = 0.0
 
     def get_many(
         self, tenant: str, names: Sequence[str], *, stale_ok: bool = False
@@ -78,12 +80,12 @@ class FallbackCache:
         try:
             self._settle_debts()
             result = shared()
-            self._hand_over()
         except LinkAwayError as error:
             if self._recorder is not None:
                 self._recorder.count(FALLBACKS_TOTAL, 1, {"part": "cache", "reason": error.reason})
             self._forget_what_is_old()
             return memory()
+        self._hand_over()
         return result
 
     def _settle_debts(self) -> None:
@@ -99,9 +101,15 @@ class FallbackCache:
             self._owes_clear = False
 
     def _hand_over(self) -> None:
-        if not len(self._memory):
+        now_s = self._shared.link.now_s()
+        if not len(self._memory) or now_s < self._next_offer_at_s:
             return
-        self._shared.offer(self._memory.take(_OFFERED_AT_ONCE))
+        parcels = self._memory.take(_OFFERED_AT_ONCE)
+        try:
+            self._shared.offer(parcels)
+        except LinkAwayError:
+            self._memory.keep(parcels)
+            self._next_offer_at_s = now_s + _OFFER_AGAIN_S
 
     def _forget_what_is_old(self) -> None:
         # Redis was back for a while and is away again: what lies here from before may be outdated.

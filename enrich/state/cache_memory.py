@@ -88,6 +88,11 @@ class MemoryCache:
         """Name an entry as Redis does."""
         return key_of(self._version, self._kind, tenant, name)
 
+    def keep(self, parcels: Mapping[str, Parcel]) -> None:
+        """Store wrapped entries by Redis key."""
+        for key, parcel in parcels.items():
+            self._shelf.put(key, parcel)
+
     def take(self, limit: int) -> dict[str, Parcel]:
         """Remove and give up to `limit` entries by Redis key, with what is left of their life."""
         return self._shelf.take(self._prefix, limit)
