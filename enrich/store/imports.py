@@ -7,9 +7,9 @@ from itertools import islice
 from sqlalchemy import Connection, text
 
 from enrich.domain.values import JsonObject, only_known
-from enrich.errors import UnknownNameError
 from enrich.ports.durable import NewRow
 from enrich.store.codec import cleaned, dumps
+from enrich.store.tables import StoredTable
 
 __all__ = ["import_rows"]
 
@@ -68,35 +68,30 @@ _INSERT = text("""
 
 
 def import_rows(
-    connection: Connection,
-    tenant: str,
-    table_id: int,
-    columns: frozenset[str],
-    rows: Iterable[NewRow],
+    connection: Connection, tenant: str, table: StoredTable, rows: Iterable[NewRow]
 ) -> tuple[int, int]:
     """Bring rows in within the caller's transaction; say how many are new and how many changed."""
-    table = {"table_id": table_id}
     connection.exec_driver_sql(_PREPARE)
-    _copy(connection, _lines(columns, rows))
-    connection.execute(_TAKE_TURNS, table)
+    _copy(connection, _lines(table, rows))
+    named = {"table_id": table.id}
+    connection.execute(_TAKE_TURNS, named)
     connection.exec_driver_sql("ANALYZE incoming")
     connection.execute(_FOLD)
-    changed = connection.execute(_LAY_OVER, table).rowcount
-    inserted = connection.execute(_INSERT, {**table, "tenant": tenant}).rowcount
+    changed = connection.execute(_LAY_OVER, named).rowcount
+    inserted = connection.execute(_INSERT, {**named, "tenant": tenant}).rowcount
     return inserted, changed
 
 
-def _lines(columns: frozenset[str], rows: Iterable[NewRow]) -> Iterator[str]:
+def _lines(table: StoredTable, rows: Iterable[NewRow]) -> Iterator[str]:
     for row in rows:
-        _check(columns, row.data)
+        _check(table, row.data)
         data = dumps(only_known(row.data), name=f"row {row.key!r}")
         yield f"{_escaped(cleaned(row.key))}\t{_escaped(data)}\n"
 
 
-def _check(columns: frozenset[str], data: JsonObject) -> None:
-    unknown = sorted(data.keys() - columns)
-    if unknown:
-        raise UnknownNameError("column", unknown[0], known=tuple(columns))
+def _check(table: StoredTable, data: JsonObject) -> None:
+    for key in sorted(data.keys() - table.columns):
+        table.check_column(key)
 
 
 def _escaped(value: str) -> str:

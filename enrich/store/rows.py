@@ -1,13 +1,12 @@
 """Tables, columns and rows in PostgreSQL."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, text
 
 from enrich.domain.table import CellWrite, Column, Row, Stamp
-from enrich.domain.values import Json
+from enrich.domain.values import Json, JsonObject
 from enrich.domain.writes import typed_write
 from enrich.errors import UnknownNameError
 from enrich.ports.durable import NewRow, TableView, WriteReport
@@ -21,11 +20,12 @@ from enrich.store.codec import (
 )
 from enrich.store.engine import Database
 from enrich.store.imports import import_rows
+from enrich.store.tables import find_table
 
 __all__ = ["PostgresRowStore"]
 
 _TABLES = text("""
-    SELECT t.id, t.name,
+    SELECT t.name,
            (SELECT count(*) FROM rows r WHERE r.table_id = t.id) AS row_count,
            coalesce((SELECT jsonb_agg(to_jsonb(c) ORDER BY c.position, c.key)
                      FROM columns c WHERE c.table_id = t.id), '[]') AS columns
@@ -92,12 +92,16 @@ class PostgresRowStore:
 
     def tables(self, tenant: str) -> tuple[TableView, ...]:
         """List a tenant's tables by name."""
-        found = self._database.run(lambda c: _tables(c, tenant, None))
-        return tuple(_view(raw) for raw in found)
+        return self._database.run(lambda c: _views(c, tenant, None))
 
     def table(self, tenant: str, name: str) -> TableView:
         """Give one table. Raises `UnknownNameError`."""
-        return _view(self._database.run(lambda c: _table(c, tenant, name)))
+
+        def work(connection: Connection) -> TableView:
+            find_table(connection, tenant, name)
+            return _views(connection, tenant, name)[0]
+
+        return self._database.run(work)
 
     def save_columns(self, tenant: str, table: str, columns: Sequence[Column]) -> None:
         """Create the table and its columns where they do not exist; change those that do."""
@@ -122,9 +126,8 @@ class PostgresRowStore:
         """
 
         def work(connection: Connection) -> tuple[int, int]:
-            found = _table(connection, tenant, table)
-            known = frozenset(column["key"] for column in found.columns)
-            return import_rows(connection, tenant, found.id, known, rows)
+            found = find_table(connection, tenant, table)
+            return import_rows(connection, tenant, found, rows)
 
         return self._database.run_once(work)
 
@@ -132,7 +135,7 @@ class PostgresRowStore:
         """Read rows in the order of the keys. Raises `UnknownNameError` if one is not there."""
 
         def work(connection: Connection) -> Sequence[RowMapping]:
-            found = _table(connection, tenant, table)
+            found = find_table(connection, tenant, table)
             asked = {"table_id": found.id, "keys": [cleaned(key) for key in keys]}
             return connection.execute(_READ, asked).mappings().all()
 
@@ -147,7 +150,7 @@ class PostgresRowStore:
 
         Each page is a transaction of its own, so a slow reader holds nothing back.
         """
-        table_id = self._database.run(lambda c: _table(c, tenant, table)).id
+        table_id = self._database.run(lambda c: find_table(c, tenant, table)).id
         after = 0
         while found := self._page(table_id, after, page):
             yield from (row_from_json(row) for row in found)
@@ -170,9 +173,9 @@ class PostgresRowStore:
         encoded = writes_to_json(writes)
 
         def work(connection: Connection) -> WriteReport:
-            found = _table(connection, tenant, table)
+            found = find_table(connection, tenant, table)
             for key in {write.column for write in writes}:
-                _known_column(found, key)
+                found.check_column(key)
             return _write(connection, tenant, found.id, encoded)
 
         return self._database.run(work)
@@ -184,8 +187,8 @@ class PostgresRowStore:
         """
 
         def work(connection: Connection) -> None:
-            found = _table(connection, tenant, table)
-            _known_column(found, column)
+            found = find_table(connection, tenant, table)
+            found.check_column(column)
             row = {"table_id": found.id, "key": cleaned(key)}
             row_id = connection.execute(_LOCK_ROW, row).scalar()
             if row_id is None:
@@ -207,39 +210,12 @@ class PostgresRowStore:
         return self._database.run(work)
 
 
-class _Table:
-    """A table of the database: what its rows hang on, and its columns as they are stored."""
-
-    __slots__ = ("columns", "id", "name", "rows")
-
-    def __init__(self, raw: Mapping[Any, Any]) -> None:
-        self.id: int = raw["id"]
-        self.name: str = raw["name"]
-        self.rows: int = raw["row_count"]
-        self.columns: list[dict[str, Any]] = raw["columns"]
-
-
-def _tables(connection: Connection, tenant: str, name: str | None) -> list[_Table]:
+def _views(connection: Connection, tenant: str, name: str | None) -> tuple[TableView, ...]:
     asked = {"tenant": cleaned(tenant), "name": name if name is None else cleaned(name)}
-    return [_Table(raw) for raw in connection.execute(_TABLES, asked).mappings()]
-
-
-def _table(connection: Connection, tenant: str, name: str) -> _Table:
-    found = _tables(connection, tenant, name)
-    if not found:
-        known = tuple(table.name for table in _tables(connection, tenant, None))
-        raise UnknownNameError("table", name, known=known)
-    return found[0]
-
-
-def _view(raw: _Table) -> TableView:
-    return TableView(name=raw.name, columns=columns_from_json(raw.columns), rows=raw.rows)
-
-
-def _known_column(table: _Table, key: str) -> None:
-    known = tuple(column["key"] for column in table.columns)
-    if key not in known:
-        raise UnknownNameError("column", key, known=known)
+    return tuple(
+        TableView(name=raw.name, columns=columns_from_json(raw.columns), rows=raw.row_count)
+        for raw in connection.execute(_TABLES, asked)
+    )
 
 
 def _write(connection: Connection, tenant: str, table_id: int, encoded: str) -> WriteReport:
@@ -247,7 +223,7 @@ def _write(connection: Connection, tenant: str, table_id: int, encoded: str) -> 
     return WriteReport(**connection.execute(_WRITE, asked).mappings().one())
 
 
-def _column_to_json(column: Column) -> dict[str, Json]:
+def _column_to_json(column: Column) -> JsonObject:
     return {
         "key": checked_name("column", column.key),
         "field": column.field,

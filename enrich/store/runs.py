@@ -13,6 +13,7 @@ from enrich.store.codec import cleaned, counts_from_json, dumps, options_to_json
 from enrich.store.engine import Database
 from enrich.store.responses import evidence_of, record_responses
 from enrich.store.selection import selected
+from enrich.store.tables import find_table
 
 __all__ = ["PostgresRunStore"]
 
@@ -44,13 +45,6 @@ _INSERT_BATCHES = """
         FROM total WHERE id = :run_id)
     SELECT number, attempt FROM cut WHERE phase = 'probe' ORDER BY number
 """
-
-_TABLE = text("""
-    SELECT t.id, coalesce(array_agg(c.key) FILTER (WHERE c.key IS NOT NULL), '{}') AS columns
-    FROM tables t LEFT JOIN columns c ON c.table_id = t.id
-    WHERE t.tenant_id = :tenant AND t.name = :name GROUP BY t.id
-""")
-_TABLE_NAMES = text("SELECT name FROM tables WHERE tenant_id = :tenant ORDER BY name")
 
 _MISSING_KEYS = text("""
     SELECT k FROM unnest(CAST(:keys AS text[])) AS k
@@ -217,20 +211,15 @@ class PostgresRunStore:
 
 
 def _check_names(connection: Connection, new: NewRun) -> int:
-    name = {"tenant": cleaned(new.tenant), "name": cleaned(new.table)}
-    found = connection.execute(_TABLE, name).one_or_none()
-    if found is None:
-        known = connection.execute(_TABLE_NAMES, name).scalars()
-        raise UnknownNameError("table", new.table, known=tuple(known))
+    found = find_table(connection, new.tenant, new.table)
     for key in new.wanted:
-        if key not in found.columns:
-            raise UnknownNameError("column", key, known=tuple(found.columns))
+        found.check_column(key)
     if new.selection.keys is not None:
         asked = {"table_id": found.id, "keys": [cleaned(key) for key in new.selection.keys]}
         missing = connection.execute(_MISSING_KEYS, asked).scalar()
         if missing is not None:
             raise UnknownNameError("row", missing)
-    return int(found.id)
+    return found.id
 
 
 def _cut(connection: Connection, new: NewRun, cut: dict[str, Any]) -> tuple[BatchRef, ...]:
