@@ -1,11 +1,17 @@
-"""Steps as chords: one per batch and wave, its parts the probes, its body the fusion."""
+"""Steps as chords: one per batch and wave, its parts the probes, its body the fusion.
+
+The chord's messages are sent by hand, in Celery's own format: the same parts, the same body, the
+same count in the backend. `chord(...)()` would subscribe to the result of every part, which nobody
+reads, and leave result objects behind that complain when the interpreter ends.
+"""
 
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from celery import Celery, Signature, chord
+from celery import Celery
+from kombu import Producer
 from kombu.exceptions import OperationalError
 
 from enrich.domain.run import Step, StepKind
@@ -25,42 +31,74 @@ class CeleryDispatcher:
         self._app = app
 
     def dispatch(self, steps: Sequence[Step]) -> None:
-        """Publish the steps. Raises `BrokerDownError`; the sweep sends what was not sent."""
+        """Publish the steps in one pipeline. Raises `BrokerDownError`; the sweep sends the rest."""
+        if not steps:
+            return
         try:
-            for step in steps:
-                self._publish(step)
+            with self._app.producer_or_acquire() as producer, producer.batch():
+                for step in steps:
+                    self._publish(producer, step)
         except (OperationalError, ConnectionError) as exc:
             raise BrokerDownError(
                 "the broker does not answer; the run is stored and the sweep will send it"
             ) from exc
 
-    def _publish(self, step: Step) -> None:
-        when: dict[str, Any] = {}
+    def _publish(self, producer: Producer, step: Step) -> None:
         countdown_s = countdown_of(step.at, datetime.now(UTC))
-        if countdown_s is not None:
-            when["countdown"] = countdown_s
+        if step.kind is StepKind.PROBE and step.providers:
+            self._publish_chord(producer, step, countdown_s)
+            return
+        wire = to_wire(step)
         if step.kind is StepKind.PREMIUM:
-            self._signature("enrich.premium", step).apply_async(**when)
-        elif step.kind is StepKind.FUSE or not step.providers:
-            self._fuse(step).apply_async(args=([],), **when)
+            self._send(producer, "enrich.premium", step, (wire,), countdown=countdown_s)
         else:
-            header = [self._probe(step, name).set(**when) for name in step.providers]
-            chord(header, app=self._app)(self._fuse(step))
+            self._send(producer, "enrich.fuse", step, ([], wire), countdown=countdown_s)
 
-    def _probe(self, step: Step, provider: str) -> Signature[Any]:
-        return self._signature("enrich.probe", step, provider)
-
-    def _fuse(self, step: Step) -> Signature[Any]:
-        return self._signature("enrich.fuse", step)
-
-    def _signature(self, task: str, step: Step, *extra: str) -> Signature[Any]:
-        summary = summary_of(step, *extra)
-        return self._app.signature(
-            task,
-            args=(to_wire(step), *extra),
-            options={
-                "task_id": str(uuid.uuid5(_IDS, f"{task} {summary}")),
-                "argsrepr": summary,
-                "kwargsrepr": "",
-            },
+    def _publish_chord(self, producer: Producer, step: Step, countdown_s: float | None) -> None:
+        group_id = _id_of("group", summary_of(step))
+        body = self._app.signature(
+            "enrich.fuse", args=(to_wire(step),), options=_options("enrich.fuse", step)
         )
+        # Known before the first part can end, so the count cannot miss one.
+        self._app.backend.set_chord_size(group_id, len(step.providers))
+        for place, provider in enumerate(step.providers):
+            self._send(
+                producer,
+                "enrich.probe",
+                step,
+                (to_wire(step), provider),
+                provider,
+                countdown=countdown_s,
+                chord=body,
+                group_id=group_id,
+                group_index=place,
+            )
+
+    def _send(
+        self,
+        producer: Producer,
+        name: str,
+        step: Step,
+        args: tuple[Any, ...],
+        provider: str = "",
+        **options: Any,
+    ) -> None:
+        self._app.send_task(
+            name,
+            args=args,
+            producer=producer,
+            ignore_result=True,
+            add_to_parent=False,
+            **_options(name, step, provider),
+            **options,
+        )
+
+
+def _options(name: str, step: Step, provider: str = "") -> dict[str, Any]:
+    """Name a task, and say for operators what it is about; never a value of a cell."""
+    summary = summary_of(step, provider)
+    return {"task_id": _id_of(name, summary), "argsrepr": summary, "kwargsrepr": ""}
+
+
+def _id_of(name: str, summary: str) -> str:
+    return str(uuid.uuid5(_IDS, f"{name} {summary}"))

@@ -108,10 +108,12 @@ def key_of(run: RunView, spec: ProviderSpec, query: Query) -> str:
 
 
 def _question(row: Row, run: RunView, spec: ProviderSpec) -> Query | None:
-    wanted = {column.field for column in open_columns(row, run)} & spec.gives.keys()
+    undecided = open_columns(row, run)
+    wanted = {column.field for column in undecided} & spec.gives.keys()
     if not wanted:
         return None
-    known = row.known_fields(run.columns)
+    # A value that is about to be decided again is no input: what it was must not answer for itself.
+    known = row.known_fields(tuple(c for c in run.columns if c not in undecided))
     if not spec.can_ask_with(known):
         return None
     return Query(row=row.id, inputs=spec.inputs_of(known), wanted=frozenset(wanted))

@@ -180,3 +180,10 @@ def test_waves_follow_the_dependencies() -> None:
     )
 
     assert waves == {"domain": 0, "company_name": 1, "industry": 2}
+
+
+def test_a_value_that_is_to_be_decided_again_is_no_input() -> None:
+    one = row(email="a@acme.com", domain="old.com", cells={"domain": provenance()})
+    forced = batch(one, options=RunOptions(force=Force.CELLS))
+
+    assert questions_for(forced, BY_DOMAIN) == ()
