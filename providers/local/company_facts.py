@@ -49,7 +49,7 @@ SPEC = ProviderSpec(
     family="wikipedia",
     licence="MIT, data CC-BY-SA-4.0",
     source="pytickersymbols (compiled from Wikipedia)",
-    data_date="2026-03-01",
+    data_date="2026-03-08",
     bulk_size=500,
 )
 _SECTORS = frozenset(

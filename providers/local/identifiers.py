@@ -26,7 +26,7 @@ SPEC = ProviderSpec(
     inputs=(frozenset({"isin"}), frozenset({"lei"}), frozenset({"vat_id"})),
     licence="LGPL-2.1-or-later",
     source="python-stdnum",
-    data_date="2025-11-01",
+    data_date="2026-01-04",
     bulk_size=1000,
 )
 #: Letters of VAT numbers that are not the country's own.

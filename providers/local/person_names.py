@@ -26,7 +26,7 @@ SPEC = ProviderSpec(
     optional_inputs=frozenset({"middle_name", "name_title", "name_suffix"}),
     licence="LGPL-2.1-or-later",
     source="nameparser",
-    data_date="2026-01-01",
+    data_date="2026-10-01",
     bulk_size=1000,
 )
 _PARTS = ("name_title", "first_name", "middle_name", "last_name", "name_suffix")

