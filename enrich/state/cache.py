@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha1
 from operator import methodcaller
 from typing import Any
 
@@ -48,6 +49,8 @@ class RedisCache:
         self._link = link
         self._rules = rules or CacheRules(kind, policy, recorder=recorder, draw=draw)
         self._version, self._kind = policy.version, kind
+        # An entry's own limit, and room for the generation before it.
+        self._most_bytes = policy.max_entry_bytes + 32
         self._generation = key_of(policy.version, f"{kind}-generation", "", "all")
 
     def get_many(
@@ -117,18 +120,17 @@ class RedisCache:
         self, tenant: str, names: Sequence[str], *, stale_ok: bool
     ) -> dict[str, CacheHit]:
         keys = [self.key_of(tenant, name) for name in names]
-        most_bytes = self._rules.policy.max_entry_bytes + 32
         reply = self._link.run(
             "cache_get",
             keys=[self._generation, *keys],
-            args=[most_bytes],
+            args=[self._most_bytes],
             items=2 + 2 * len(keys),
         )
         if not _is_sound(reply):
             raise self._link.garbled("a look-up has another shape")
         now, prefix = datetime.fromtimestamp(reply[0] / 1000, UTC), reply[1] + b"|"
         hits: dict[str, CacheHit] = {}
-        unreadable: list[str] = []
+        unreadable: dict[str, bytes] = {}
         for name, key, raw, left_ms in zip(names, keys, reply[2::2], reply[3::2], strict=True):
             envelope = self._opened(key, raw, left_ms, prefix, unreadable)
             hit = envelope and self._rules.hit(
@@ -136,11 +138,11 @@ class RedisCache:
             )
             if hit:
                 hits[name] = hit
-        self._drop_unreadable(unreadable)
+        self._weed(unreadable)
         return hits
 
     def _opened(
-        self, key: str, raw: bytes, left_ms: int, prefix: bytes, unreadable: list[str]
+        self, key: str, raw: bytes, left_ms: int, prefix: bytes, unreadable: dict[str, bytes]
     ) -> Envelope | None:
         if left_ms == -2:
             return None
@@ -152,15 +154,16 @@ class RedisCache:
         except ForeignError:
             return None
         except UnreadableError:
-            unreadable.append(key)
+            unreadable[key] = raw
             return None
 
-    def _drop_unreadable(self, keys: Sequence[str]) -> None:
-        if not keys:
+    def _weed(self, unreadable: Mapping[str, bytes]) -> None:
+        if not unreadable:
             return
-        self._rules.tally.add(corrupt=len(keys))
+        self._rules.tally.add(corrupt=len(unreadable))
+        seen = [sha1(raw, usedforsecurity=False).hexdigest() for raw in unreadable.values()]
         try:
-            self.drop_keys(keys)
+            self._link.run("cache_weed", keys=list(unreadable), args=[self._most_bytes, *seen])
         except LinkAwayError:
             return  # they stay unreadable until somebody overwrites or drops them
 

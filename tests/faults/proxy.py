@@ -104,6 +104,7 @@ class Proxy:
             except OSError:
                 return
             self.done["connections"] += 1
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             server = socket.socket(socket.AF_UNIX)
             server.connect(self.upstream)
             self._open |= {client, server}
