@@ -15,9 +15,10 @@ from enrich.domain.outcome import Found, outcome_to_json
 from enrich.domain.run import Response
 from enrich.domain.table import Provenance, Row
 from enrich.domain.values import JsonObject, Observation, credits_of
+from enrich.engine.purge import purge_row
 from enrich.errors import UnknownNameError
 
-__all__ = ["cell_command"]
+__all__ = ["cell_command", "purge_command"]
 
 _Evidence = tuple[tuple[int, Response], ...]
 
@@ -27,10 +28,11 @@ _Evidence = tuple[tuple[int, Response], ...]
 @click.argument("row")
 @click.argument("column")
 @click.option("--evidence", is_flag=True, help="Add what every provider said, newest first.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Of evidence.")
 @tenant_option
 @as_json_option
 def cell_command(
-    *, table: str, row: str, column: str, evidence: bool, tenant: str, as_json: bool
+    *, table: str, row: str, column: str, evidence: bool, limit: int, tenant: str, as_json: bool
 ) -> None:
     """Show the cell of TABLE at ROW and COLUMN: its value, who gave it, how surely and when."""
     with opened() as services:
@@ -46,7 +48,30 @@ def cell_command(
     _print_cell(found, column)
     if evidence:
         click.echo()
-        _print_evidence(said, field)
+        _print_evidence(said[:limit], field)
+        if len(said) > limit:
+            print_note(f"… and {len(said) - limit} older answers; --limit shows more")
+
+
+@click.command("purge")
+@click.argument("table")
+@click.option("--row", required=True, help="The key of the row.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@tenant_option
+@as_json_option
+def purge_command(*, table: str, row: str, yes: bool, tenant: str, as_json: bool) -> None:
+    """Erase a row of TABLE, all that was ever said about it, and what is cached of that.
+
+    Work on it that is under way finds it gone. Backups are yours to look after.
+    """
+    if not yes:
+        click.confirm(f"erase row {row!r} of {table!r} for good?", abort=True, err=True)
+    with opened() as services:
+        purged = purge_row(services.parts, tenant, table, row)
+    if as_json:
+        print_json({"table": table, "row": row, "answers": purged.answers})
+        return
+    click.echo(f"erased: row {row!r} with {purged.answers} answers about it")
 
 
 def _print_cell(row: Row, column: str) -> None:
@@ -101,6 +126,8 @@ def _seen(response: Response, field: str) -> Observation | None:
 
 
 def _why(response: Response) -> str:
+    if isinstance(response.outcome, Found):
+        return "(about other fields)"
     reason = getattr(response.outcome, "reason", "")
     return f"({reason})" if reason else ""
 

@@ -1,5 +1,6 @@
 """`enrich demo`: a real table, real servers, a real worker, twice."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -72,6 +73,8 @@ def demo_command(*, count: int, keep: bool, tenant: str, as_json: bool) -> None:
     credits. The second pass shows the cache at work. What was started is stopped.
     """
     say = print_note if as_json else click.echo
+    # Read by this process and by the worker; before anything else reads the settings.
+    os.environ.setdefault("ENRICH_PROVIDERS__SIMULATED", "true")
     with stopped_by_signals(), own_servers(keep=keep) as started, opened() as services:
         say(f"servers: {_servers(started)}")
         keys = _import_sample(services, tenant, count)

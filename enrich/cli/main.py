@@ -38,8 +38,7 @@ COMMANDS = {
     "cell": ("cells", "Show a cell, and who said what about it."),
     "providers": ("providers", "List the providers, or describe one."),
     "breaker": ("providers", "Show or set a provider's circuit breaker."),
-    "cache": ("cache", "Show, clear or void what is cached."),
-    "metrics": ("metrics", "Print the counters."),
+    "cache": ("cache", "Clear what is cached, for all tenants and workers."),
     "purge": ("cells", "Erase a row and all that was kept about it."),
 }
 

@@ -85,6 +85,10 @@ class ResultCache(Protocol):
         """Forget many."""
         ...
 
+    def clear(self) -> None:
+        """Void all of this kind, for all tenants and workers."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
