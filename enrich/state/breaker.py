@@ -20,14 +20,13 @@ from enrich.domain.policy import BreakerPolicy
 from enrich.ports.outside import Clock, Recorder
 from enrich.state.breaker_events import (
     AUDIT_ENTRIES,
-    FALLBACK_TOTAL,
     REJECTED_TOTAL,
     AuditEntry,
     announce,
     provider_of,
 )
 from enrich.state.breaker_memory import MemoryBreakers
-from enrich.state.link import LinkAwayError, RedisLink
+from enrich.state.link import FALLBACKS_TOTAL, LinkAwayError, RedisLink
 
 __all__ = ["RedisBreakers"]
 
@@ -67,8 +66,8 @@ class RedisBreakers:
             granted, generation, refusal, retry_ms, change = self._run(
                 "breaker_acquire", key, want, token
             )
-        except LinkAwayError:
-            return self._fallback().acquire(key, want=want)
+        except LinkAwayError as error:
+            return self._fallback(error).acquire(key, want=want)
         self._back()
         announce(self._recorder, key, _change(change))
         if granted:
@@ -87,8 +86,8 @@ class RedisBreakers:
             return
         try:
             change = self._run("breaker_report", key, *_report_args(permit, report))
-        except LinkAwayError:
-            self._fallback().report(key, permit, report)
+        except LinkAwayError as error:
+            self._fallback(error).report(key, permit, report)
             return
         self._back()
         announce(self._recorder, key, _change(change))
@@ -103,16 +102,16 @@ class RedisBreakers:
                 keys=[self._name(key) for key in keys],
                 args=(self._now_ms(), "", *self._numbers),
             )
-        except LinkAwayError:
-            return self._fallback().status(keys)
+        except LinkAwayError as error:
+            return self._fallback(error).status(keys)
         return {key: _status(key, row) for key, row in zip(keys, rows, strict=True)}
 
     def known(self) -> tuple[str, ...]:
         """List the breakers that were used within a day, are open or held."""
         try:
             names: Any = self._link.do(lambda client: client.zrange(self._index, 0, -1))
-        except LinkAwayError:
-            return self._fallback().known()
+        except LinkAwayError as error:
+            return self._fallback(error).known()
         return tuple(sorted(name.decode() for name in names))
 
     def force(self, key: str, state: str, *, hold: bool = False, actor: str = "") -> None:
@@ -150,9 +149,9 @@ class RedisBreakers:
     def _now_ms(self) -> int | str:
         return "" if self._now_s is None else round(self._now_s() * 1000)
 
-    def _fallback(self) -> MemoryBreakers:
+    def _fallback(self, error: LinkAwayError) -> MemoryBreakers:
         self._is_alone = True
-        self._recorder.count(FALLBACK_TOTAL)
+        self._recorder.count(FALLBACKS_TOTAL, 1, {"part": "breakers", "reason": error.reason})
         return self._alone
 
     def _back(self) -> None:

@@ -9,7 +9,6 @@ from enrich.ports.outside import Recorder
 
 __all__ = [
     "AUDIT_ENTRIES",
-    "FALLBACK_TOTAL",
     "REJECTED_TOTAL",
     "TRANSITIONS_TOTAL",
     "AuditEntry",
@@ -22,7 +21,6 @@ log = logging.getLogger(__name__)
 
 TRANSITIONS_TOTAL = "enrich_breaker_transitions_total"
 REJECTED_TOTAL = "enrich_breaker_rejected_total"
-FALLBACK_TOTAL = "enrich_breaker_fallback_total"
 
 _LOG_EVENTS = {
     BreakerState.OPEN: "breaker.opened",

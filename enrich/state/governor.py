@@ -8,11 +8,10 @@ from enrich.domain.keys import digest, redis_key
 from enrich.domain.rate import RateLimit, Slots
 from enrich.ports.outside import Clock, Recorder
 from enrich.state.governor_memory import MemoryGovernor, in_us
-from enrich.state.link import LinkAwayError, RedisLink
+from enrich.state.link import FALLBACKS_TOTAL, LinkAwayError, RedisLink
 
-__all__ = ["FALLBACK_TOTAL", "REFUSED_TOTAL", "RedisGovernor"]
+__all__ = ["REFUSED_TOTAL", "RedisGovernor"]
 
-FALLBACK_TOTAL = "enrich_governor_fallback_total"
 REFUSED_TOTAL = "enrich_governor_refused_total"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,8 +54,8 @@ class RedisGovernor:
         who = digest((tenant,))[:12]
         try:
             raw = self._run("governor_reserve", key, want, ahead_us, who, *_flat(limits))
-        except LinkAwayError:
-            return self._fallback().reserve(
+        except LinkAwayError as error:
+            return self._fallback(error).reserve(
                 key, want=want, max_delay_s=max_delay_s, tenant=tenant, limits=limits
             )
         slots = _slots(raw)
@@ -76,8 +75,10 @@ class RedisGovernor:
         left = "" if remaining is None else remaining
         try:
             self._run("governor_learn", key, in_us(retry_at), left, in_us(reset_at))
-        except LinkAwayError:
-            self._fallback().learn(key, retry_at=retry_at, remaining=remaining, reset_at=reset_at)
+        except LinkAwayError as error:
+            self._fallback(error).learn(
+                key, retry_at=retry_at, remaining=remaining, reset_at=reset_at
+            )
 
     def _run(self, name: str, key: str, *args: int | str) -> Any:
         now_us = "" if self._now_us is None else self._now_us()
@@ -88,9 +89,9 @@ class RedisGovernor:
             self._alone.forget()
         return raw
 
-    def _fallback(self) -> MemoryGovernor:
+    def _fallback(self, error: LinkAwayError) -> MemoryGovernor:
         self._is_alone = True
-        self._recorder.count(FALLBACK_TOTAL)
+        self._recorder.count(FALLBACKS_TOTAL, 1, {"part": "governor", "reason": error.reason})
         return self._alone
 
 
