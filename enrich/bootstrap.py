@@ -25,7 +25,7 @@ from enrich.store.engine import make_engine
 from enrich.store.migrate import pending, upgrade
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
-from providers.base import SystemClock
+from providers.base import LocalProvider, SystemClock
 from providers.registry import select
 
 if TYPE_CHECKING:
@@ -62,6 +62,13 @@ class Services:
     _link: RedisLink
     _pools: tuple[ThreadPoolExecutor, ...]
 
+    def warm(self) -> None:
+        """Load what the providers know, so that no question waits for it; one after the other."""
+        for name, provider in self.parts.providers.items():
+            if isinstance(provider, LocalProvider):
+                provider.warm()
+                log.debug("provider.warmed", extra={"provider": name})
+
     def close(self) -> None:
         """Give back threads and connections."""
         for pool in self._pools:
@@ -72,8 +79,16 @@ class Services:
 
 @cache
 def settings() -> Settings:
-    """Give the settings of this process, read once. Raises `SettingsError`."""
-    return load_settings()
+    """Give the settings of this process, read once; their passwords never reach a log.
+
+    Raises `SettingsError`.
+    """
+    own = load_settings()
+    for secret in own.secrets():
+        register_secret(secret)
+    for warning in own.warnings():
+        log.warning("settings.doubtful", extra={"warning": warning})
+    return own
 
 
 @cache

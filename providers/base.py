@@ -7,6 +7,7 @@ functions, so that listing the providers costs nothing.
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -18,6 +19,8 @@ from enrich.ports.outside import Clock, Deadline
 __all__ = ["DEADLINE", "LocalProvider", "Once", "SystemClock", "observed", "text_of"]
 
 T = TypeVar("T")
+
+_ANY_ROWS = 1_000_000
 
 #: The reason of `Skipped` when no time was left.
 DEADLINE = "deadline"
@@ -64,7 +67,9 @@ class LocalProvider(Generic[T]):
         clock: Clock | None = None,
     ) -> None:
         """Join a spec, what loads the data and what reads one row's answer from them."""
-        self._spec, self._read, self._clock = spec, read, clock or SystemClock()
+        # One call answers for as many rows as there are: nothing travels.
+        self._spec = replace(spec, bulk_size=_ANY_ROWS)
+        self._read, self._clock = read, clock or SystemClock()
         self._data = Once(load)
 
     @property

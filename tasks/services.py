@@ -5,7 +5,8 @@ from typing import Any
 
 from celery import signals
 
-from enrich.bootstrap import Services, build
+from enrich.bootstrap import Services, build, settings
+from enrich.telemetry import configure_logging
 
 __all__ = ["services"]
 
@@ -27,5 +28,19 @@ def _close(**_: Any) -> None:
             _built.pop().close()
 
 
+def _warm(**_: Any) -> None:
+    """Load the providers' data beside the first tasks rather than within them."""
+    threading.Thread(target=services().warm, name="enrich-warm", daemon=True).start()
+
+
+def _log(**_: Any) -> None:
+    """Take logging over from Celery: one event a line, no secret in any."""
+    own = settings().log
+    configure_logging(own.level, as_json=own.as_json)
+
+
+# Celery keeps weak references: these functions live as long as the module.
+signals.setup_logging.connect(_log)
+signals.worker_ready.connect(_warm)
 signals.worker_process_shutdown.connect(_close)
 signals.worker_shutdown.connect(_close)

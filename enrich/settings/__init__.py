@@ -7,14 +7,16 @@ defaults are those of the policies, so that each is written down once.
 
 import os
 from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from enrich.errors import SettingsError
-from enrich.settings.environment import checked, nested
+from enrich.settings.environment import EnvironmentSource, checked
 from enrich.settings.groups import (
     BreakerSettings,
     BrokerSettings,
@@ -26,7 +28,6 @@ from enrich.settings.groups import (
     ProviderSettings,
     RunSettings,
     SingleflightSettings,
-    Values,
 )
 
 __all__ = [
@@ -45,11 +46,17 @@ __all__ = [
 
 _DATABASE_SCHEMES: Final = frozenset({"postgres", "postgresql", "postgresql+psycopg2"})
 _REDIS_SCHEMES: Final = frozenset({"redis", "rediss", "unix"})
+#: What stands for the environment while settings are read; None for the process's own.
+_environment: ContextVar[Mapping[str, str] | None] = ContextVar("environment", default=None)
 _SHARED_BROKER: Final = "the broker and the cache share one Redis database"
 
 
-class Settings(Values):
+class Settings(BaseSettings):
     """All settings. An address that is None means an embedded server under `home`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     database_url: SecretStr | None = None
     redis_url: SecretStr | None = None
@@ -64,6 +71,16 @@ class Settings(Values):
     runs: RunSettings = RunSettings()
     broker: BrokerSettings = BrokerSettings()
     log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        *_others: Any,
+        **_more: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read our own source of the environment and nothing else."""
+        return (EnvironmentSource(settings_cls, _read_now()),)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -126,13 +143,23 @@ class Settings(Values):
             )
 
 
+def _read_now() -> Mapping[str, str]:
+    given = _environment.get()
+    return os.environ if given is None else given
+
+
 def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `env`, by default from the process's environment.
 
     Raises:
         SettingsError: a name is unknown or a value is wrong; says which, and the way out.
     """
-    return checked(Settings, nested(os.environ if env is None else env, Settings))
+    read = os.environ if env is None else env
+    before = _environment.set(read)
+    try:
+        return checked(Settings, read)
+    finally:
+        _environment.reset(before)
 
 
 def _check_address(

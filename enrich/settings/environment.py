@@ -7,15 +7,16 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from enrich.errors import SettingsError
 
-__all__ = ["checked", "nested", "variables"]
+__all__ = ["EnvironmentSource", "checked", "variables"]
 
 _PREFIX = "ENRICH_"
 _WITHOUT_PREFIX = frozenset({"database_url", "redis_url"})
 _QUOTED_CHARS = 40
-_Model = TypeVar("_Model", bound=BaseModel)
+_Model = TypeVar("_Model", bound=BaseSettings)
 _Path = tuple[str, ...]
 _PROBLEMS = {
     "int_parsing": "must be a whole number",
@@ -37,8 +38,27 @@ def variables(model: type[BaseModel]) -> dict[str, _Path]:
     return names
 
 
-def nested(env: Mapping[str, str], model: type[BaseModel]) -> dict[str, Any]:
-    """Gather what the environment says about a model, by field; unset means the default.
+class EnvironmentSource(PydanticBaseSettingsSource):
+    """The one source of settings: variables, of which each must be one that we know.
+
+    The stock source passes over a misspelt name in silence; this one names it and its nearest.
+    """
+
+    def __init__(self, settings_cls: type[BaseSettings], env: Mapping[str, str]) -> None:
+        super().__init__(settings_cls)
+        self._values = _nested(env, settings_cls)
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Give what the environment says about one field."""
+        return self._values.get(field_name), field_name, _group_of(field) is not None
+
+    def __call__(self) -> dict[str, Any]:
+        """Give all that the environment says, by field; unset means the default."""
+        return self._values
+
+
+def _nested(env: Mapping[str, str], model: type[BaseModel]) -> dict[str, Any]:
+    """Gather what the environment says about a model, by field.
 
     Raises:
         SettingsError: a variable with our prefix is none of ours; offers the nearest that is.
@@ -54,17 +74,17 @@ def nested(env: Mapping[str, str], model: type[BaseModel]) -> dict[str, Any]:
     return values
 
 
-def checked(model: type[_Model], values: Mapping[str, Any]) -> _Model:
-    """Build the model.
+def checked(model: type[_Model], env: Mapping[str, str]) -> _Model:
+    """Build the model from its sources.
 
     Raises:
         SettingsError: a value is wrong; the first one is named, with the way out.
     """
     try:
-        return model.model_validate(values)
+        return model()
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_context=False)[0]
-    raise _wrong(model, first, values)
+    raise _wrong(model, first, _nested(env, model))
 
 
 def _group_of(field: FieldInfo) -> type[BaseModel] | None:
