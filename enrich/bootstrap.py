@@ -25,6 +25,7 @@ from enrich.store.engine import make_engine
 from enrich.store.migrate import pending, upgrade
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
+from enrich.telemetry import register_secret
 from providers.base import LocalProvider, SystemClock
 from providers.registry import select
 

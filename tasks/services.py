@@ -1,5 +1,6 @@
 """What the tasks of one process work with: built at first use, closed with the process."""
 
+import logging
 import threading
 from typing import Any
 
@@ -37,6 +38,14 @@ def _log(**_: Any) -> None:
     """Take logging over from Celery: one event a line, no secret in any."""
     own = settings().log
     configure_logging(own.level, as_json=own.as_json)
+    for name in ("celery.app.trace", "celery.worker.strategy"):
+        logging.getLogger(name).addFilter(_without_arguments)
+
+
+def _without_arguments(record: logging.LogRecord) -> bool:
+    """Take from Celery's records what was sent, and the traceback of a caller's mistake."""
+    vars(record).pop("data", None)
+    return True
 
 
 # Celery keeps weak references: these functions live as long as the module.
