@@ -6,6 +6,7 @@ from enrich.cli.output import (
     as_json_option,
     print_facts,
     print_json,
+    print_note,
     print_table,
     short,
     tenant_option,
