@@ -1,6 +1,7 @@
 """A database of its own for the tests of the store, and builders for what lies in it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from enrich.domain.outcome import Found, Outcome
-from enrich.domain.run import Response
+from enrich.domain.run import BatchRef, Response
 from enrich.domain.table import CellState, CellWrite, Column, Overwrite, Provenance, Stamp
 from enrich.domain.values import Json, Observation
 from enrich.ports import NewRow, RowStore
@@ -75,7 +76,7 @@ def store_engine(store_url: str) -> Iterator[Engine]:
 def clean_engine(store_engine: Engine) -> Engine:
     """Connections to it, with nothing in its tables."""
     with store_engine.begin() as connection:
-        connection.exec_driver_sql("TRUNCATE tenants RESTART IDENTITY CASCADE")
+        connection.exec_driver_sql("TRUNCATE tenants CASCADE; ALTER SEQUENCE stamps RESTART")
     return store_engine
 
 
@@ -133,3 +134,8 @@ def said(
         outcome=outcome or found,
         observed_at=NOW,
     )
+
+
+def by(ref: BatchRef, response: Response) -> Response:
+    """Give a response as it comes back when that batch has recorded it."""
+    return replace(response, batch=ref.number, attempt=ref.attempt)

@@ -216,7 +216,7 @@ def run_view(raw: Mapping[Any, Any]) -> RunView:
 
 
 def response_to_json(response: Response) -> JsonObject:
-    """Encode a line of the ledger."""
+    """Encode a line of the ledger; who records it is stored beside, from the batch itself."""
     return {
         "row_id": response.row,
         "provider": response.provider,
@@ -230,6 +230,8 @@ def response_to_json(response: Response) -> JsonObject:
         "observed_at": _text_of(response.observed_at),
         "from_cache": response.from_cache,
         "coalesced": response.coalesced,
+        "batch": response.batch,
+        "attempt": response.attempt,
     }
 
 

@@ -1,6 +1,7 @@
 """Bring a database to the schema of this version, from a program."""
 
 from pathlib import Path
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
@@ -12,6 +13,9 @@ from enrich.store.engine import make_engine, translated
 
 __all__ = ["current", "downgrade", "head", "pending", "upgrade"]
 
+#: Alembic keeps what it is doing in globals of its modules.
+_ONE_A_PROCESS = Lock()
+
 
 def upgrade(database_url: str, *, revision: str = "head") -> None:
     """Apply what is pending, all or nothing. Safe when several processes do it at once.
@@ -19,13 +23,13 @@ def upgrade(database_url: str, *, revision: str = "head") -> None:
     Raises:
         DatabaseDownError: the server does not answer, or a table stayed locked for 5 s.
     """
-    with translated():
+    with _ONE_A_PROCESS, translated():
         command.upgrade(_config(database_url), revision)
 
 
 def downgrade(database_url: str, *, revision: str) -> None:
     """Undo down to a revision; "base" drops every table of ours, with what is in it."""
-    with translated():
+    with _ONE_A_PROCESS, translated():
         command.downgrade(_config(database_url), revision)
 
 

@@ -179,7 +179,7 @@ responses = Table(
     Column("outcome", JSONB, nullable=False),
     Column("cost_microcredits", BigInteger, nullable=False, server_default=text("0")),
     Column("latency_s", Double, nullable=False, server_default=text("0")),
-    _moment("observed_at"),
+    Column("observed_at", DateTime(timezone=True), nullable=False),
     Column("from_cache", Boolean, nullable=False, server_default=text("false")),
     Column("coalesced", Boolean, nullable=False, server_default=text("false")),
     _moment("recorded_at"),

@@ -27,6 +27,7 @@ from tests.store_fixtures import (
     NOW,
     TABLE,
     TENANT,
+    by,
     ended,
     filled,
     make_table,
@@ -220,7 +221,7 @@ def test_an_opened_batch_holds_its_rows_and_what_was_said(stores: Stores) -> Non
     assert batch is not None
     assert (batch.ref, batch.run) == (first, run)
     assert [row.id for row in batch.rows] == rows[:2]
-    assert sorted(batch.responses, key=lambda r: r.row) == responses
+    assert list(batch.responses) == [by(first, response) for response in responses]
 
 
 @pytest.mark.parametrize(
@@ -259,7 +260,7 @@ def test_a_response_that_is_there_already_is_kept(stores: Stores) -> None:
     batch = stores.runs.open(ref, lease_s=60)
     assert new == [1, 1, 0]
     assert batch is not None
-    assert list(batch.responses) == [said(rows[0]), said(rows[1])]
+    assert list(batch.responses) == [by(ref, said(rows[0])), by(ref, said(rows[1]))]
 
 
 def test_an_answer_may_follow_a_not_yet(stores: Stores) -> None:
@@ -271,7 +272,7 @@ def test_an_answer_may_follow_a_not_yet(stores: Stores) -> None:
 
     batch = stores.runs.open(ref, lease_s=60)
     assert batch is not None
-    assert batch.responses == (said(row),)
+    assert batch.responses == (by(ref, said(row)),)
 
 
 def test_a_not_yet_after_the_answer_does_not_hide_it(stores: Stores) -> None:
@@ -283,7 +284,7 @@ def test_a_not_yet_after_the_answer_does_not_hide_it(stores: Stores) -> None:
 
     batch = stores.runs.open(ref, lease_s=60)
     assert batch is not None
-    assert batch.responses == (said(row),)
+    assert batch.responses == (by(ref, said(row)),)
 
 
 def test_what_is_said_about_a_deleted_row_is_not_kept(stores: Stores) -> None:
@@ -296,13 +297,16 @@ def test_what_is_said_about_a_deleted_row_is_not_kept(stores: Stores) -> None:
 
 def test_evidence_tells_the_newest_first_with_its_run(stores: Stores) -> None:
     row = make_table(stores.rows, 1)[0]
-    runs = [begin(stores) for _ in range(2)]
-    stores.runs.record(runs[0][1][0], [said(row)])
-    stores.runs.record(runs[1][1][0], [said(row, NotFound())])
+    (first,), (second,) = [begin(stores)[1] for _ in range(2)]
+    stores.runs.record(first, [said(row)])
+    stores.runs.record(second, [said(row, NotFound())])
 
     evidence = stores.runs.evidence(TENANT, TABLE, "k1")
 
-    assert evidence == ((runs[1][0].id, said(row, NotFound())), (runs[0][0].id, said(row)))
+    assert evidence == (
+        (second.run_id, by(second, said(row, NotFound()))),
+        (first.run_id, by(first, said(row))),
+    )
 
 
 def test_deleting_a_row_deletes_what_was_said_about_it(stores: Stores) -> None:
@@ -411,7 +415,7 @@ def test_a_deferred_batch_sees_answers_of_the_first_but_not_its_not_yets(stores:
     assert settled.deferred is not None
     batch = stores.runs.open(settled.deferred[0], lease_s=60)
     assert batch is not None
-    assert batch.responses == (said(row, NotFound(), provider="whois"),)
+    assert batch.responses == (by(ref, said(row, NotFound(), provider="whois")),)
 
 
 def test_a_batch_that_waits_for_its_moment_takes_no_place_of_its_run(stores: Stores) -> None:
