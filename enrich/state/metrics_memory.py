@@ -1,0 +1,74 @@
+"""The numbers of one process: for tests, for the library alone, and before they are sent."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from enrich.domain.metrics import Histogram, Labels, Series, Sums, bucket_of, labels_of
+
+__all__ = ["Amount", "MemoryMetrics", "sums_of"]
+
+#: (what, name, labels, bucket): what is "n" for a counter, "b" for a bucket of durations and "us"
+#: for their sum in microseconds.
+Amount: TypeAlias = tuple[str, str, Labels, int]
+
+
+class MemoryMetrics:
+    """Counters and timings in the memory of this process; safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._amounts: Counter[Amount] = Counter()
+
+    def count(self, name: str, amount: int = 1, labels: Mapping[str, str] | None = None) -> None:
+        """Add to a counter."""
+        key = ("n", name, labels_of(labels), 0)
+        with self._lock:
+            self._amounts[key] += amount
+
+    def observe(self, name: str, seconds: float, labels: Mapping[str, str] | None = None) -> None:
+        """Add one duration."""
+        ordered = labels_of(labels)
+        with self._lock:
+            self._amounts["b", name, ordered, bucket_of(seconds)] += 1
+            self._amounts["us", name, ordered, 0] += round(seconds * 1_000_000)
+
+    def take(self) -> Mapping[Amount, int]:
+        """Give all amounts and begin anew."""
+        with self._lock:
+            taken, self._amounts = self._amounts, Counter()
+        return taken
+
+    def read(self) -> Sums:
+        """Add up what there is."""
+        with self._lock:
+            return sums_of(list(self._amounts.items()))
+
+    def flush(self) -> bool:
+        """Do nothing: there is nobody to send it to."""
+        return True
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def sums_of(amounts: Iterable[tuple[Amount, int]]) -> Sums:
+    """Put amounts together as counters and histograms."""
+    counters: dict[Series, int] = {}
+    buckets: dict[Series, dict[int, int]] = {}
+    totals_us: dict[Series, int] = {}
+    for (what, name, labels, bucket), amount in amounts:
+        series = Series(name, labels)
+        match what:
+            case "n":
+                counters[series] = amount
+            case "b":
+                buckets.setdefault(series, {})[bucket] = amount
+            case _:
+                totals_us[series] = amount
+    timings = {
+        series: Histogram(buckets=held, total_us=totals_us.get(series, 0))
+        for series, held in buckets.items()
+    }
+    return Sums(counters=counters, timings=timings)
