@@ -7,7 +7,7 @@ own waiting only, whether it leads or waits, and no future is bound to a loop.
 import copy
 import os
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -64,7 +64,7 @@ class Flights:
         self._reset()
 
     def do(
-        self, key: Hashable, work: Callable[[], T], *, timeout_s: float | None = None
+        self, key: object, work: Callable[[], T], *, timeout_s: float | None = None
     ) -> Flight[T]:
         """Give what `work` gives, or what somebody's call of the same key that is under way gives.
 
@@ -93,12 +93,12 @@ class Flights:
             return self._lead(name, call, work)
         return self._join(call, self._timeout_s if timeout_s is None else timeout_s)
 
-    def forget(self, key: Hashable) -> None:
+    def forget(self, key: object) -> None:
         """Let the next caller of this key make a call of its own, although one is under way."""
         with self._lock:
             self._calls.pop(digest((repr(key),)), None)
 
-    def waiting(self, key: Hashable) -> int:
+    def waiting(self, key: object) -> int:
         """Count who waits for the call under way."""
         with self._lock:
             call = self._calls.get(digest((repr(key),)))
