@@ -21,6 +21,7 @@ from enrich.domain.rate import RateLimit
 from enrich.state.breaker import RedisBreakers
 from enrich.state.governor import RedisGovernor
 from enrich.state.link import RedisLink
+from enrich.state.metrics import RedisMetrics
 from tests.contract.shared_world import Sums
 
 pytestmark = pytest.mark.servers
@@ -99,6 +100,16 @@ def test_b69_failures_of_four_processes_are_all_counted(
     assert breakers.status([key])[key].failures == 2000
 
 
+def test_c44_counts_of_four_processes_are_exact(redis_url: str, key: str) -> None:
+    at_once(4, partial(count_often, redis_url, key, 1000))
+
+    link = RedisLink(redis_url, timeout_s=5.0)
+    sums = RedisMetrics(link, flush_s=None).read()
+    link.close()
+    assert sums.total("gets", provider=key) == 4000
+    assert sums.timing("provider_call", provider=key).count == 4000
+
+
 @pytest.mark.slow
 def test_four_processes_together_keep_a_providers_limit(
     redis_url: str,
@@ -128,6 +139,14 @@ def fail_often(redis_url: str, key: str, times: int) -> None:
     for _ in range(times):
         breakers.report(key, breakers.acquire(key), CallReport(failures=1))
     link.close()
+
+
+def count_often(redis_url: str, key: str, times: int) -> None:
+    metrics = RedisMetrics(RedisLink(redis_url, timeout_s=5.0), flush_s=0.01)
+    for _ in range(times):
+        metrics.count("gets", labels={"provider": key})
+        metrics.observe("provider_call", 0.01, {"provider": key})
+    metrics.close()
 
 
 def call_often(redis_url: str, key: str, port: int, calls: int) -> list[int]:
