@@ -17,11 +17,11 @@ $(VENV)/.made:
 
 # Two stamps: what runs needs less than what tests.
 $(VENV)/.installed: $(VENV)/.made pyproject.toml
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable .
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable .
 	@touch $@
 
 $(VENV)/.developed: $(VENV)/.installed
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable . --group dev
 	@touch $@
 
 setup: $(VENV)/.developed ## make .venv and install everything, tools for development included

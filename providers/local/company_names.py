@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from providers.base import Once
@@ -55,6 +56,7 @@ def base_name(name: str) -> str:
     return text.rstrip(" ,;&-")
 
 
+@lru_cache(maxsize=8192)
 def name_key(name: str) -> str:
     """Give the form in which two spellings of one company's name are equal; "" if none is left."""
     text = _THE.sub("", _BRACKETS.sub(" ", name).strip())

@@ -69,15 +69,20 @@ _SHORT = {
     "LC": "Saint Lucia", "VC": "Saint Vincent and the Grenadines", "ST": "São Tomé and Príncipe",
 }  # fmt: skip
 _LOCALES = ("en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "pl", "ja", "zh", "ru")
+_WRITTEN_OUT = {"st": "saint", "ft": "fort", "mt": "mount"}
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
 def fold_place(text: str) -> str:
     """Fold a place's name for comparing: case, accents and punctuation go, «St.» is «saint»."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss"))
-    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    plain = text.lower() if text.isascii() else _plain(text)
     words = _NOT_WORD.sub(" ", plain.replace("'", "").replace("’", "")).split()
-    return " ".join({"st": "saint", "ft": "fort", "mt": "mount"}.get(word, word) for word in words)
+    return " ".join([_WRITTEN_OUT.get(word, word) for word in words])
+
+
+def _plain(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss"))
+    return "".join([c for c in decomposed if not unicodedata.combining(c)])
 
 
 @dataclass(frozen=True, slots=True)
