@@ -6,7 +6,7 @@ finite is refused, because nobody can have meant it.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +25,7 @@ __all__ = [
     "counts_from_json",
     "counts_to_json",
     "dumps",
+    "dumps_each",
     "options_from_json",
     "options_to_json",
     "provenance_from_json",
@@ -59,7 +60,7 @@ def dumps(value: object, *, name: str) -> str:
             JSON at all.
     """
     try:
-        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        text = _ENCODER.encode(value)
         text.encode()
     except UnicodeEncodeError:
         return dumps(_cleaned(value), name=name)
@@ -68,6 +69,18 @@ def dumps(value: object, *, name: str) -> str:
     return dumps(_cleaned(value), name=name) if _holds_nul(text, value) else text
 
 
+def dumps_each(values: Sequence[object], names: Sequence[str]) -> str:
+    """Encode a list at once; the error of a bad value has the name of its element."""
+    try:
+        return dumps(values, name="")
+    except BadInputError:
+        for value, name in zip(values, names, strict=True):
+            dumps(value, name=name)
+        raise
+
+
+# Made once: `json.dumps` makes one per call, which costs more than encoding a cell.
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 _HINT = "numbers must be finite, keys text, and nesting not too deep"
 
 
@@ -137,9 +150,10 @@ def write_to_json(write: CellWrite) -> JsonObject:
     return out
 
 
-def writes_to_json(writes: Iterable[CellWrite]) -> str:
+def writes_to_json(writes: Sequence[CellWrite]) -> str:
     """Encode cells to be written; the error of a bad value names its column."""
-    return "[" + ",".join(dumps(write_to_json(w), name=f"column {w.column}") for w in writes) + "]"
+    encoded = [write_to_json(write) for write in writes]
+    return dumps_each(encoded, [f"column {write.column}" for write in writes])
 
 
 def row_from_json(raw: Mapping[Any, Any]) -> Row:

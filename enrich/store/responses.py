@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from enrich.domain.run import BatchRef, Response
 from enrich.errors import UnknownNameError
-from enrich.store.codec import cleaned, dumps, response_from_json, response_to_json
+from enrich.store.codec import cleaned, dumps_each, response_from_json, response_to_json
 
 __all__ = ["evidence_of", "record_responses"]
 
@@ -43,12 +43,10 @@ def record_responses(connection: Connection, ref: BatchRef, responses: Sequence[
     """Append; gives how many were new."""
     if not responses:
         return 0
-    lines = ",".join(
-        dumps(response_to_json(response), name=f"provider {response.provider}")
-        for response in responses
-    )
+    encoded = [response_to_json(response) for response in responses]
+    lines = dumps_each(encoded, [f"provider {response.provider}" for response in responses])
     batch = {"run_id": ref.run_id, "batch": ref.number, "attempt": ref.attempt}
-    return connection.execute(_RECORD, {**batch, "responses": f"[{lines}]"}).rowcount
+    return connection.execute(_RECORD, {**batch, "responses": lines}).rowcount
 
 
 def evidence_of(
