@@ -1,5 +1,33 @@
-"""The store's own database."""
+"""The store's own database, and a real worker with another."""
 
+from tests.integration.worker_fixtures import (
+    ask,
+    celery_backend,
+    celery_backend_cluster,
+    celery_broker,
+    celery_broker_cluster,
+    celery_setup_cls,
+    celery_worker,
+    celery_worker_cluster,
+    start_worker,
+    worker_environment,
+    world,
+)
 from tests.store_fixtures import clean_engine, store_engine, store_url
 
-__all__ = ["clean_engine", "store_engine", "store_url"]
+__all__ = [
+    "ask",
+    "celery_backend",
+    "celery_backend_cluster",
+    "celery_broker",
+    "celery_broker_cluster",
+    "celery_setup_cls",
+    "celery_worker",
+    "celery_worker_cluster",
+    "clean_engine",
+    "start_worker",
+    "store_engine",
+    "store_url",
+    "worker_environment",
+    "world",
+]
