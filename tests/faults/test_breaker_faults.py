@@ -187,10 +187,9 @@ def test_b23_the_window_in_redis_never_holds_more_than_60_seconds(
         clock.at_s += 1.0
         fail(breakers, 1)
 
-    window = valkey.admin.hget(_only_breaker(valkey), "window")
+    fields = list(valkey.admin.hscan_iter(_only_breaker(valkey), match="w*", no_values=True))
 
-    assert isinstance(window, bytes)
-    assert window.count(b";") == 60
+    assert len(fields) == 60
 
 
 def test_forcing_without_redis_says_that_nothing_was_set(far_link: RedisLink, proxy: Proxy) -> None:

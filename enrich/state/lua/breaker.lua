@@ -10,14 +10,16 @@
 -- ARGV[9]   failure_rate, 0 to 1 or empty  ARGV[10]  back-off factor
 -- ARGV[11]  longest reset, ms              ARGV[12…] of the script
 --
--- window is 'second successes failures;…' by time, trials is 'token calls until_ms;…'.
+-- trials is 'token calls until_ms;…'. The window is in fields w0 to w59, each 'second successes
+-- failures', so that a report touches one of them; a second that is too old does not count.
 -- enrich/domain/breaker.py decides the same in Python; keep the two in step.
 
 local TTL_MS = 24 * 3600 * 1000
 local HELD_TTL_MS = 365 * TTL_MS
 local MAX_DOUBLINGS = 16
-local FIELDS = { 'state', 'generation', 'seen_ms', 'window', 'trials', 'succeeded',
-  'retry_at_ms', 'reason', 'openings', 'held' }
+local BUCKETS = 60
+local FIELDS = { 'state', 'generation', 'seen_ms', 'trials', 'succeeded', 'retry_at_ms', 'reason',
+  'openings', 'held' }
 local NEXT = {
   tripped = 'open', waited = 'half_open', proved = 'closed', released = 'open',
   forced_open = 'open', forced_half_open = 'half_open', forced_closed = 'closed',
@@ -36,21 +38,13 @@ local function read_trials(text)
   return trials
 end
 
-local function read_window(text)
-  local window = {}
-  for second, ok, bad in string.gmatch(text, '(%d+) (%d+) (%d+);') do
-    window[#window + 1] = { tonumber(second), tonumber(ok), tonumber(bad) }
-  end
-  return window
-end
-
 local function load_breaker(key)
   local raw = redis.call('HMGET', key, unpack(FIELDS))
   return {
-    state = raw[1] or 'closed', generation = tonumber(raw[2] or 0), seen_ms = tonumber(raw[3] or 0),
-    window = read_window(raw[4] or ''), trials = read_trials(raw[5] or ''),
-    succeeded = tonumber(raw[6] or 0), retry_at_ms = tonumber(raw[7] or 0),
-    reason = raw[8] or 'open', openings = tonumber(raw[9] or 0), held = raw[10] == '1',
+    key = key, state = raw[1] or 'closed', generation = tonumber(raw[2] or 0),
+    seen_ms = tonumber(raw[3] or 0), trials = read_trials(raw[4] or ''),
+    succeeded = tonumber(raw[5] or 0), retry_at_ms = tonumber(raw[6] or 0),
+    reason = raw[7] or 'open', openings = tonumber(raw[8] or 0), held = raw[9] == '1',
   }
 end
 
@@ -64,35 +58,48 @@ local function moment(b)
   return math.max(now_ms, b.seen_ms)
 end
 
-local function save_breaker(b, now_ms)
-  local window, trials = {}, {}
-  for i, bucket in ipairs(b.window) do window[i] = table.concat(bucket, ' ') .. ';' end
-  for i, t in ipairs(b.trials) do
-    trials[i] = t.token .. ' ' .. t.calls .. ' ' .. t.until_ms .. ';'
-  end
-  redis.call('HSET', KEYS[1], 'state', b.state, 'generation', b.generation, 'seen_ms', b.seen_ms,
-    'window', table.concat(window), 'trials', table.concat(trials), 'succeeded', b.succeeded,
-    'retry_at_ms', b.retry_at_ms, 'reason', b.reason, 'openings', b.openings,
-    'held', b.held and '1' or '0')
+local function keep(b, now_ms)
   local ttl_ms = b.held and HELD_TTL_MS or math.max(0, b.retry_at_ms - now_ms) + TTL_MS
-  redis.call('PEXPIRE', KEYS[1], ttl_ms)
+  redis.call('PEXPIRE', b.key, ttl_ms)
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now_ms)
   redis.call('ZADD', KEYS[2], now_ms + ttl_ms, ARGV[2])
   if redis.call('PTTL', KEYS[2]) < ttl_ms then redis.call('PEXPIRE', KEYS[2], ttl_ms) end
 end
 
--- The second in which the bucket of a moment begins; a window has at most 60 buckets.
+local function save_breaker(b, now_ms)
+  local trials = {}
+  for i, t in ipairs(b.trials) do
+    trials[i] = t.token .. ' ' .. t.calls .. ' ' .. t.until_ms .. ';'
+  end
+  redis.call('HSET', b.key, 'state', b.state, 'generation', b.generation, 'seen_ms', b.seen_ms,
+    'trials', table.concat(trials), 'succeeded', b.succeeded, 'retry_at_ms', b.retry_at_ms,
+    'reason', b.reason, 'openings', b.openings, 'held', b.held and '1' or '0')
+  keep(b, now_ms)
+end
+
+-- The second in which the bucket of a moment begins, and the field that it is in.
 local function bucket_of(now_ms)
-  local width = math.ceil(policy.window_s / 60)
-  return math.floor(now_ms / (1000 * width)) * width
+  local width = math.ceil(policy.window_s / BUCKETS)
+  local index = math.floor(now_ms / (1000 * width))
+  return index * width, 'w' .. index % BUCKETS
+end
+
+local function window_fields()
+  local fields = {}
+  for i = 1, BUCKETS do fields[i] = 'w' .. i - 1 end
+  return fields
+end
+
+local function read_bucket(text)
+  local second, successes, failures = string.match(text or '', '(%d+) (%d+) (%d+)')
+  return tonumber(second), tonumber(successes), tonumber(failures)
 end
 
 local function counts(b, now_ms)
   local oldest, successes, failures = bucket_of(now_ms) - policy.window_s, 0, 0
-  for _, bucket in ipairs(b.window) do
-    if bucket[1] > oldest then
-      successes, failures = successes + bucket[2], failures + bucket[3]
-    end
+  for _, text in ipairs(redis.call('HMGET', b.key, unpack(window_fields()))) do
+    local second, ok, bad = read_bucket(text)
+    if second and second > oldest then successes, failures = successes + ok, failures + bad end
   end
   return successes, failures
 end
@@ -102,7 +109,10 @@ local function move(b, event, now_ms)
   local before, successes, failures = b.state, counts(b, now_ms)
   b.state, b.generation, b.seen_ms = NEXT[event], b.generation + 1, now_ms
   b.trials, b.succeeded = {}, 0
-  if b.state == 'closed' then b.window, b.openings = {}, 0 end
+  if b.state == 'closed' then
+    b.openings = 0
+    redis.call('HDEL', b.key, unpack(window_fields()))
+  end
   local retry_at_ms = b.state == 'open' and b.retry_at_ms or -1
   return { event, before, b.state, b.reason, successes, failures, retry_at_ms }
 end

@@ -5,14 +5,14 @@
 -- Result: {granted, generation, refusal or '', retry_at_ms or -1, change or {}}
 
 local b = load_breaker(KEYS[1])
-local now_ms = moment(b)
 local want, token = tonumber(ARGV[12]), ARGV[13]
-local change = {}
+if b.state == 'closed' then return { want, b.generation, '', -1, {} } end
+
+local now_ms, change = moment(b), {}
 
 if b.state == 'open' and not b.held and now_ms >= b.retry_at_ms then
   change = move(b, 'waited', now_ms)
 end
-if b.state == 'closed' then return { want, b.generation, '', -1, change } end
 if b.state == 'open' then
   if b.held then return { 0, b.generation, 'held', -1, change } end
   return { 0, b.generation, b.reason, b.retry_at_ms, change }

@@ -13,19 +13,17 @@ local now_ms = moment(b)
 local granted, generation, token = tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[14]
 local successes, failures, trip = tonumber(ARGV[15]), tonumber(ARGV[16]), ARGV[17]
 
+-- Most reports end here, so this writes no more than one bucket, and a lifetime once a second.
 local function count_calls()
   if successes + failures == 0 then return end
-  local start, kept = bucket_of(now_ms), {}
-  for _, bucket in ipairs(b.window) do
-    if bucket[1] > start - policy.window_s then kept[#kept + 1] = bucket end
-  end
-  local last = kept[#kept]
-  if last and last[1] >= start then
-    last[2], last[3] = last[2] + successes, last[3] + failures
-  else
-    kept[#kept + 1] = { start, successes, failures }
-  end
-  b.window, b.seen_ms = kept, now_ms
+  local start, field = bucket_of(now_ms)
+  local second, ok, bad = read_bucket(redis.call('HGET', b.key, field))
+  local is_new = not second or second < start
+  if is_new then second, ok, bad = start, 0, 0 end
+  b.seen_ms = now_ms
+  redis.call('HSET', b.key, 'seen_ms', now_ms, field,
+    second .. ' ' .. ok + successes .. ' ' .. bad + failures)
+  if is_new then keep(b, now_ms) end
 end
 
 local function is_too_bad()
@@ -64,7 +62,7 @@ end
 local function decide()
   if trip ~= '' then return trip_long() end
   if b.state == 'closed' then
-    return failures > 0 and is_too_bad() and trip_on_failures() or {}
+    return failures > 0 and is_too_bad() and trip_on_failures() or nil
   end
   if failures > 0 then return trip_on_failures() end
   local _, left = take_trial()
@@ -78,6 +76,7 @@ if b.state == 'half_open' then
   if granted == 0 then return {} end
 end
 count_calls()
-local change = b.held and {} or decide()
+local change = not b.held and decide()
+if not change then return {} end
 save_breaker(b, now_ms)
 return change
