@@ -201,8 +201,16 @@ def _carry_out(
         if steps and not app.control.ping(timeout=_PING_S, limit=1):
             print_note("no worker answers: `enrich up` starts one, and it will find the run")
         if wait:
-            return wait_for(services, tenant, run_id)
+            return _watched(services, tenant, run_id)
     return services.parts.runs.summary(tenant, run_id)
+
+
+def _watched(services: Services, tenant: str, run_id: int) -> RunSummary:
+    try:
+        return wait_for(services, tenant, run_id)
+    except KeyboardInterrupt:
+        print_note(f"run {run_id} goes on; `enrich cancel {run_id}` stops it")
+        raise
 
 
 def _work_here(services: Services, tenant: str, run_id: int, steps: Sequence[Step]) -> RunSummary:

@@ -1,0 +1,74 @@
+"""The command `enrich` as a person uses it: a process, its output and its exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Shell", "end"]
+
+_TIMEOUT_S = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Runs `enrich` in a folder with an environment of its own."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def __call__(self, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command line to its end."""
+        return subprocess.run(
+            self._command(arguments),
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_TIMEOUT_S,
+            **more,
+        )
+
+    def json(self, *arguments: str) -> Any:
+        """Run a command line that must end well, with `--json`, and read what it prints."""
+        done = self(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin a command line in a session of its own; the caller ends it."""
+        return subprocess.Popen(
+            self._command(arguments),
+            cwd=self.folder,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def write(self, name: str, content: str | bytes) -> str:
+        """Write a file into the folder and give its name."""
+        raw = content.encode() if isinstance(content, str) else content
+        (self.folder / name).write_bytes(raw)
+        return name
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "enrich.cli", *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        ours = ("ENRICH_", "DATABASE_URL", "REDIS_URL")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        return {**kept, **self.environment}
+
+
+def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, str]:
+    """Send a signal and give what the process printed until its end."""
+    process.send_signal(number)
+    return process.communicate(timeout=_TIMEOUT_S)
