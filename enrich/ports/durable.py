@@ -180,12 +180,14 @@ class Settled:
 
     `won` False: the batch had moved on, was cancelled or belongs to a newer attempt, and nothing
     was changed. `launched`: queued batches that took the place of one that ended, under a lease.
+    `deferred`: the batch of the rows that wait, under a lease that counts from its moment.
     """
 
     won: bool
     report: WriteReport = field(default_factory=WriteReport)
     finished: Finished | None = None
     launched: tuple[BatchRef, ...] = ()
+    deferred: tuple[BatchRef, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
