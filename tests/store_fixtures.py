@@ -1,5 +1,6 @@
 """A database of its own for the tests of the store, and builders for what lies in it."""
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -44,7 +45,8 @@ def administer(server_url: str, statement: str) -> None:
 
 def _beside(database_url: str, suffix: str) -> Iterator[str]:
     parts = urlsplit(database_url)
-    name = f"{parts.path.removeprefix('/')}_{suffix}"
+    # Each folder that imports these fixtures has its own.
+    name = f"{parts.path.removeprefix('/')}_{suffix}_{secrets.token_hex(3)}"
     administer(database_url, f"CREATE DATABASE {name}")
     yield parts._replace(path=f"/{name}").geturl()
     administer(database_url, f"DROP DATABASE {name} WITH (FORCE)")
