@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,11 +34,17 @@ class _Own:
     pid: int = field(default_factory=os.getpid)
     sender: str = field(default_factory=lambda: token_hex(8))
     pending: MemoryMetrics = field(default_factory=MemoryMetrics)
-    whole: MemoryMetrics = field(default_factory=MemoryMetrics)
-    #: One thread sends at a time; guards `number` and `batch`.
+    #: One thread sends at a time; guards `number`, `batch` and `sent`.
     sending: threading.Lock = field(default_factory=threading.Lock)
     number: int = 0
-    batch: Mapping[Amount, int] = field(default_factory=dict)
+    batch: Counter[Amount] = field(default_factory=Counter)
+    sent: Counter[Amount] = field(default_factory=Counter)
+
+    def whole(self) -> Sums:
+        """Add up what this process has counted."""
+        with self.sending:
+            return sums_of(self.sent + self.batch + self.pending.amounts())
+
     timer: threading.Timer | None = None
 
 
@@ -59,14 +66,12 @@ class RedisMetrics:
         """Add to a counter."""
         own = self._mine()
         own.pending.count(name, amount, labels)
-        own.whole.count(name, amount, labels)
         self._send_later(own, self._flush_s)
 
     def observe(self, name: str, seconds: float, labels: Mapping[str, str] | None = None) -> None:
         """Add one duration."""
         own = self._mine()
         own.pending.observe(name, seconds, labels)
-        own.whole.observe(name, seconds, labels)
         self._send_later(own, self._flush_s)
 
     def flush(self) -> bool:
@@ -84,7 +89,8 @@ class RedisMetrics:
                 except EnrichError:
                     # Nobody knows whether it arrived: the same number makes it count once.
                     return False
-                own.batch = {}
+                own.sent.update(own.batch)
+                own.batch = Counter()
         return True
 
     def read(self) -> Sums:
@@ -93,8 +99,8 @@ class RedisMetrics:
         try:
             raw: Any = self._link.do(lambda client: client.hgetall(self._sums))
         except EnrichError:
-            return self._mine().whole.read()
-        return sums_of([(_amount(text), int(number)) for text, number in raw.items()])
+            return self._mine().whole()
+        return sums_of({_amount(text): int(number) for text, number in raw.items()})
 
     def close(self) -> None:
         """Send what is pending and stop sending by itself."""

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from enrich.domain.metrics import Histogram, Labels, Series, Sums, bucket_of, labels_of
@@ -34,16 +34,20 @@ class MemoryMetrics:
             self._amounts["b", name, ordered, bucket_of(seconds)] += 1
             self._amounts["us", name, ordered, 0] += round(seconds * 1_000_000)
 
-    def take(self) -> Mapping[Amount, int]:
+    def take(self) -> Counter[Amount]:
         """Give all amounts and begin anew."""
         with self._lock:
             taken, self._amounts = self._amounts, Counter()
         return taken
 
+    def amounts(self) -> Counter[Amount]:
+        """Give a copy of all amounts."""
+        with self._lock:
+            return self._amounts.copy()
+
     def read(self) -> Sums:
         """Add up what there is."""
-        with self._lock:
-            return sums_of(list(self._amounts.items()))
+        return sums_of(self.amounts())
 
     def flush(self) -> bool:
         """Do nothing: there is nobody to send it to."""
@@ -53,12 +57,12 @@ class MemoryMetrics:
         """Do nothing."""
 
 
-def sums_of(amounts: Iterable[tuple[Amount, int]]) -> Sums:
+def sums_of(amounts: Mapping[Amount, int]) -> Sums:
     """Put amounts together as counters and histograms."""
     counters: dict[Series, int] = {}
     buckets: dict[Series, dict[int, int]] = {}
     totals_us: dict[Series, int] = {}
-    for (what, name, labels, bucket), amount in amounts:
+    for (what, name, labels, bucket), amount in amounts.items():
         series = Series(name, labels)
         match what:
             case "n":

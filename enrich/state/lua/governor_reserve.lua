@@ -35,7 +35,7 @@ local function read_limits()
   local limits, pace_us, reach_us = {}, 0, 0
   for i = 5, #ARGV, 4 do
     local limit = { count = tonumber(ARGV[i]), per_us = tonumber(ARGV[i + 1]), kind = ARGV[i + 3],
-      field = 'u:' .. ARGV[i] .. '/' .. ARGV[i + 1], used = {}, head = 1 }
+      field = 'u:' .. ARGV[i] .. '/' .. ARGV[i + 1], used = {}, head = 1, live = 0 }
     limit.span_us = limit.per_us + tonumber(ARGV[i + 2])
     limit.width_us = math.floor(limit.span_us / BUCKETS)
     if limit.kind ~= 'calendar' then
@@ -45,6 +45,7 @@ local function read_limits()
     for mark, number in string.gmatch(redis.call('HGET', KEYS[1], limit.field) or '',
       '(%d+) (%d+);') do
       limit.used[#limit.used + 1] = { tonumber(mark), tonumber(number) }
+      limit.live = limit.live + tonumber(number)
     end
     limits[#limits + 1] = limit
   end
@@ -68,8 +69,7 @@ local function read_tenants(raw)
 end
 
 local function allowed_by_buckets(limit, start_us)
-  local live = 0
-  for i = limit.head, #limit.used do live = live + limit.used[i][2] end
+  local live = limit.live
   for i = limit.head, #limit.used do
     local bucket, count = limit.used[i][1], limit.used[i][2]
     if bucket >= math.floor((start_us - limit.span_us) / limit.width_us) then
@@ -104,8 +104,10 @@ local function book(limit, start_us)
     oldest = math.floor((start_us - limit.span_us) / limit.width_us)
   end
   while limit.used[limit.head] and limit.used[limit.head][1] < oldest do
+    limit.live = limit.live - limit.used[limit.head][2]
     limit.head = limit.head + 1
   end
+  limit.live = limit.live + 1
   local last = limit.used[#limit.used]
   if last and #limit.used >= limit.head and last[1] == mark then
     last[2] = last[2] + 1
