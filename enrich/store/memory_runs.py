@@ -1,15 +1,13 @@
 """The run store in memory: batches, leases and the ledger as in PostgreSQL, under one lock."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from enrich.domain.run import BatchRef, Counts, OpenBatch, Phase, Response, RunState, RunView
+from enrich.domain.run import BatchRef, OpenBatch, Phase, Response, RunState, RunView
 from enrich.errors import UnknownNameError
 from enrich.ports.durable import (
     Deferred,
-    Finished,
     NewRun,
     RunSummary,
     Settled,
@@ -17,75 +15,11 @@ from enrich.ports.durable import (
     Swept,
 )
 from enrich.store.codec import stored_response
-from enrich.store.memory import MemoryDatabase, MemoryTable, stored_write
+from enrich.store.memory import MemoryDatabase, stored_write
+from enrich.store.memory_model import OPEN_PHASES, MemoryBatch, MemoryRun
 from enrich.store.memory_selection import chosen_rows
 
 __all__ = ["MemoryRunStore"]
-
-_UNDER_WAY = frozenset({Phase.PROBE, Phase.PREMIUM})
-_OPEN = _UNDER_WAY | {Phase.QUEUED}
-
-
-@dataclass(slots=True)
-class _Batch:
-    """One batch; `attempt` only grows."""
-
-    number: int
-    rows: tuple[int, ...]
-    phase: Phase = Phase.QUEUED
-    wave: int = 0
-    attempt: int = 1
-    lost: int = 0
-    lease_until: datetime | None = None
-    ready_at: datetime | None = None
-    reason: str = ""
-
-    def in_flight(self, now: datetime) -> bool:
-        return self.phase in _UNDER_WAY and (self.ready_at is None or self.ready_at <= now)
-
-    def end(self, phase: Phase, reason: str = "") -> None:
-        self.phase, self.reason, self.lease_until = phase, reason, None
-
-
-@dataclass(slots=True)
-class _Run:
-    """One run; it is done when no batch of it is open."""
-
-    id: int
-    new: NewRun
-    table: MemoryTable
-    started_at: datetime
-    rows: int
-    state: RunState = RunState.RUNNING
-    counts: Counts = field(default_factory=Counts)
-    batches: list[_Batch] = field(default_factory=list)
-    finished_at: datetime | None = None
-
-    def ref(self, batch: _Batch) -> BatchRef:
-        return BatchRef(
-            run_id=self.id,
-            number=batch.number,
-            attempt=batch.attempt,
-            phase=batch.phase,
-            wave=batch.wave,
-        )
-
-    def view(self) -> RunView:
-        return RunView(
-            id=self.id,
-            tenant=self.new.tenant,
-            table=self.new.table,
-            columns=self.table.ordered_columns(),
-            wanted=self.new.wanted,
-            options=self.new.options,
-            state=self.state,
-        )
-
-    def end_if_done(self, now: datetime) -> Finished | None:
-        if self.state is not RunState.RUNNING or any(b.phase in _OPEN for b in self.batches):
-            return None
-        self.state, self.finished_at = RunState.DONE, now
-        return Finished(run_id=self.id, reply_to=self.new.reply_to, state=self.state)
 
 
 class MemoryRunStore:
@@ -101,10 +35,10 @@ class MemoryRunStore:
         with self._db.lock:
             table = self._db.table(new.tenant, new.table)
             chosen = chosen_rows(table, new)
-            run = _Run(next(self._db.stamps), new, table, self._db.now(), len(chosen))
+            run = MemoryRun(next(self._db.stamps), new, table, self._db.now(), len(chosen))
             for start in range(0, len(chosen), new.batch_rows):
                 rows = chosen[start : start + new.batch_rows]
-                run.batches.append(_Batch(len(run.batches) + 1, rows))
+                run.batches.append(MemoryBatch(len(run.batches) + 1, rows))
             self._db.runs[run.id] = run
             run.end_if_done(self._db.now())
             launched = self._launch(run, in_flight, lease_s)
@@ -123,7 +57,7 @@ class MemoryRunStore:
                 ref=ref, run=run.view(), rows=rows, responses=self._responses(ref, batch)
             )
 
-    def _responses(self, ref: BatchRef, batch: _Batch) -> tuple[Response, ...]:
+    def _responses(self, ref: BatchRef, batch: MemoryBatch) -> tuple[Response, ...]:
         said: dict[tuple[int, str, str], Response] = {}
         for run_id, number, response in self._db.ledger.values():
             if run_id != ref.run_id or response.row not in batch.rows:
@@ -171,11 +105,11 @@ class MemoryRunStore:
             return replace(settled, finished=finished, launched=launched)
 
     def _defer(
-        self, run: _Run, batch: _Batch, deferred: Deferred | None, lease_s: float
+        self, run: MemoryRun, batch: MemoryBatch, deferred: Deferred | None, lease_s: float
     ) -> tuple[BatchRef, datetime] | None:
         if deferred is None:
             return None
-        later = _Batch(
+        later = MemoryBatch(
             len(run.batches) + 1,
             deferred.rows,
             phase=Phase.PROBE,
@@ -190,7 +124,7 @@ class MemoryRunStore:
         """Take batches whose lease ran out or whose moment has come, under a new attempt."""
         with self._db.lock:
             due: list[tuple[RunView, BatchRef]] = []
-            parked: list[_Run] = []
+            parked: list[MemoryRun] = []
             for run, batch in self._fallen_behind()[:limit]:
                 if run.state is not RunState.RUNNING:
                     batch.end(Phase.CANCELLED)
@@ -202,16 +136,16 @@ class MemoryRunStore:
             finished = tuple(one for one in ended if one is not None)
             return Swept(due=tuple(due), parked=len(parked), finished=finished)
 
-    def _fallen_behind(self) -> list[tuple[_Run, _Batch]]:
+    def _fallen_behind(self) -> list[tuple[MemoryRun, MemoryBatch]]:
         now = self._db.now()
         return [
             (run, batch)
             for run in self._db.runs.values()
             for batch in run.batches
-            if batch.phase in _OPEN and _is_due(run, batch, now)
+            if batch.phase in OPEN_PHASES and _is_due(run, batch, now)
         ]
 
-    def _take(self, batch: _Batch, lease_s: float, max_attempts: int) -> bool:
+    def _take(self, batch: MemoryBatch, lease_s: float, max_attempts: int) -> bool:
         if batch.phase is not Phase.QUEUED:
             batch.attempt, batch.lost = batch.attempt + 1, batch.lost + 1
             if batch.lost >= max_attempts:
@@ -226,14 +160,14 @@ class MemoryRunStore:
     def summary(self, tenant: str, run_id: int) -> RunSummary:
         """Tell how a run stands. Raises `UnknownNameError`."""
         with self._db.lock:
-            return _summary(self._run(tenant, run_id))
+            return self._run(tenant, run_id).summary()
 
     def runs(self, tenant: str, *, limit: int = 50) -> tuple[RunSummary, ...]:
         """List a tenant's newest runs."""
         with self._db.lock:
             newest = sorted(self._db.runs.values(), key=lambda run: -run.id)
             mine = [run for run in newest if run.new.tenant == tenant]
-            return tuple(_summary(run) for run in mine[:limit])
+            return tuple(run.summary() for run in mine[:limit])
 
     def cancel(self, tenant: str, run_id: int) -> bool:
         """Stop a run: its batches end, late results change nothing. False when it had ended."""
@@ -242,7 +176,7 @@ class MemoryRunStore:
             if run.state is not RunState.RUNNING:
                 return False
             for batch in run.batches:
-                if batch.phase in _OPEN:
+                if batch.phase in OPEN_PHASES:
                     batch.end(Phase.CANCELLED)
             run.state, run.finished_at = RunState.CANCELLED, self._db.now()
             return True
@@ -271,7 +205,7 @@ class MemoryRunStore:
             lines = reversed(self._db.ledger.values())
             return tuple((run, said) for run, _, said in lines if said.row == found.ids[key])
 
-    def _launch(self, run: _Run, in_flight: int, lease_s: float) -> tuple[BatchRef, ...]:
+    def _launch(self, run: MemoryRun, in_flight: int, lease_s: float) -> tuple[BatchRef, ...]:
         now = self._db.now()
         free = in_flight - sum(batch.in_flight(now) for batch in run.batches)
         next_ones = [batch for batch in run.batches if batch.phase is Phase.QUEUED][: max(0, free)]
@@ -282,15 +216,15 @@ class MemoryRunStore:
     def _lease(self, lease_s: float) -> datetime:
         return self._db.now() + timedelta(seconds=lease_s)
 
-    def _run(self, tenant: str, run_id: int) -> _Run:
+    def _run(self, tenant: str, run_id: int) -> MemoryRun:
         run = self._db.runs.get(run_id)
-        if not isinstance(run, _Run) or run.new.tenant != tenant:
+        if not isinstance(run, MemoryRun) or run.new.tenant != tenant:
             raise UnknownNameError("run", str(run_id))
         return run
 
-    def _find(self, ref: BatchRef) -> tuple[_Run, _Batch] | None:
+    def _find(self, ref: BatchRef) -> tuple[MemoryRun, MemoryBatch] | None:
         run = self._db.runs.get(ref.run_id)
-        if not isinstance(run, _Run) or run.state is not RunState.RUNNING:
+        if not isinstance(run, MemoryRun) or run.state is not RunState.RUNNING:
             return None
         batch = next((b for b in run.batches if run.ref(b) == ref), None)
         return (run, batch) if batch else None
@@ -301,7 +235,7 @@ def _ledger_key(ref: BatchRef, said: Response) -> tuple[object, ...]:
     return (ref.run_id, said.row, said.provider, said.input_key, ref.number, slot)
 
 
-def _is_due(run: _Run, batch: _Batch, now: datetime) -> bool:
+def _is_due(run: MemoryRun, batch: MemoryBatch, now: datetime) -> bool:
     if run.state is not RunState.RUNNING:
         return True
     if batch.phase is not Phase.QUEUED:
@@ -309,19 +243,3 @@ def _is_due(run: _Run, batch: _Batch, now: datetime) -> bool:
     earlier = [other for other in run.batches if other.number < batch.number]
     has_earlier = any(other.phase is Phase.QUEUED for other in earlier)
     return not has_earlier and not any(other.in_flight(now) for other in run.batches)
-
-
-def _summary(run: _Run) -> RunSummary:
-    return RunSummary(
-        id=run.id,
-        tenant=run.new.tenant,
-        table=run.new.table,
-        state=run.state,
-        wanted=run.new.wanted,
-        rows=run.rows,
-        counts=run.counts,
-        batches=Counter(batch.phase.value for batch in run.batches),
-        parked_reasons=tuple(sorted({b.reason for b in run.batches if b.phase is Phase.PARKED})),
-        started_at=run.started_at,
-        finished_at=run.finished_at,
-    )
