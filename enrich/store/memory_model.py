@@ -92,9 +92,7 @@ class MemoryRun:
             rows=self.rows,
             counts=self.counts,
             batches=Counter(batch.phase.value for batch in self.batches),
-            parked_reasons=tuple(
-                sorted({b.reason for b in self.batches if b.phase is Phase.PARKED})
-            ),
+            parked_reasons=tuple(sorted(reasons)),
             started_at=self.started_at,
             finished_at=self.finished_at,
         )
