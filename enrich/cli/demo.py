@@ -16,9 +16,9 @@ from enrich.cli.output import (
     short,
     tenant_option,
 )
-from enrich.cli.runs import wait_for
 from enrich.cli.services import Services, opened
-from enrich.cli.tables import with_column
+from enrich.cli.tables import enriched_columns
+from enrich.cli.watching import wait_for
 from enrich.cli.workers import (
     dispatching,
     own_servers,
@@ -107,8 +107,7 @@ def _import_sample(services: Services, tenant: str, count: int) -> tuple[str, ..
     rows.save_columns(tenant, _TABLE, columns)
     fresh = [NewRow(key=one[KEY], data=only_known(one)) for one in sample_rows(count)]
     rows.import_rows(tenant, _TABLE, fresh)
-    for key in _ENRICHED:
-        with_column(rows, tenant, _TABLE, key)
+    rows.save_columns(tenant, _TABLE, enriched_columns(rows, tenant, _TABLE, _ENRICHED))
     return tuple(row.key for row in fresh)
 
 

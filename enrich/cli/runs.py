@@ -1,34 +1,28 @@
 """`enrich run`, and how runs are watched, stopped and taken up again."""
 
 import re
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
+from enrich.cli.estimates import print_estimate
 from enrich.cli.output import (
     as_json_option,
-    print_facts,
     print_json,
     print_note,
     print_table,
     tenant_option,
 )
-from enrich.cli.progress import share_done
-from enrich.cli.services import Services, opened
-from enrich.cli.tables import with_column
-from enrich.cli.workers import dispatching
-from enrich.domain.run import Force, RunState, Step
+from enrich.cli.services import opened
+from enrich.cli.summaries import print_summary, summary_json
+from enrich.cli.tables import enriched_columns
+from enrich.cli.watching import carry_out
+from enrich.domain.run import Force, RunState
 from enrich.domain.values import credits_of
-from enrich.engine.report import run_report
 from enrich.engine.retry import retry
 from enrich.engine.submit import RunRequest, submit
 from enrich.errors import BadInputError, RunFailedError
 from enrich.ports import RunSummary
-from tasks.app import app
 from tasks.arguments import options_of, selection_of
 
 __all__ = [
@@ -37,12 +31,8 @@ __all__ = [
     "run_command",
     "runs_command",
     "status_command",
-    "wait_for",
 ]
 
-_POLL_S = 0.2
-_PING_S = 1.0
-_FOREVER_S = 10 * 365 * 86_400.0
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)", re.ASCII)
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 #: The shell's words for the states of cells.
@@ -76,6 +66,7 @@ _WHERE = (*_STATES, "stale", "low-confidence")
     help="What is known and may not be used.",
 )
 @click.option("--max-cost", type=click.FloatRange(0), help="Credits that the run may spend.")
+@click.option("--estimate", is_flag=True, help="Say what it could cost at most; do nothing.")
 @click.option("--wait", is_flag=True, help="Wait for the end, and fail if it is not a good one.")
 @click.option("--in-process", is_flag=True, help="Work here, without a worker; implies --wait.")
 @tenant_option
@@ -89,6 +80,7 @@ def run_command(
     below: float,
     force: str,
     max_cost: float | None,
+    estimate: bool,
     wait: bool,
     in_process: bool,
     tenant: str,
@@ -102,14 +94,18 @@ def run_command(
     options = options_of(force, True, None, max_cost)
     chosen = _where(where, older_than, below)
     with opened() as services:
-        for key in wanted or ():
-            with_column(services.parts.rows, tenant, table, key)
+        rows = services.parts.rows
         selection, options = selection_of(chosen, options, datetime.now(UTC))
+        if estimate:
+            print_estimate(services.parts, tenant, table, wanted, options, as_json=as_json)
+            return
+        if wanted:
+            rows.save_columns(tenant, table, enriched_columns(rows, tenant, table, wanted))
         request = RunRequest(
             table=table, tenant=tenant, columns=wanted, selection=selection, options=options
         )
         submitted = submit(services.parts, request)
-        summary = _carry_out(
+        summary = carry_out(
             services, tenant, submitted.run.id, submitted.steps, wait=wait, here=in_process
         )
     _finish(summary, as_json=as_json, ended=wait or in_process)
@@ -123,7 +119,7 @@ def status_command(*, run: int, tenant: str, as_json: bool) -> None:
     """Tell how RUN stands: cells by their end, batches by their phase, cost."""
     with opened() as services:
         summary = services.parts.runs.summary(tenant, run)
-    _print_summary(summary, as_json=as_json)
+    print_summary(summary, as_json=as_json)
 
 
 @click.command("runs")
@@ -135,7 +131,7 @@ def runs_command(*, limit: int, tenant: str, as_json: bool) -> None:
     with opened() as services:
         runs = services.parts.runs.runs(tenant, limit=limit)
     if as_json:
-        print_json([_as_json(run) for run in runs])
+        print_json([summary_json(run) for run in runs])
         return
     print_table(
         ("run", "table", "state", "rows", "filled", "not found", "failed", "cost", "started"),
@@ -158,7 +154,7 @@ def cancel_command(*, run: int, tenant: str, as_json: bool) -> None:
         summary = services.parts.runs.summary(tenant, run)
     if not cancelled:
         print_note(f"run {run} had ended before")
-    _print_summary(summary, as_json=as_json)
+    print_summary(summary, as_json=as_json)
 
 
 @click.command("retry")
@@ -173,113 +169,8 @@ def retry_command(*, run: int, wait: bool, in_process: bool, tenant: str, as_jso
         steps = retry(services.parts, tenant, run)
         if not steps:
             print_note(f"run {run} has no parked batch")
-        summary = _carry_out(services, tenant, run, steps, wait=wait, here=in_process)
+        summary = carry_out(services, tenant, run, steps, wait=wait, here=in_process)
     _finish(summary, as_json=as_json, ended=wait or in_process)
-
-
-def wait_for(
-    services: Services, tenant: str, run_id: int, *, until: Callable[[], bool] = lambda: False
-) -> RunSummary:
-    """Wait until a run has ended or `until` says so, with a bar of its batches."""
-    summary = services.parts.runs.summary(tenant, run_id)
-    with share_done(f"run {run_id}", sum(summary.batches.values())) as show:
-        while summary.state is RunState.RUNNING and not _is_stuck(summary) and not until():
-            time.sleep(_POLL_S)
-            summary = services.parts.runs.summary(tenant, run_id)
-            show(_ended(summary))
-    return summary
-
-
-def _carry_out(
-    services: Services, tenant: str, run_id: int, steps: Sequence[Step], *, wait: bool, here: bool
-) -> RunSummary:
-    """Send the steps, or do them here, and tell how the run stands then."""
-    if here:
-        return _work_here(services, tenant, run_id, steps)
-    with dispatching() as dispatcher:
-        dispatcher.dispatch(steps)
-        if steps and not app.control.ping(timeout=_PING_S, limit=1):
-            print_note("no worker answers: `enrich up` starts one, and it will find the run")
-        if wait:
-            return _watched(services, tenant, run_id)
-    return services.parts.runs.summary(tenant, run_id)
-
-
-def _watched(services: Services, tenant: str, run_id: int) -> RunSummary:
-    try:
-        return wait_for(services, tenant, run_id)
-    except KeyboardInterrupt:
-        print_note(f"run {run_id} goes on; `enrich cancel {run_id}` stops it")
-        raise
-
-
-def _work_here(services: Services, tenant: str, run_id: int, steps: Sequence[Step]) -> RunSummary:
-    """Do the steps on a thread while this one shows how far they are."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        work = pool.submit(services.runner.run, steps, patience_s=_FOREVER_S)
-        try:
-            wait_for(services, tenant, run_id, until=work.done)
-        except KeyboardInterrupt:
-            services.parts.runs.cancel(tenant, run_id)  # the thread finds that out and ends
-            raise
-        work.result()
-    return services.parts.runs.summary(tenant, run_id)
-
-
-def _finish(summary: RunSummary, *, as_json: bool, ended: bool) -> None:
-    _print_summary(summary, as_json=as_json)
-    parked = summary.batches.get("parked", 0)
-    if ended and (parked or summary.state is RunState.CANCELLED):
-        why = f"{parked} batches are parked" if parked else "it was cancelled"
-        raise RunFailedError(f"run {summary.id} did not end well: {why}")
-
-
-def _is_stuck(summary: RunSummary) -> bool:
-    return _ended(summary) == sum(summary.batches.values())
-
-
-def _ended(summary: RunSummary) -> int:
-    return sum(summary.batches.get(phase, 0) for phase in ("done", "parked", "cancelled"))
-
-
-def _print_summary(summary: RunSummary, *, as_json: bool) -> None:
-    if as_json:
-        print_json(_as_json(summary))
-        return
-    counts, took = summary.counts, _took_s(summary)
-    batches = ", ".join(f"{number} {phase}" for phase, number in sorted(summary.batches.items()))
-    facts: list[tuple[str, object]] = [
-        (f"run {summary.id}", f"{summary.state.value} · table {summary.table}"),
-        ("columns", ", ".join(summary.wanted)),
-        ("rows", f"{summary.rows} in batches: {batches or 'none'}"),
-        ("filled", counts.filled),
-        ("not found", counts.not_found),
-        *((name, number) for name in ("pending", "failed", "skipped")
-          if (number := getattr(counts, name))),
-        ("provider calls", f"{counts.provider_calls}, and {counts.cache_hits} cache hits"),
-        ("cost", f"{credits_of(counts.cost_microcredits):.4f} credits"),
-        *([("took", f"{took:.2f} s")] if took is not None else []),
-        *(("parked", reason) for reason in summary.parked_reasons),
-    ]  # fmt: skip
-    print_facts(facts)
-
-
-def _as_json(summary: RunSummary) -> dict[str, Any]:
-    return {
-        **run_report(summary),
-        "columns": summary.wanted,
-        "batches": summary.batches,
-        "parked_reasons": summary.parked_reasons,
-        "started_at": summary.started_at,
-        "finished_at": summary.finished_at,
-        "seconds": _took_s(summary),
-    }
-
-
-def _took_s(summary: RunSummary) -> float | None:
-    if summary.finished_at is None:
-        return None
-    return (summary.finished_at - summary.started_at).total_seconds()
 
 
 def _names(columns: str | None) -> tuple[str, ...] | None:
@@ -308,3 +199,11 @@ def _age_s(text: str) -> float:
     if not match:
         raise BadInputError("--older-than", f"{text!r} is no age", hint="for example 30d or 12h")
     return float(match[1]) * _UNIT_S[match[2]]
+
+
+def _finish(summary: RunSummary, *, as_json: bool, ended: bool) -> None:
+    print_summary(summary, as_json=as_json)
+    parked = summary.batches.get("parked", 0)
+    if ended and (parked or summary.state is RunState.CANCELLED):
+        why = f"{parked} batches are parked" if parked else "it was cancelled"
+        raise RunFailedError(f"run {summary.id} did not end well: {why}")

@@ -1,5 +1,6 @@
 """`enrich tables` and `enrich columns`."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import click
@@ -11,7 +12,7 @@ from enrich.domain.table import Column, Overwrite
 from enrich.errors import BadInputError, UnknownNameError
 from enrich.ports import RowStore, TableView
 
-__all__ = ["columns_command", "tables_command", "with_column"]
+__all__ = ["columns_command", "enriched_columns", "tables_command"]
 
 
 @click.command("tables")
@@ -70,17 +71,22 @@ def columns_command(
     _print(view, as_json=as_json)
 
 
-def with_column(rows: RowStore, tenant: str, table: str, key: str) -> None:
-    """Make sure that a table has this column and that it is one to be enriched.
+def enriched_columns(
+    rows: RowStore, tenant: str, table: str, keys: Sequence[str]
+) -> tuple[Column, ...]:
+    """Give these columns as ones to be enriched; those that the table lacks are made of fields.
 
     Raises:
-        UnknownNameError: there is no such table, or neither a column nor a field of this name.
+        UnknownNameError: there is no such table, or neither a column nor a field of a name.
     """
     view = rows.table(tenant, table)
-    present = next((column for column in view.columns if column.key == key), None)
-    column = present or _added(view, key, None)
-    if not column.enriched or present is None:
-        rows.save_columns(tenant, table, [replace(column, enriched=True)])
+    present = {column.key: column for column in view.columns}
+    lacking = [key for key in keys if key not in present]
+    fresh = {
+        key: replace(_added(view, key, None), position=len(present) + place)
+        for place, key in enumerate(lacking)
+    }
+    return tuple(replace({**present, **fresh}[key], enriched=True) for key in keys)
 
 
 def _added(view: TableView, key: str, field: str | None) -> Column:

@@ -58,6 +58,16 @@ def test_cell_is_readable_without_json(shell: Shell, run: dict[str, Any]) -> Non
     assert f"{run['run_id']}     company_facts" in shown
 
 
+def test_estimate_stores_nothing(shell: Shell, run: dict[str, Any]) -> None:
+    columns = shell.json("columns", "companies")["columns"]
+
+    found = shell.json("run", "companies", "--columns", "employees", "--estimate")
+
+    assert (found["rows"], found["cells"], found["out_of_reach"]) == (3, 3, 0)
+    assert shell.json("columns", "companies")["columns"] == columns
+    assert shell.json("runs", "--limit", "1")[0]["run_id"] == run["run_id"]
+
+
 def test_export_comes_back_without_a_change(shell: Shell, run: dict[str, Any]) -> None:
     done = shell("export", "companies", "--provenance", "--output", "back.csv", "--force")
     report = shell.json("import", "back.csv", "--table", "companies")

@@ -1,0 +1,50 @@
+"""A run's summary, for people and as JSON."""
+
+from typing import Any
+
+from enrich.cli.output import print_facts, print_json
+from enrich.domain.values import credits_of
+from enrich.engine.report import run_report
+from enrich.ports import RunSummary
+
+__all__ = ["print_summary", "summary_json"]
+
+
+def print_summary(summary: RunSummary, *, as_json: bool) -> None:
+    if as_json:
+        print_json(summary_json(summary))
+        return
+    counts, took = summary.counts, _took_s(summary)
+    batches = ", ".join(f"{number} {phase}" for phase, number in sorted(summary.batches.items()))
+    facts: list[tuple[str, object]] = [
+        (f"run {summary.id}", f"{summary.state.value} · table {summary.table}"),
+        ("columns", ", ".join(summary.wanted)),
+        ("rows", f"{summary.rows} in batches: {batches or 'none'}"),
+        ("filled", counts.filled),
+        ("not found", counts.not_found),
+        *((name, number) for name in ("pending", "failed", "skipped")
+          if (number := getattr(counts, name))),
+        ("provider calls", f"{counts.provider_calls}, and {counts.cache_hits} cache hits"),
+        ("cost", f"{credits_of(counts.cost_microcredits):.4f} credits"),
+        *([("took", f"{took:.2f} s")] if took is not None else []),
+        *(("parked", reason) for reason in summary.parked_reasons),
+    ]  # fmt: skip
+    print_facts(facts)
+
+
+def summary_json(summary: RunSummary) -> dict[str, Any]:
+    return {
+        **run_report(summary),
+        "columns": summary.wanted,
+        "batches": summary.batches,
+        "parked_reasons": summary.parked_reasons,
+        "started_at": summary.started_at,
+        "finished_at": summary.finished_at,
+        "seconds": _took_s(summary),
+    }
+
+
+def _took_s(summary: RunSummary) -> float | None:
+    if summary.finished_at is None:
+        return None
+    return (summary.finished_at - summary.started_at).total_seconds()

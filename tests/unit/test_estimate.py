@@ -1,0 +1,88 @@
+"""An estimate counts from above what a run could ask and cost."""
+
+from dataclasses import replace
+
+from enrich.domain.provider import ProviderSpec, Tier
+from enrich.domain.run import Force, RunOptions
+from enrich.domain.table import Column, Row
+from enrich.domain.values import JsonObject
+from enrich.engine.estimate import Estimate, estimate
+
+_COLUMNS = (
+    Column(key="name", field="company_name"),
+    Column(key="site", field="website", enriched=True, position=1),
+    Column(key="host", field="domain", enriched=True, position=2),
+    Column(key="tel", field="phone", enriched=True, position=3),
+)
+_WANTED = ("site", "host", "tel")
+
+
+def _spec(
+    name: str, needs: str, gives: str, *, tier: Tier = Tier.FREE, price: int = 0
+) -> ProviderSpec:
+    return ProviderSpec(
+        name=name,
+        version="1",
+        tier=tier,
+        gives={gives: 0.9},
+        inputs=(frozenset({needs}),),
+        price_microcredits=price,
+    )
+
+
+_SPECS = (
+    _spec("dear", "company_name", "website", tier=Tier.PREMIUM, price=50),
+    _spec("sites", "company_name", "website", tier=Tier.CHEAP, price=4),
+    _spec("hosts", "website", "domain"),
+)
+
+
+def _rows(*data: JsonObject) -> list[Row]:
+    return [Row(id=n, key=str(n), data=one, cells={}) for n, one in enumerate(data, start=1)]
+
+
+def _estimate(rows: list[Row], options: RunOptions | None = None) -> Estimate:
+    return estimate(
+        rows,
+        columns=_COLUMNS,
+        wanted=_WANTED,
+        options=options or RunOptions(),
+        specs=_SPECS,
+    )
+
+
+def test_each_provider_is_counted_with_the_rows_that_it_may_be_asked_about() -> None:
+    found = _estimate(_rows({"name": "3M"}, {"name": "Abbott"}, {"site": "x.com", "tel": "1"}))
+
+    assert [(share.provider, share.rows) for share in found.shares] == [
+        ("hosts", 3),
+        ("sites", 2),
+        ("dear", 2),
+    ]
+    assert found.most_microcredits == 2 * 4 + 2 * 50
+
+
+def test_cells_that_nobody_can_fill_are_out_of_reach() -> None:
+    found = _estimate(_rows({"name": "3M"}, {"tel": "1"}))
+
+    assert (found.rows, found.cells, found.out_of_reach) == (2, 5, 1 + 2)
+
+
+def test_rows_without_an_open_cell_are_no_work() -> None:
+    found = _estimate(_rows({"name": "3M", "site": "x", "host": "y", "tel": "1"}))
+
+    assert (found.rows, found.cells, found.shares) == (0, 0, ())
+
+
+def test_typed_values_are_no_work_even_under_force() -> None:
+    rows = _rows({"name": "3M", "site": "x", "host": "y"})
+
+    found = _estimate(rows, RunOptions(force=Force.RESPONSES))
+
+    assert found.cells == 1
+
+
+def test_order_of_the_rows_does_not_matter() -> None:
+    rows = _rows({"name": "3M"}, {"site": "x"}, {"tel": "1"})
+
+    assert _estimate(rows) == _estimate([replace(row) for row in reversed(rows)])
