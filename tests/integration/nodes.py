@@ -29,13 +29,13 @@ _READY = "ready."
 _READY_S = 60.0
 
 
-def eventually(holds: Callable[[], bool], *, within_s: float = 30.0) -> bool:
+def eventually(holds: Callable[[], bool], *, within_s: float = 30.0, every_s: float = 0.05) -> bool:
     """Say whether a condition comes true in time."""
     end_s = time.monotonic() + within_s
     while not holds():
         if time.monotonic() > end_s:
             return False
-        time.sleep(0.05)
+        time.sleep(every_s)
     return True
 
 

@@ -1,0 +1,149 @@
+"""A worker dies by kill -9 in the middle of a run: no row is lost and no cell is written twice."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+import redis
+from pytest_celery import CeleryTestSetup
+from sqlalchemy import text
+
+from tests.integration.nodes import eventually
+from tests.integration.worker_fixtures import ENRICHED, World
+
+pytestmark = [pytest.mark.servers, pytest.mark.worker]
+
+ROWS = 300
+
+#: Keeps, for every cell that a run has decided, how often it was written.
+AUDIT = """
+    CREATE TABLE cell_writes (row_id bigint, cell text, stamp jsonb);
+    CREATE FUNCTION note_cells() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO cell_writes
+        SELECT NEW.id, c.key, c.value FROM jsonb_each(NEW.cells) AS c
+        WHERE c.value IS DISTINCT FROM OLD.cells -> c.key AND c.value ->> 'state' <> 'pending';
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER note_cells AFTER UPDATE ON rows FOR EACH ROW EXECUTE FUNCTION note_cells();
+"""
+NO_AUDIT = "DROP TRIGGER note_cells ON rows; DROP FUNCTION note_cells; DROP TABLE cell_writes"
+
+NEWEST_RUN = "SELECT max(r.id) FROM runs r JOIN tables t ON t.id = r.table_id WHERE t.name = :table"
+BATCHES = "SELECT count(*) FROM batches WHERE run_id = :run AND phase = ANY(:phases)"
+RUN_OUT = "UPDATE batches SET lease_until = now() WHERE run_id = :run AND lease_until IS NOT NULL"
+
+
+@pytest.fixture
+def audited(world: World) -> Iterator[World]:
+    """The database, keeping a note of every write of a cell."""
+    with world.engine.begin() as connection:
+        connection.execute(text(AUDIT))
+    yield world
+    with world.engine.begin() as connection:
+        connection.execute(text(NO_AUDIT))
+
+
+def in_phases(world: World, run: int, *phases: str) -> int:
+    return int(world.scalar(BATCHES, run=run, phases=list(phases)))
+
+
+def begin(setup: CeleryTestSetup, world: World, table: str) -> tuple[Any, int]:
+    """Send a run; give who waits for it, and its number once it is in the middle."""
+    sent = setup.app.send_task("enrich.table", (table,), queue="enrich.ingest")
+
+    def in_the_middle() -> bool:
+        run = world.scalar(NEWEST_RUN, table=table)
+        return run is not None and in_phases(world, run, "done") >= 1
+
+    assert eventually(in_the_middle, within_s=60)
+    return sent, int(world.scalar(NEWEST_RUN, table=table))
+
+
+@pytest.fixture
+def let_leases_run_out(
+    world: World, worker_environment: Mapping[str, str]
+) -> Callable[[int], None]:
+    """End the leases of a run's batches, and those of calls, instead of waiting for it."""
+    version = worker_environment["ENRICH_CACHE__VERSION"]
+
+    def end(run: int) -> None:
+        with world.engine.begin() as connection:
+            connection.execute(text(RUN_OUT), {"run": run})
+        with redis.Redis.from_url(worker_environment["REDIS_URL"]) as client:
+            for key in client.scan_iter(f"enrich:v{version}:lease:*"):
+                client.delete(key)
+
+    return end
+
+
+def sweep_until_done(setup: CeleryTestSetup, world: World, run: int) -> None:
+    def is_done() -> bool:
+        setup.app.send_task("enrich.sweep", queue="enrich.control", ignore_result=True)
+        return bool(world.scalar("SELECT state = 'done' FROM runs WHERE id = :run", run=run))
+
+    assert eventually(is_done, within_s=60, every_s=0.5)
+
+
+def test_run_survives_the_death_of_its_worker(
+    celery_setup: CeleryTestSetup, audited: World, let_leases_run_out: Callable[[int], None]
+) -> None:
+    table = audited.make_table(ROWS)
+    sent, run = begin(celery_setup, audited, table)
+    celery_setup.worker.kill()
+    unfinished = in_phases(audited, run, "queued", "probe", "premium")
+    celery_setup.worker.restart()
+    let_leases_run_out(run)
+    sweep_until_done(celery_setup, audited, run)
+    summary = sent.get(timeout=10)
+
+    assert unfinished > 0
+    assert in_phases(audited, run, "done") == audited.scalar(
+        "SELECT batches_total FROM runs WHERE id = :run", run=run
+    )
+    ends = ("filled", "not_found", "failed", "skipped", "pending")
+    assert sum(summary[end] for end in ends) == ROWS * len(ENRICHED)
+    assert audited.scalar(WRITTEN) == ROWS * len(ENRICHED)
+    assert audited.scalar(WRITTEN_TWICE) == 0
+    assert audited.scalar(PAID_TWICE, run=run) == 0
+
+
+def test_late_message_of_an_older_attempt_changes_nothing(
+    celery_setup: CeleryTestSetup, audited: World, let_leases_run_out: Callable[[int], None]
+) -> None:
+    table, app = audited.make_table(5), celery_setup.app
+    app.control.cancel_consumer("enrich.fuse", reply=True)
+    sent = app.send_task("enrich.table", (table, ["website"]), queue="enrich.ingest")
+    assert eventually(lambda: waiting(celery_setup) == 1)
+    run = int(audited.scalar(NEWEST_RUN, table=table))
+    let_leases_run_out(run)
+    app.send_task("enrich.sweep", queue="enrich.control", ignore_result=True)
+    assert eventually(lambda: waiting(celery_setup) == 2)
+    app.control.add_consumer("enrich.fuse", reply=True)
+    summary = sent.get(timeout=30)
+
+    assert summary["filled"] + summary["not_found"] + summary["failed"] == 5
+    assert audited.all("SELECT attempt FROM batches WHERE run_id = :run", run=run) == [(2,)]
+    assert set(audited.all(ATTEMPTS, run=run)) == {(2,)}
+    assert audited.scalar(WRITTEN_TWICE) == 0
+
+
+def waiting(setup: CeleryTestSetup) -> int:
+    with setup.broker.container.client as client:
+        return int(client.llen("enrich.fuse"))
+
+
+ATTEMPTS = """
+    SELECT DISTINCT (stamp ->> 'fence')::integer FROM cell_writes
+    WHERE (stamp ->> 'run')::bigint = :run
+"""
+WRITTEN = "SELECT count(*) FROM cell_writes"
+WRITTEN_TWICE = """
+    SELECT count(*) FROM (
+        SELECT FROM cell_writes GROUP BY row_id, cell HAVING count(*) > 1) AS twice
+"""
+PAID_TWICE = """
+    SELECT count(*) FROM (
+        SELECT FROM responses WHERE run_id = :run AND cost_microcredits > 0
+        GROUP BY row_id, provider, input_key HAVING count(*) > 1) AS twice
+"""
