@@ -7,9 +7,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from enrich.library import enrich_cell, enrich_cell_v2, enrich_row, enrich_rows
+    from enrich.library import (
+        circuit_breakers,
+        clear_enrichment_cache,
+        close_redis_connection,
+        enrich_cell,
+        enrich_cell_v2,
+        enrich_row,
+        enrich_rows,
+        get_cache_stats,
+        get_enrichment_metrics,
+    )
 
-__all__ = ["enrich_cell", "enrich_cell_v2", "enrich_row", "enrich_rows"]
+__all__ = [
+    "circuit_breakers",
+    "clear_enrichment_cache",
+    "close_redis_connection",
+    "enrich_cell",
+    "enrich_cell_v2",
+    "enrich_row",
+    "enrich_rows",
+    "get_cache_stats",
+    "get_enrichment_metrics",
+]
 
 
 def __getattr__(name: str) -> Any:

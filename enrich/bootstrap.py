@@ -10,6 +10,7 @@ from enrich.embedded import Server, celery_url, start
 from enrich.engine.local import LocalRunner
 from enrich.engine.parts import Parts, Policies
 from enrich.errors import DependencyError
+from enrich.ports import Recorder
 from enrich.settings import Settings, load_settings
 from enrich.state.breaker import RedisBreakers
 from enrich.state.budget import RedisBudgets
@@ -21,6 +22,7 @@ from enrich.state.leases import RedisLeases
 from enrich.state.leases_fallback import FallbackLeases
 from enrich.state.leases_memory import MemoryLeases
 from enrich.state.link import RedisLink
+from enrich.state.metrics import RedisMetrics
 from enrich.store.engine import make_engine
 from enrich.store.migrate import pending, upgrade
 from enrich.store.rows import PostgresRowStore
@@ -59,6 +61,8 @@ class Services:
     endpoints: Endpoints
     parts: Parts
     runner: LocalRunner
+    metrics: RedisMetrics
+    caches: tuple[FallbackCache, ...]
     _database: "Engine"
     _link: RedisLink
     _pools: tuple[ThreadPoolExecutor, ...]
@@ -70,10 +74,15 @@ class Services:
                 provider.warm()
                 log.debug("provider.warmed", extra={"provider": name})
 
+    def close_redis(self) -> None:
+        """Give back the connections to Redis; the next use opens new ones."""
+        self._link.close()
+
     def close(self) -> None:
         """Give back threads and connections."""
         for pool in self._pools:
             pool.shutdown(wait=False, cancel_futures=True)
+        self.metrics.close()
         self._database.dispose()
         self._link.close()
 
@@ -132,23 +141,29 @@ def build(own: Settings | None = None) -> Services:
     _check_schema(own, places)
     database = make_engine(places.database_url)
     clock = SystemClock()
-    recorder = _Silent()
-    link = RedisLink(places.redis_url, recorder=recorder)
+    version = own.cache.version
+    # The numbers have a connection of their own: one that counts its faults must not count itself.
+    metrics = RedisMetrics(RedisLink(places.redis_url), version=version)
+    link = RedisLink(places.redis_url, recorder=metrics)
     calls = ThreadPoolExecutor(max_workers=32, thread_name_prefix="enrich-call")
     probes = ThreadPoolExecutor(
         max_workers=own.probes.max_concurrent, thread_name_prefix="enrich-probe"
     )
+    responses = _cache(link, "response", own, metrics)
+    cells = _cache(link, "cell", own, metrics)
     parts = Parts(
         rows=PostgresRowStore(database),
         runs=PostgresRunStore(database),
         providers=select(own.providers.chosen(), simulated=own.providers.simulated),
-        responses=_cache(link, "response", own),
-        cells=_cache(link, "cell", own),
-        leases=_leases(link, own, clock),
-        breakers=RedisBreakers(link, own.breaker.policy(), clock=clock, recorder=recorder),
-        governor=RedisGovernor(link, clock=clock, recorder=recorder),
-        budgets=RedisBudgets(link, clock=clock),
-        recorder=recorder,
+        responses=responses,
+        cells=cells,
+        leases=_leases(link, own, metrics),
+        breakers=RedisBreakers(
+            link, own.breaker.policy(), clock=clock, recorder=metrics, version=version
+        ),
+        governor=RedisGovernor(link, clock=clock, recorder=metrics, version=version),
+        budgets=RedisBudgets(link, clock=clock, version=version, recorder=metrics),
+        recorder=metrics,
         clock=clock,
         calls=calls,
         policies=_policies(own),
@@ -158,26 +173,25 @@ def build(own: Settings | None = None) -> Services:
         endpoints=places,
         parts=parts,
         runner=LocalRunner(parts, probes),
+        metrics=metrics,
+        caches=(responses, cells),
         _database=database,
         _link=link,
         _pools=(calls, probes),
     )
 
 
-class _Silent:
-    def count(self, name, amount=1, labels=None): ...
-    def observe(self, name, seconds, labels=None): ...
-
-
-def _cache(link: RedisLink, kind: str, own: Settings) -> FallbackCache:
+def _cache(link: RedisLink, kind: str, own: Settings, recorder: Recorder) -> FallbackCache:
     policy = own.cache.policy()
-    memory = MemoryCache(kind, policy, clock=SystemClock())
-    return FallbackCache(RedisCache(link, kind, policy), memory)
+    memory = MemoryCache(kind, policy, clock=SystemClock(), recorder=recorder)
+    shared = RedisCache(link, kind, policy, recorder=recorder)
+    return FallbackCache(shared, memory, recorder=recorder)
 
 
-def _leases(link: RedisLink, own: Settings, clock: SystemClock) -> FallbackLeases:
+def _leases(link: RedisLink, own: Settings, recorder: Recorder) -> FallbackLeases:
     policy = own.singleflight.policy()
-    return FallbackLeases(RedisLeases(link, policy), MemoryLeases(policy, clock=clock))
+    shared = RedisLeases(link, policy, version=own.cache.version)
+    return FallbackLeases(shared, MemoryLeases(policy, clock=SystemClock()), recorder=recorder)
 
 
 def _policies(own: Settings) -> Policies:

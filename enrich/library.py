@@ -5,10 +5,15 @@ worker; Redis may be away.
 """
 
 import atexit
+import getpass
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from enrich.bootstrap import Services, build
+from enrich.domain.breaker_values import BreakerStatus
+from enrich.domain.keys import breaker_key
+from enrich.domain.metrics import EnrichmentMetrics
 from enrich.domain.result import CellResult
 from enrich.domain.run import Force, RunOptions
 from enrich.domain.values import JsonObject, microcredits_of
@@ -16,8 +21,24 @@ from enrich.engine.cells import CellsRequest, Known, begin, finish
 from enrich.engine.report import run_report
 from enrich.engine.submit import RunRequest, enriched_columns, submit
 from enrich.ports import Selection
+from enrich.state.cache_rules import CacheStats
+from enrich.state.metrics import read_metrics
 
-__all__ = ["close", "enrich_cell", "enrich_cell_v2", "enrich_row", "enrich_rows", "services"]
+__all__ = [
+    "CircuitBreaker",
+    "CircuitBreakers",
+    "circuit_breakers",
+    "clear_enrichment_cache",
+    "close",
+    "close_redis_connection",
+    "enrich_cell",
+    "enrich_cell_v2",
+    "enrich_row",
+    "enrich_rows",
+    "get_cache_stats",
+    "get_enrichment_metrics",
+    "services",
+]
 
 _lock = threading.Lock()
 _built: list[Services] = []  # at most one; under the lock
@@ -129,6 +150,73 @@ def enrich_rows(
     begun = submit(own.parts, request)
     own.runner.run(begun.steps, patience_s=timeout_s)
     return run_report(own.parts.runs.summary(tenant, begun.run.id))
+
+
+def get_enrichment_metrics() -> EnrichmentMetrics:
+    """Give the numbers of all processes together, exact up to half a second ago."""
+    own = services()
+    return read_metrics(own.metrics, own.parts.breakers)
+
+
+def get_cache_stats() -> CacheStats:
+    """Give how often this process looked up in its caches, and what it found."""
+    return sum((cache.stats() for cache in services().caches), start=CacheStats())
+
+
+def clear_enrichment_cache() -> None:
+    """Void all cached answers and results, of all tenants and for all processes, at once."""
+    for cache in services().caches:
+        cache.clear()
+
+
+def close_redis_connection() -> None:
+    """Give back the connections to Redis; the next call opens new ones."""
+    services().close_redis()
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitBreaker:
+    """One provider's breaker by hand."""
+
+    provider: str
+
+    @property
+    def status(self) -> BreakerStatus:
+        """How it stands: state, counts of the window, and when it tries again."""
+        key = breaker_key(self.provider)
+        return services().parts.breakers.status([key])[key]
+
+    def force_state(self, state: str, *, hold: bool = False, actor: str = "") -> None:
+        """Set "closed", "open" or "half_open"; for good with `hold`. Audited.
+
+        Raises `BadInputError` for any other word.
+        """
+        services().parts.breakers.force(
+            breaker_key(self.provider), state, hold=hold, actor=actor or _user()
+        )
+
+    def release(self, *, actor: str = "") -> None:
+        """End a hold: the next call is a trial."""
+        services().parts.breakers.release(breaker_key(self.provider), actor=actor or _user())
+
+
+class CircuitBreakers:
+    """The breakers of all providers."""
+
+    def get(self, provider: str) -> CircuitBreaker:
+        """Give one. Raises `UnknownNameError`."""
+        services().parts.provider(provider)
+        return CircuitBreaker(provider)
+
+
+circuit_breakers = CircuitBreakers()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
 
 
 def _options(

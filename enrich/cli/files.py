@@ -134,8 +134,8 @@ def export_command(
     form = form or _form_of(output)
     if form == "parquet":
         _require_parquet(output)
-    if output and output.exists() and not force:
-        raise BadInputError("--output", f"{output} is there already", hint="add --force")
+    if output is not None:
+        _refuse_target(output, force=force)
     with opened() as services:
         export = prepare_export(
             services.parts.rows, tenant=tenant, table=table, provenance=provenance
@@ -143,6 +143,14 @@ def export_command(
         count = _write(export, form=form, output=output)
     if output:
         print_note(f"{count} rows written to {output}")
+
+
+def _refuse_target(output: Path, *, force: bool) -> None:
+    if output.exists() and not output.is_file():
+        hint = "without --output it goes to standard output"
+        raise BadInputError("--output", f"{output} is not a regular file", hint=hint)
+    if output.exists() and not force:
+        raise BadInputError("--output", f"{output} is there already", hint="add --force")
 
 
 def _form_of(output: Path | None) -> str:
@@ -167,6 +175,7 @@ def _write(export: Export, *, form: str, output: Path | None) -> int:
 @contextmanager
 def _replaced(output: Path) -> Iterator[Path]:
     """Give a file beside the output that takes its name at the end; a failure leaves no half."""
+    output = output.resolve()  # of a link, what it leads to is replaced
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
     except OSError as exc:

@@ -90,6 +90,8 @@ def enriched_columns(
 
 
 def _added(view: TableView, key: str, field: str | None) -> Column:
+    if any(column.key == key for column in view.columns):
+        raise BadInputError("KEY", f"{view.name!r} has a column {key!r} already", hint="use set")
     if key != column_key(key):
         raise BadInputError("KEY", "letters a-z, digits and _ make a key", hint=column_key(key))
     if field is None and key not in FIELDS:

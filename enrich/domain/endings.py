@@ -115,7 +115,10 @@ def final_writes(
 
 
 def interim_writes(batch: OpenBatch, waiting: Mapping[int, datetime]) -> tuple[CellWrite, ...]:
-    """Mark the open cells of rows that wait: pending, and until when. They are not counted yet."""
+    """Mark the empty cells of rows that wait: pending, and until when. They are not counted yet.
+
+    A cell that has a value keeps it, and its provenance, until it is decided.
+    """
     return tuple(
         CellWrite(
             row=row.id,
@@ -127,6 +130,7 @@ def interim_writes(batch: OpenBatch, waiting: Mapping[int, datetime]) -> tuple[C
         for row in batch.rows
         if row.id in waiting
         for column in open_columns(row, batch.run)
+        if is_blank(row.data.get(column.key))
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from enrich.domain.values import Json
 
-__all__ = ["breaker_key", "digest", "folded", "input_key", "redis_key"]
+__all__ = ["breaker_key", "digest", "folded", "input_key", "provider_of", "redis_key"]
 
 _SPACES = re.compile(r"\s+")
 
@@ -48,9 +48,18 @@ def input_key(tenant: str, provider: str, version: str, inputs: Mapping[str, Jso
     return digest((tenant, provider, version, *encoded))
 
 
-def breaker_key(provider: str, credential: str = "shared") -> str:
-    """Name the breaker of a provider and one of its credentials."""
-    return f"{provider}/{credential}"
+def breaker_key(provider: str, credential: str = "") -> str:
+    """Name the breaker of a provider, or of one of its credentials.
+
+    One tenant's refused key must not close the provider to all. A changed credential has a new id,
+    and so a new breaker.
+    """
+    return f"{provider}#{credential}" if credential else provider
+
+
+def provider_of(key: str) -> str:
+    """Give the provider of a breaker's name."""
+    return key.partition("#")[0]
 
 
 def redis_key(version: int, kind: str, tenant: str, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import TypeAlias
 
 __all__ = [
@@ -11,7 +12,9 @@ __all__ = [
     "Observation",
     "credits_of",
     "is_blank",
+    "is_storable",
     "microcredits_of",
+    "only_known",
 ]
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
@@ -51,6 +54,19 @@ def microcredits_of(amount: float) -> int:
 def is_blank(value: Json) -> bool:
     """Say whether a cell with this value still lacks one: null, or text of spaces only."""
     return value is None or (isinstance(value, str) and not value.strip())
+
+
+def is_storable(value: Json) -> bool:
+    """Say whether a database can hold the value: no number that is infinite or none."""
+    match value:
+        case float():
+            return isfinite(value)
+        case list():
+            return all(is_storable(item) for item in value)
+        case dict():
+            return all(is_storable(item) for item in value.values())
+        case _:
+            return True
 
 
 def only_known(values: Mapping[str, Json]) -> JsonObject:

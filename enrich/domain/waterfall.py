@@ -11,7 +11,7 @@ from datetime import datetime
 from enrich.domain.keys import input_key
 from enrich.domain.provider import ProviderSpec, Query, Tier
 from enrich.domain.run import CellFilter, Force, OpenBatch, RunOptions, RunView
-from enrich.domain.table import CellState, Column, Overwrite, Row
+from enrich.domain.table import PERSON, CellState, Column, Overwrite, Row
 from enrich.domain.values import is_blank
 
 __all__ = [
@@ -61,7 +61,7 @@ def is_open(row: Row, column: Column, run: RunView) -> bool:
 def matches(row: Row, column: str, where: CellFilter) -> bool:
     """Say whether a cell is one that the filter asks for."""
     seen = row.cells.get(column)
-    if seen is None:
+    if seen is None or seen.provider == PERSON:
         return "empty" in where.states and is_blank(row.data.get(column))
     if seen.state.value in where.states:
         return True

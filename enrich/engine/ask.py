@@ -6,11 +6,13 @@ The inner part is `enrich.engine.call`. Each arrow is one round trip for all row
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from enrich.domain.caching import keeping_of
+from enrich.domain.metrics import CACHE_HITS, CACHE_MISSES, COALESCED
 from enrich.domain.outcome import (
     Outcome,
     Pending,
@@ -209,14 +211,16 @@ def _response(provider: Provider, query: Query, name: str, said: Said, *, shared
 
 
 def _count(parts: Parts, run: RunView, provider: Provider, responses: Sequence[Response]) -> None:
+    """Count the look-ups of a probe: one step of each series, however many rows."""
     spec = provider.spec
-    for response in responses:
+    asked = Counter((r.outcome.kind, r.from_cache, r.coalesced) for r in responses)
+    for (kind, from_cache, coalesced), amount in asked.items():
         labels = {
             "provider": spec.name,
             "tier": spec.tier.value,
             "tenant": run.tenant,
-            "outcome": response.outcome.kind.value,
+            "outcome": kind.value,
         }
-        parts.recorder.count("cache_hits" if response.from_cache else "cache_misses", labels=labels)
-        if response.coalesced:
-            parts.recorder.count("coalesced", labels=labels)
+        parts.recorder.count(CACHE_HITS if from_cache else CACHE_MISSES, amount, labels)
+        if coalesced:
+            parts.recorder.count(COALESCED, amount, labels)

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 from enrich.domain.calls import Permit, Refusal, report_of
 from enrich.domain.keys import breaker_key
-from enrich.domain.outcome import Malformed, Outcome, Pending, RateLimited, Skipped
+from enrich.domain.metrics import PROVIDER_CALL
+from enrich.domain.outcome import Found, Malformed, Outcome, Pending, RateLimited, Skipped
 from enrich.domain.provider import Answer, Query
 from enrich.domain.run import RunView
+from enrich.domain.values import is_storable
 from enrich.engine.pace import ask_paced
 from enrich.engine.parts import Parts
 from enrich.engine.spend import Purse
@@ -106,11 +108,11 @@ class _Calling:
         said = {}
         for name, answer in zip(names, answers, strict=True):
             self.parts.recorder.observe(
-                "provider_call", answer.latency_s, {"provider": self.provider.spec.name}
+                PROVIDER_CALL, answer.latency_s, {"provider": self.provider.spec.name}
             )
             self._learn(answer.outcome)
             said[name] = Said(
-                outcome=_unskipped(answer.outcome, now),
+                outcome=_taken(answer.outcome, now),
                 observed_at=now,
                 cost_microcredits=self._cost(answer),
                 latency_s=answer.latency_s,
@@ -153,6 +155,12 @@ class _Calling:
         return {name: Said(outcome=outcome, observed_at=now) for name in names}
 
 
-def _unskipped(outcome: Outcome, now: datetime) -> Outcome:
-    """Read a provider's own skip as "no time was left": asked again, never lost."""
-    return Pending(now) if isinstance(outcome, Skipped) else outcome
+def _taken(outcome: Outcome, now: datetime) -> Outcome:
+    """Take an outcome in: a provider's own skip means "no time was left" and is asked again."""
+    match outcome:
+        case Skipped():
+            return Pending(now)
+        case Found(observations=seen) if not all(is_storable(o.value) for o in seen.values()):
+            return Malformed("a number that is not finite")
+        case _:
+            return outcome

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from enrich.domain.metrics import CELL_HITS
 from enrich.domain.result import CellResult
 from enrich.domain.run import Force, RunOptions
 from enrich.domain.table import CellState, Row
@@ -114,7 +115,7 @@ def _cached(
         hit = hits.get(name)
         result = _readable(hit) if hit else None
         if hit is not None and result is not None:
-            parts.recorder.count("cell_hits", labels={"negative": str(hit.negative).lower()})
+            parts.recorder.count(CELL_HITS, labels={"negative": str(hit.negative).lower()})
             results[column] = result.from_cache(negative=hit.negative, duration_ms=took_ms)
     return results
 

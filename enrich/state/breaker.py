@@ -15,7 +15,7 @@ from enrich.domain.breaker_values import (
     parse_forced,
 )
 from enrich.domain.calls import CallReport, Permit, Refusal
-from enrich.domain.keys import redis_key
+from enrich.domain.keys import provider_of, redis_key
 from enrich.domain.policy import BreakerPolicy
 from enrich.ports.outside import Clock, Recorder
 from enrich.state.breaker_events import (
@@ -23,7 +23,6 @@ from enrich.state.breaker_events import (
     REJECTED_TOTAL,
     AuditEntry,
     announce,
-    provider_of,
 )
 from enrich.state.breaker_memory import MemoryBreakers
 from enrich.state.link import FALLBACKS_TOTAL, LinkAwayError, RedisLink

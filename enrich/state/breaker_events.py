@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from enrich.domain.breaker_values import BreakerEvent, BreakerState, Change
+from enrich.domain.keys import provider_of
 from enrich.ports.outside import Recorder
 
 __all__ = [
@@ -13,8 +14,6 @@ __all__ = [
     "TRANSITIONS_TOTAL",
     "AuditEntry",
     "announce",
-    "breaker_key",
-    "provider_of",
 ]
 
 log = logging.getLogger(__name__)
@@ -51,20 +50,6 @@ class AuditEntry:
     before: str
     after: str
     hold: bool
-
-
-def breaker_key(provider: str, credential: str = "") -> str:
-    """Name the breaker of a provider and of the credential that asks it.
-
-    One tenant's refused key must not close the provider to all; without a credential of its own
-    the provider is shared. A changed credential has a new id, and so a new breaker.
-    """
-    return f"{provider}#{credential}" if credential else provider
-
-
-def provider_of(key: str) -> str:
-    """Give the provider of a breaker's name."""
-    return key.partition("#")[0]
 
 
 def announce(recorder: Recorder, key: str, change: Change | None, *, actor: str = "") -> None:

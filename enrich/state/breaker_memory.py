@@ -14,6 +14,7 @@ from enrich.domain.breaker_values import (
     parse_forced,
 )
 from enrich.domain.calls import CallReport, Permit
+from enrich.domain.keys import provider_of
 from enrich.domain.policy import BreakerPolicy
 from enrich.ports.outside import Clock, Recorder
 from enrich.state.breaker_events import (
@@ -21,7 +22,6 @@ from enrich.state.breaker_events import (
     REJECTED_TOTAL,
     AuditEntry,
     announce,
-    provider_of,
 )
 
 __all__ = ["MemoryBreakers"]

@@ -23,6 +23,7 @@ from redis.retry import Retry
 from enrich.errors import DependencyError, SettingsError
 from enrich.ports.outside import Recorder
 from enrich.state.faults import LINK_ERRORS, Fault, fault_of
+from enrich.state.switch import Switch
 
 __all__ = [
     "FALLBACKS_TOTAL",
@@ -44,9 +45,6 @@ FALLBACKS_TOTAL = "enrich_fallbacks_total"
 
 _LUA = Path(__file__).with_name("lua")
 _USES = re.compile(r"-- uses: (\w+)\n")
-_STRAYS_TO_OPEN = 5
-_TRIAL_S = 1.0
-_TRIAL_MAX_S = 5.0
 _LOG_EVERY_S = 60.0
 _CONNECTIONS = 256
 
@@ -86,13 +84,10 @@ class _Own:
 
     pid: int
     client: redis.Redis
+    switch: Switch
     lock: threading.Lock = field(default_factory=threading.Lock)
-    strays: int = 0
-    #: None while calls are let through; else when the next trial is due. Guarded by `lock`.
-    trial_at_s: float | None = None
-    trial_wait_s: float = _TRIAL_S
-    back_at_s: float | None = None
     tried: bool = False
+    #: When each event was last logged. Guarded by `lock`.
     said_at_s: dict[str, float] = field(default_factory=dict)
 
 
@@ -129,7 +124,8 @@ class RedisLink:
         except LINK_ERRORS as error:
             failure = self._failed(own, error)
             raise failure from (error if failure is not error else error.__cause__)
-        self._succeeded(own)
+        if own.switch.succeeded():
+            self._say(own, logging.INFO, "redis.back", "[L2Cache] Redis is back")
         return result
 
     def run(
@@ -170,12 +166,12 @@ class RedisLink:
                 self.do(lambda client: client.ping())
             except LinkAwayError:
                 return False
-        return own.trial_at_s is None
+        return own.switch.lets_through
 
     @property
     def back_at_s(self) -> float | None:
         """When a trial last found the server back, on the link's clock; None when it never left."""
-        return self._mine().back_at_s
+        return self._mine().switch.back_at_s
 
     def now_s(self) -> float:
         """Read the link's monotonic clock."""
@@ -191,7 +187,7 @@ class RedisLink:
         own = self._own
         if own is None or own.pid != os.getpid():
             # Two threads may both come here; the loser's client has not connected to anything.
-            own = self._own = _Own(os.getpid(), self._connect())
+            own = self._own = _Own(os.getpid(), self._connect(), Switch(self._now_s))
         return own
 
     def _connect(self) -> redis.Redis:
@@ -209,26 +205,10 @@ class RedisLink:
         return redis.Redis.from_pool(pool)
 
     def _admit(self, own: _Own) -> None:
-        with own.lock:
-            own.tried = True
-            if own.trial_at_s is None:
-                return
-            now_s = self._now_s()
-            if now_s >= own.trial_at_s:
-                own.trial_at_s = now_s + own.trial_wait_s
-                return
-        self._count(SKIPPED_TOTAL)
-        raise LinkAwayError("skipped")
-
-    def _succeeded(self, own: _Own) -> None:
-        if own.trial_at_s is None and not own.strays:
-            return
-        with own.lock:
-            was_away, own.trial_at_s, own.strays = own.trial_at_s is not None, None, 0
-            if was_away:
-                own.trial_wait_s, own.back_at_s = _TRIAL_S, self._now_s()
-        if was_away:
-            self._say(own, logging.INFO, "redis.back", "[L2Cache] Redis is back")
+        own.tried = True
+        if not own.switch.admit():
+            self._count(SKIPPED_TOTAL)
+            raise LinkAwayError("skipped")
 
     def _failed(self, own: _Own, error: Exception) -> Exception:
         fault = fault_of(error)
@@ -246,16 +226,10 @@ class RedisLink:
         return LinkAwayError(fault.value, str(error))
 
     def _lost(self, own: _Own, fault: Fault, error: BaseException) -> None:
-        with own.lock:
-            own.strays += 1
-            opens = fault is Fault.AWAY or own.strays >= _STRAYS_TO_OPEN
-            if opens:
-                if own.trial_at_s is not None:
-                    own.trial_wait_s = min(own.trial_wait_s * 2, _TRIAL_MAX_S)
-                own.trial_at_s = self._now_s() + own.trial_wait_s
+        is_away = own.switch.failed(surely_away=fault is Fault.AWAY)
         # Idle connections of a server that went away, or of a reply out of step, are of no use.
         own.client.connection_pool.disconnect(inuse_connections=False)
-        if opens:
+        if is_away:
             text = "[L2Cache] Redis not available, using in-memory fallback"
             self._say(own, logging.WARNING, "redis.lost", text, reason=str(error))
 

@@ -13,11 +13,10 @@ from secrets import token_hex
 from typing import Any
 
 from enrich.domain.breaker_values import BreakerStatus
-from enrich.domain.keys import redis_key
+from enrich.domain.keys import provider_of, redis_key
 from enrich.domain.metrics import EnrichmentMetrics, Sums, metrics_of
 from enrich.errors import EnrichError
 from enrich.ports.shared import Breakers
-from enrich.state.breaker_events import provider_of
 from enrich.state.link import RedisLink
 from enrich.state.metrics_memory import Amount, MemoryMetrics, sums_of
 

@@ -15,6 +15,7 @@ from enrich.domain.breaker_values import (
     parse_forced,
 )
 from enrich.domain.calls import CallReport, Permit, Refusal, report_of
+from enrich.domain.keys import breaker_key, provider_of
 from enrich.domain.outcome import (
     CreditsExhausted,
     Found,
@@ -33,7 +34,6 @@ from enrich.domain.outcome import (
 from enrich.domain.policy import BreakerPolicy
 from enrich.domain.values import Observation
 from enrich.errors import BadInputError, SettingsError
-from enrich.state.breaker_events import breaker_key, provider_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = datetime(2026, 3, 1, 13, tzinfo=UTC)

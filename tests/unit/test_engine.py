@@ -15,7 +15,7 @@ from enrich.domain.outcome import (
 from enrich.domain.policy import RunPolicy
 from enrich.domain.provider import Charge, Query, Tier
 from enrich.domain.rate import RateLimit
-from enrich.domain.run import Force, RunState, StepKind
+from enrich.domain.run import CellFilter, Force, RunState, StepKind
 from enrich.domain.table import CellState, Column
 from enrich.engine.fuse import fuse
 from enrich.engine.probe import probe
@@ -192,7 +192,7 @@ def test_an_open_breaker_keeps_the_provider_from_being_asked() -> None:
     provider = Scripted(BY_EMAIL, KNOWS_ALL)
 
     with world(provider) as own:
-        own.parts.breakers.force("by_email/shared", "open")
+        own.parts.breakers.force("by_email", "open")
         own.run()
 
         cell = own.row().cells["domain"]
@@ -242,7 +242,7 @@ def test_rows_put_back_are_asked_when_their_moment_has_come() -> None:
     provider = Scripted(BY_EMAIL, lambda _: answers.pop(0))
 
     with world(provider, runs=_patient()) as own:
-        own.parts.breakers.force("by_email/shared", "closed", hold=True)
+        own.parts.breakers.force("by_email", "closed", hold=True)
         _, steps = own.submit()
         own.runner.run(steps, patience_s=0)
         assert own.row().cells["domain"].state is CellState.PENDING
@@ -321,3 +321,35 @@ def test_an_unknown_column_is_named_with_its_nearest() -> None:
 def test_a_table_without_enriched_columns_says_what_to_do() -> None:
     with world(columns=(EMAIL,)) as own, pytest.raises(BadInputError, match="enrich columns"):
         own.submit()
+
+
+def test_a_filled_cell_that_is_put_back_is_decided_when_its_moment_has_come() -> None:
+    answers = [found(domain="old.com"), RateLimited(_in_s(5)), found(domain="new.com")]
+    provider = Scripted(BY_EMAIL, lambda _: answers.pop(0))
+
+    with world(provider, columns=(EMAIL, _enriched("domain")), runs=_patient()) as own:
+        own.parts.breakers.force("by_email", "closed", hold=True)
+        own.run()
+        own.run(force=Force.RESPONSES)
+        assert own.value("domain") == "old.com"
+        own.clock.sleep(90)
+        _sweep(own)
+
+        assert own.value("domain") == "new.com"
+
+
+def test_a_number_that_no_database_holds_is_malformed() -> None:
+    with world(Scripted(BY_EMAIL, {"a@acme.com": found(domain=float("nan"))})) as own:
+        own.run()
+
+        assert own.row().cells["domain"].reason.startswith("by_email: malformed")
+
+
+def test_a_cell_that_a_person_emptied_counts_as_empty() -> None:
+    where = CellFilter(states=frozenset({"empty"}))
+
+    with world(Scripted(BY_EMAIL, KNOWS_ALL)) as own:
+        own.parts.rows.type_value("default", "t", "r1", "domain", "")
+        own.run(where=where)
+
+        assert own.value("domain") == "acme.com"
