@@ -275,6 +275,14 @@ def test_b39_a_success_frees_no_second_trial(world: World) -> None:
     assert granted == [1, 1, 0]
 
 
+def test_b39_no_more_successes_count_than_were_permitted(world: World) -> None:
+    opened(world).at(30.0)
+
+    world.report(world.acquire(), CallReport(successes=9))
+
+    assert world.state == "half_open"
+
+
 def test_b40_b55_ignored_trials_return(world: World) -> None:
     opened(world).at(30.0)
 
