@@ -28,11 +28,10 @@ class Shell:
             self._command(arguments),
             cwd=self.folder,
             env=self._environment(),
-            capture_output=True,
             text=True,
             check=False,
             timeout=_TIMEOUT_S,
-            **more,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more},
         )
 
     def json(self, *arguments: str) -> Any:

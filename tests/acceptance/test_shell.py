@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,6 +162,33 @@ def test_export_does_not_replace_a_file_unasked(shell: Shell, run: dict[str, Any
     assert (shell.folder / "there.csv").read_text() == "mine"
 
 
+def test_full_disk_is_exit_code_1_with_one_sentence(shell: Shell, run: dict[str, Any]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = shell("export", "companies", stdout=full)
+
+    assert (done.returncode, done.stderr) == (1, "enrich: cannot write: No space left on device\n")
+
+
+def test_export_replaces_no_device_even_when_forced(shell: Shell, run: dict[str, Any]) -> None:
+    done = shell("export", "companies", "--output", "/dev/null", "--force")
+
+    assert done.returncode == 2
+    assert not Path("/dev/null").is_file()
+
+
+def test_column_is_added_changed_and_not_added_twice(shell: Shell, run: dict[str, Any]) -> None:
+    shell("columns", "companies", "add", "hq_country", "--field", "country")
+    shell("columns", "companies", "set", "hq_country", "--overwrite", "always")
+    again = shell("columns", "companies", "add", "hq_country", "--field", "city")
+
+    columns = {c["key"]: c for c in shell.json("columns", "companies")["columns"]}
+    assert (columns["hq_country"]["field"], columns["hq_country"]["overwrite"]) == (
+        "country",
+        "always",
+    )
+    assert again.returncode == 2
+
+
 def test_closed_pipe_is_quiet(shell: Shell) -> None:
     rows = "".join(f"{n},{'x' * 200}\n" for n in range(2000))
     shell("import", "-", "--table", "long", input=f"id,name\n{rows}")
@@ -176,12 +204,13 @@ def test_closed_pipe_is_quiet(shell: Shell) -> None:
 
 
 def test_interrupted_wait_is_130_and_the_run_goes_on(shell: Shell, run: dict[str, Any]) -> None:
-    process = shell.begin("run", "companies", "--columns", "founded", "--wait")
-    assert process.stderr is not None
-    assert "no worker answers" in process.stderr.readline()
+    with shell.begin("run", "companies", "--columns", "founded", "--wait") as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
 
-    _, complaint = end(process, signal.SIGINT)
+        _, complaint = end(process, signal.SIGINT)
 
+    assert "no worker answers" in first
     assert process.returncode == 130
     assert "goes on" in complaint
     assert "Traceback" not in complaint
@@ -258,15 +287,15 @@ def test_demo_fills_a_table_with_a_real_worker_and_leaves_nothing_running(
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_up_works_until_it_is_told_to_stop(bare_shell: Shell) -> None:
-    up = bare_shell.begin("up", "--threads", "4")
-    try:
-        assert up.stderr is not None
-        assert any("Ctrl-C stops all of it" in line for line in up.stderr)
-        bare_shell("import", "-", "--table", "t", input="id,company\n1,Apple Inc.\n")
+    with bare_shell.begin("up", "--threads", "4") as up:
+        try:
+            assert up.stderr is not None
+            assert any("Ctrl-C stops all of it" in line for line in up.stderr)
+            bare_shell("import", "-", "--table", "t", input="id,company\n1,Apple Inc.\n")
 
-        run = bare_shell.json("run", "t", "--columns", "website", "--wait")
-    finally:
-        end(up, signal.SIGTERM)
+            run = bare_shell.json("run", "t", "--columns", "website", "--wait")
+        finally:
+            end(up, signal.SIGTERM)
 
     assert (run["state"], run["filled"], up.returncode) == ("done", 1, 0)
     assert bare_shell.json("down") == {"stopped": []}
