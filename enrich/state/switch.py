@@ -41,8 +41,8 @@ class Switch:
             if now_s < self._trial_at_s:
                 return False
             # Nobody else comes through until this trial has ended, or should have.
-            self._trial_at_s = now_s + self._trial_wait_s
             self._trial_wait_s = min(self._trial_wait_s * 2, _TRIAL_MAX_S)
+            self._trial_at_s = now_s + self._trial_wait_s
             return True
 
     def succeeded(self) -> bool:

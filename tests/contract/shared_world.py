@@ -5,6 +5,7 @@ life, and the moments that are written inside of keys move back.
 """
 
 import secrets
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -55,9 +56,11 @@ class Sums:
     """A recorder that keeps sums."""
 
     counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, name: str, amount: int = 1, labels: Mapping[str, str] | None = None) -> None:
-        self.counts[name, tuple(sorted((labels or {}).items()))] += amount
+        with self.lock:
+            self.counts[name, tuple(sorted((labels or {}).items()))] += amount
 
     def observe(self, name: str, seconds: float, labels: Mapping[str, str] | None = None) -> None:
         """Keep nothing."""

@@ -59,13 +59,14 @@ def test_money_put_aside_is_reserved_in_every_scope(world: World) -> None:
     assert world.budgets.spent("t", ["run", "day"]) == {"run": (0, 5), "day": (0, 5)}
 
 
-def test_too_little_in_one_scope_puts_nothing_aside_in_any(world: World) -> None:
-    world.budgets.reserve("t", {"day": 8}, 5, hold_s=60)
+@pytest.mark.parametrize("poor", ["day", "run"])
+def test_too_little_in_one_scope_puts_nothing_aside_in_any(world: World, poor: str) -> None:
+    world.budgets.reserve("t", {poor: 8}, 5, hold_s=60)
 
-    refused = world.budgets.reserve("t", {"day": 8, "run": 10}, 4, hold_s=60)
+    refused = world.budgets.reserve("t", {"day": 20, "run": 20, poor: 8}, 4, hold_s=60)
 
-    assert refused == OverBudget(scope="day", cap_microcredits=8, left_microcredits=3)
-    assert world.budgets.spent("t", ["run", "day"]) == {"run": (0, 0), "day": (0, 5)}
+    assert refused == OverBudget(scope=poor, cap_microcredits=8, left_microcredits=3)
+    assert world.budgets.spent("t", ["day", "run"]) == {"day": (0, 0), "run": (0, 0), poor: (0, 5)}
 
 
 def test_a_cap_can_be_used_up_to_the_unit_and_not_beyond(world: World) -> None:

@@ -1,6 +1,7 @@
 """What becomes of the cache when Redis fails: the cases C21 to C33 and C41."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -89,6 +90,24 @@ def test_c23_one_caller_at_a_time_tries_whether_it_is_back(
         worker.get("a")
 
     assert worker.sums.total(FAULTS_TOTAL) == 2
+
+
+def test_c23_of_many_threads_one_tries_whether_it_is_back(
+    worker: Worker, proxy: Proxy, time: HandTime
+) -> None:
+    proxy.faults.blackhole = True
+    worker.get("a")
+    time.at_s += 1.0
+    start = threading.Barrier(20)
+    threads = [threading.Thread(target=lambda: (start.wait(), worker.get("a"))) for _ in range(20)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert worker.sums.total(FAULTS_TOTAL) == 2
+    assert worker.sums.total(SKIPPED_TOTAL) == 19
 
 
 def test_c23_trials_become_rarer_up_to_five_seconds(
