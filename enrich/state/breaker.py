@@ -15,7 +15,7 @@ from enrich.domain.breaker_values import (
     parse_forced,
 )
 from enrich.domain.calls import CallReport, Permit, Refusal
-from enrich.domain.keys import provider_of, redis_key
+from enrich.domain.keys import provider_of
 from enrich.domain.policy import BreakerPolicy
 from enrich.ports.outside import Clock, Recorder
 from enrich.state.breaker_events import (
@@ -26,6 +26,7 @@ from enrich.state.breaker_events import (
 )
 from enrich.state.breaker_memory import MemoryBreakers
 from enrich.state.link import FALLBACKS_TOTAL, LinkAwayError, RedisLink
+from enrich.state.names import key_of
 
 __all__ = ["RedisBreakers"]
 
@@ -50,8 +51,8 @@ class RedisBreakers:
     ) -> None:
         self._link, self._policy, self._recorder = link, policy, recorder
         self._version, self._now_s = version, now_s
-        self._index = redis_key(version, "breakers", "", "all")
-        self._audit = redis_key(version, "breakers", "", "audit")
+        self._index = key_of(version, "breakers", "", "all")
+        self._audit = key_of(version, "breakers", "", "audit")
         self._numbers = _numbers(policy)
         self._alone = MemoryBreakers(policy, clock=clock, recorder=recorder)
         self._is_alone = False
@@ -143,7 +144,7 @@ class RedisBreakers:
         )
 
     def _name(self, key: str) -> str:
-        return redis_key(self._version, "breaker", "", key)
+        return key_of(self._version, "breaker", "", key)
 
     def _now_ms(self) -> int | str:
         return "" if self._now_s is None else round(self._now_s() * 1000)
@@ -159,18 +160,18 @@ class RedisBreakers:
             self._alone.forget()
 
 
-def _numbers(policy: BreakerPolicy) -> tuple[int | float | str, ...]:
-    return (
+def _numbers(policy: BreakerPolicy) -> tuple[int, str]:
+    others = (
         policy.failure_threshold,
         policy.minimum_requests,
-        policy.window_s,
-        round(policy.reset_s * 1000),
         policy.success_threshold,
+        round(policy.reset_s * 1000),
         round(policy.permit_s * 1000),
-        "" if policy.failure_rate is None else policy.failure_rate,
-        policy.backoff,
         round(policy.max_reset_s * 1000),
+        policy.backoff,
+        "-" if policy.failure_rate is None else policy.failure_rate,
     )
+    return policy.window_s, " ".join(map(str, others))
 
 
 def _report_args(permit: Permit, report: CallReport) -> tuple[int | str, ...]:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from enrich.domain.keys import digest, redis_key
+from enrich.domain.keys import digest
 from enrich.domain.rate import RateLimit, Slots
 from enrich.ports.outside import Clock, Recorder
 from enrich.state.governor_memory import MemoryGovernor, in_us
 from enrich.state.link import FALLBACKS_TOTAL, LinkAwayError, RedisLink
+from enrich.state.names import key_of
 
 __all__ = ["REFUSED_TOTAL", "RedisGovernor"]
 
@@ -82,7 +83,7 @@ class RedisGovernor:
 
     def _run(self, name: str, key: str, *args: int | str) -> Any:
         now_us = "" if self._now_us is None else self._now_us()
-        where = redis_key(self._version, "rate", "", key)
+        where = key_of(self._version, "rate", "", key)
         raw = self._link.run(name, keys=(where,), args=(now_us, *args))
         if self._is_alone:
             self._is_alone = False

@@ -13,12 +13,13 @@ from secrets import token_hex
 from typing import Any
 
 from enrich.domain.breaker_values import BreakerStatus
-from enrich.domain.keys import provider_of, redis_key
+from enrich.domain.keys import provider_of
 from enrich.domain.metrics import EnrichmentMetrics, Sums, metrics_of
 from enrich.errors import EnrichError
 from enrich.ports.shared import Breakers
 from enrich.state.link import RedisLink
 from enrich.state.metrics_memory import Amount, MemoryMetrics, sums_of
+from enrich.state.names import key_of
 
 __all__ = ["RedisMetrics", "read_metrics"]
 
@@ -57,7 +58,7 @@ class RedisMetrics:
 
     def __init__(self, link: RedisLink, *, version: int = 1, flush_s: float | None = 0.5) -> None:
         self._link, self._version, self._flush_s = link, version, flush_s
-        self._sums = redis_key(version, "metrics", "", "sums")
+        self._sums = key_of(version, "metrics", "", "sums")
         self._own = _Own()
         atexit.register(_close, weakref.ref(self))
 
@@ -78,7 +79,7 @@ class RedisMetrics:
         own = self._mine()
         with own.sending:
             while self._has_batch(own):
-                sender = redis_key(self._version, "metrics", "", own.sender)
+                sender = key_of(self._version, "metrics", "", own.sender)
                 try:
                     self._link.run(
                         "metrics_add",

@@ -4,11 +4,11 @@
 -- KEYS[2]   the index: sorted set of breaker names by the end of their life, epoch ms
 -- ARGV[1]   now, epoch ms, for tests; empty: the server's own time, the same for all workers
 -- ARGV[2]   the breaker's name in the index
--- ARGV[3]   failure_threshold, calls       ARGV[4]   minimum_requests, calls
--- ARGV[5]   window, seconds                ARGV[6]   reset, ms
--- ARGV[7]   success_threshold, calls       ARGV[8]   permit, ms
--- ARGV[9]   failure_rate, 0 to 1 or empty  ARGV[10]  back-off factor
--- ARGV[11]  longest reset, ms              ARGV[12…] of the script
+-- ARGV[3]   window, seconds
+-- ARGV[4]   the other numbers, in one text because most calls need none of them: failure_threshold,
+--           minimum_requests and success_threshold in calls; reset, permit and longest reset in ms;
+--           the back-off factor; failure_rate from 0 to 1, or - for none
+-- ARGV[5…]  of the script
 --
 -- trials is 'token calls until_ms;…'. The window is in fields w0 to w59, each 'second successes
 -- failures', so that a report touches one of them; a second that is too old does not count.
@@ -24,11 +24,17 @@ local NEXT = {
   tripped = 'open', waited = 'half_open', proved = 'closed', released = 'open',
   forced_open = 'open', forced_half_open = 'half_open', forced_closed = 'closed',
 }
-local policy = {
-  failures = tonumber(ARGV[3]), minimum = tonumber(ARGV[4]), window_s = tonumber(ARGV[5]),
-  reset_ms = tonumber(ARGV[6]), successes = tonumber(ARGV[7]), permit_ms = tonumber(ARGV[8]),
-  rate = tonumber(ARGV[9]), backoff = tonumber(ARGV[10]), max_reset_ms = tonumber(ARGV[11]),
-}
+local window_s = tonumber(ARGV[3])
+
+local function policy_numbers()
+  local failures, minimum, successes, reset_ms, permit_ms, max_reset_ms, backoff, rate =
+    string.match(ARGV[4], '(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)')
+  return {
+    failures = tonumber(failures), minimum = tonumber(minimum), successes = tonumber(successes),
+    reset_ms = tonumber(reset_ms), permit_ms = tonumber(permit_ms),
+    max_reset_ms = tonumber(max_reset_ms), backoff = tonumber(backoff), rate = tonumber(rate),
+  }
+end
 
 local function read_trials(text)
   local trials = {}
@@ -79,7 +85,7 @@ end
 
 -- The second in which the bucket of a moment begins, and the field that it is in.
 local function bucket_of(now_ms)
-  local width = math.ceil(policy.window_s / BUCKETS)
+  local width = math.ceil(window_s / BUCKETS)
   local index = math.floor(now_ms / (1000 * width))
   return index * width, 'w' .. index % BUCKETS
 end
@@ -96,7 +102,7 @@ local function read_bucket(text)
 end
 
 local function counts(b, now_ms)
-  local oldest, successes, failures = bucket_of(now_ms) - policy.window_s, 0, 0
+  local oldest, successes, failures = bucket_of(now_ms) - window_s, 0, 0
   for _, text in ipairs(redis.call('HMGET', b.key, unpack(window_fields()))) do
     local second, ok, bad = read_bucket(text)
     if second and second > oldest then successes, failures = successes + ok, failures + bad end

@@ -1,14 +1,14 @@
 -- uses: breaker
 -- Ask leave for calls. A closed breaker grants all without a write; half open what is left to try.
 --
--- ARGV[12]  want, calls       ARGV[13]  token of the trial
+-- ARGV[5]  want, calls       ARGV[6]  token of the trial
 -- Result: {granted, generation, refusal or '', retry_at_ms or -1, change or {}}
 
 local b = load_breaker(KEYS[1])
-local want, token = tonumber(ARGV[12]), ARGV[13]
+local want, token = tonumber(ARGV[5]), ARGV[6]
 if b.state == 'closed' then return { want, b.generation, '', -1, {} } end
 
-local now_ms, change = moment(b), {}
+local policy, now_ms, change = policy_numbers(), moment(b), {}
 
 if b.state == 'open' and not b.held and now_ms >= b.retry_at_ms then
   change = move(b, 'waited', now_ms)

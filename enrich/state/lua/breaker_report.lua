@@ -1,17 +1,17 @@
 -- uses: breaker
 -- Take in how the calls of a permit went; of an older generation or a dead trial: nothing.
 --
--- ARGV[12]  granted, calls           ARGV[13]  generation of the permit   ARGV[14]  its token
--- ARGV[15]  successes, calls         ARGV[16]  failures and slow calls
--- ARGV[17]  trip: a reason or empty  ARGV[18]  trip until, epoch ms or 0
--- ARGV[19]  wait when that is no use, ms; -1: until the next midnight, UTC
--- ARGV[20]  longest wait, ms
+-- ARGV[5]  granted, calls           ARGV[6]  generation of the permit   ARGV[7]  its token
+-- ARGV[8]  successes, calls         ARGV[9]  failures and slow calls
+-- ARGV[10]  trip: a reason or empty  ARGV[11]  trip until, epoch ms or 0
+-- ARGV[12]  wait when that is no use, ms; -1: until the next midnight, UTC
+-- ARGV[13]  longest wait, ms
 -- Result: change or {}
 
 local b = load_breaker(KEYS[1])
 local now_ms = moment(b)
-local granted, generation, token = tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[14]
-local successes, failures, trip = tonumber(ARGV[15]), tonumber(ARGV[16]), ARGV[17]
+local granted, generation, token = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local successes, failures, trip = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
 
 -- Most reports end here, so this writes no more than one bucket, and a lifetime once a second.
 local function count_calls()
@@ -27,12 +27,14 @@ local function count_calls()
 end
 
 local function is_too_bad()
+  local policy = policy_numbers()
   local ok, bad = counts(b, now_ms)
   return bad >= policy.failures and ok + bad >= policy.minimum
     and (not policy.rate or bad >= policy.rate * (ok + bad))
 end
 
 local function trip_on_failures()
+  local policy = policy_numbers()
   local grown = math.floor(policy.reset_ms * policy.backoff ^ math.min(b.openings, MAX_DOUBLINGS))
   local wait_ms = math.min(grown, math.max(policy.max_reset_ms, policy.reset_ms))
   b.reason, b.retry_at_ms, b.openings = 'open', now_ms + wait_ms, b.openings + 1
@@ -40,12 +42,12 @@ local function trip_on_failures()
 end
 
 local function trip_long()
-  local until_ms, default_ms = tonumber(ARGV[18]), tonumber(ARGV[19])
+  local until_ms, default_ms = tonumber(ARGV[11]), tonumber(ARGV[12])
   if until_ms <= now_ms then
     local day_ms = 24 * 3600 * 1000
     until_ms = default_ms < 0 and (math.floor(now_ms / day_ms) + 1) * day_ms or now_ms + default_ms
   end
-  b.reason, b.retry_at_ms = trip, math.min(until_ms, now_ms + tonumber(ARGV[20]))
+  b.reason, b.retry_at_ms = trip, math.min(until_ms, now_ms + tonumber(ARGV[13]))
   return move(b, 'tripped', now_ms)
 end
 
@@ -67,7 +69,7 @@ local function decide()
   if failures > 0 then return trip_on_failures() end
   local _, left = take_trial()
   b.trials, b.succeeded = left, b.succeeded + math.min(successes, granted)
-  return b.succeeded >= policy.successes and move(b, 'proved', now_ms) or {}
+  return b.succeeded >= policy_numbers().successes and move(b, 'proved', now_ms) or {}
 end
 
 if generation ~= b.generation or b.state == 'open' then return {} end
