@@ -2,8 +2,9 @@
 
 import click
 
-from enrich.cli.output import as_json_option, print_json
+from enrich.cli.output import as_json_option, print_facts, print_json
 from enrich.cli.services import opened
+from enrich.state.metrics import read_metrics
 
 __all__ = ["cache_command"]
 
@@ -12,10 +13,31 @@ _KINDS = ("responses", "cells")
 
 @click.group("cache")
 def cache_command() -> None:
-    """Clear what is cached. What lies in PostgreSQL stays; only speed is lost.
+    """Show how well the cache does, or clear it.
+
+    What lies in PostgreSQL stays; clearing loses speed alone.
 
     To void it for a new release instead, raise ENRICH_CACHE__VERSION.
     """
+
+
+@cache_command.command("stats")
+@as_json_option
+def stats_command(*, as_json: bool) -> None:
+    """Show the look-ups of all workers and what they found."""
+    with opened() as services:
+        metrics = read_metrics(services.metrics, services.parts.breakers)
+    counts: dict[str, object] = {
+        "look-ups": metrics.total_requests,
+        "hits": metrics.cache_hits,
+        "negative hits": metrics.negative_cache_hits,
+        "misses": metrics.cache_misses,
+        "hit rate": metrics.cache_hit_rate,
+    }
+    if as_json:
+        print_json({name.replace("-", "").replace(" ", "_"): n for name, n in counts.items()})
+        return
+    print_facts(counts.items())
 
 
 @cache_command.command("clear")

@@ -77,11 +77,11 @@ def demo_command(*, count: int, keep: bool, tenant: str, as_json: bool) -> None:
     os.environ.setdefault("ENRICH_PROVIDERS__SIMULATED", "true")
     with stopped_by_signals(), own_servers(keep=keep) as started, opened() as services:
         say(f"servers: {_servers(started)}")
-        keys = _import_sample(services, tenant, count)
-        say(f"table {_TABLE!r}: {count} rows of {', '.join(COLUMNS)}")
         log = services.settings.home / "demo-worker.log"
         worker = worker_program("demo", log=log)
         with Supervisor([worker]) as supervisor, dispatching() as dispatcher:
+            keys = _import_sample(services, tenant, count)  # while the worker starts
+            say(f"table {_TABLE!r}: {count} rows of {', '.join(COLUMNS)}")
             pid = wait_until_ready(supervisor, worker)
             say(f"worker: process {pid} (celery -A tasks worker), log {log}")
             say(f"enriching: {', '.join(_ENRICHED)}")

@@ -38,7 +38,8 @@ COMMANDS = {
     "cell": ("cells", "Show a cell, and who said what about it."),
     "providers": ("providers", "List the providers, or describe one."),
     "breaker": ("providers", "Show or set a provider's circuit breaker."),
-    "cache": ("cache", "Clear what is cached, for all tenants and workers."),
+    "cache": ("cache", "Show how well the cache does, or clear it."),
+    "metrics": ("metrics", "Print the counters of all workers, and the providers' health."),
     "purge": ("cells", "Erase a row and all that was kept about it."),
 }
 

@@ -1,14 +1,27 @@
 """For how long each kind of answer may stand in for asking again."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from enrich.domain.outcome import Found, InvalidInput, LegalBlock, NotFound, Outcome
+from enrich.domain.outcome import Found, InvalidInput, LegalBlock, NotFound, Outcome, OutcomeKind
 from enrich.domain.policy import CachePolicy
 from enrich.domain.provider import ProviderSpec
 
-__all__ = ["Keeping", "keeping_of"]
+__all__ = ["IS_DOWN", "Keeping", "is_fresh", "keeping_of"]
 
 _DAY_S = 24 * 3600
+
+#: Outcomes for which an older answer may stand in: the provider cannot tell us now.
+IS_DOWN = frozenset(
+    {
+        OutcomeKind.UNAVAILABLE,
+        OutcomeKind.MALFORMED,
+        OutcomeKind.CREDITS_EXHAUSTED,
+        OutcomeKind.UNAUTHORIZED,
+        OutcomeKind.GONE,
+        OutcomeKind.SKIPPED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +51,11 @@ def keeping_of(outcome: Outcome, spec: ProviderSpec, policy: CachePolicy) -> Kee
             return Keeping(ttl_s=30 * _DAY_S, negative=True, reason=outcome.kind.value)
         case _:
             return None
+
+
+def is_fresh(wanted: Collection[str], age_s: float, field_ttl_s: Mapping[str, int]) -> bool:
+    """Say whether an answer of this age may still speak for all the wanted fields."""
+    return all(age_s < field_ttl_s.get(name, float("inf")) for name in wanted)
 
 
 def _or(own: int | None, default: int) -> int:

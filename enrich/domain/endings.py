@@ -13,7 +13,10 @@ from enrich.domain.table import CellState, CellWrite, Column, Provenance, Row, S
 from enrich.domain.values import is_blank
 from enrich.domain.waterfall import open_columns
 
-__all__ = ["final_writes", "interim_writes", "with_accepted"]
+__all__ = ["STALE", "final_writes", "interim_writes", "with_accepted"]
+
+#: Why a filled cell may be out of date: `observed_at` says since when.
+STALE = "stale: the provider was down"
 
 #: Outcomes after which nobody can say whether the provider knows the row.
 _UNKNOWN_AFTER = frozenset(
@@ -47,7 +50,7 @@ def _accept(
     for column in open_columns(row, batch.run):
         fused = _fused(column, said, specs, fusion)
         if fused is not None and fused.verdict is Verdict.ACCEPT:
-            writes.append(_filled(row, column, fused, batch.ref.stamp))
+            writes.append(_filled(row, column, fused, said, batch.ref.stamp))
     data = row.data | {write.column: write.value for write in writes}
     cells = {**row.cells, **{write.column: write.provenance for write in writes}}
     return replace(row, data=data, cells=cells), writes
@@ -79,7 +82,10 @@ def _vote(column: Column, response: Response, spec: ProviderSpec | None) -> Vote
     )
 
 
-def _filled(row: Row, column: Column, fused: Fused, stamp: Stamp) -> CellWrite:
+def _filled(
+    row: Row, column: Column, fused: Fused, said: Iterable[Response], stamp: Stamp
+) -> CellWrite:
+    is_stale = any(r.stale and r.provider == fused.provider for r in said)
     provenance = Provenance(
         state=CellState.FILLED,
         stamp=stamp,
@@ -88,6 +94,7 @@ def _filled(row: Row, column: Column, fused: Fused, stamp: Stamp) -> CellWrite:
         observed_at=fused.observed_at,
         support=fused.support,
         agreement=fused.agreement,
+        reason=STALE if is_stale else "",
     )
     return CellWrite(row=row.id, column=column.key, value=fused.value, provenance=provenance)
 
@@ -107,7 +114,7 @@ def final_writes(
         for column in open_columns(row, batch.run):
             fused = _fused(column, said, specs, fusion)
             if fused is not None:
-                writes.append(_filled(row, column, fused, batch.ref.stamp))
+                writes.append(_filled(row, column, fused, said, batch.ref.stamp))
             else:
                 ended = _unfilled(column, said, specs, batch.ref.stamp)
                 writes.append(CellWrite(row=row.id, column=column.key, provenance=ended))

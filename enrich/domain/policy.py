@@ -1,6 +1,7 @@
 """Policies: settings turned into values that decisions take as arguments. Durations in seconds."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = [
     "BreakerPolicy",
@@ -21,6 +22,9 @@ class CachePolicy:
         response_ttl_s: a provider's full answer about one row.
         default_ttl_s: the result of one cell.
         negative_ttl_s: that nobody knew.
+        soft_ttl_s: from then on an answer is served and asked for anew behind it; None is never.
+        stale_ttl_s: how long after its end an answer may stand in for a provider that is down.
+        field_ttl_s: fields that age faster than the answers they come in.
         max_memory_entries: of the in-memory twin.
         max_memory_bytes: of the in-memory twin.
         max_entry_bytes: what is larger is not kept.
@@ -34,6 +38,9 @@ class CachePolicy:
     response_ttl_s: int = 7 * 24 * 3600
     default_ttl_s: int = 3600
     negative_ttl_s: int = 300
+    soft_ttl_s: int | None = None
+    stale_ttl_s: int = 24 * 3600
+    field_ttl_s: Mapping[str, int] = field(default_factory=dict)
     max_memory_entries: int = 10_000
     max_memory_bytes: int = 64 * 1024 * 1024
     max_entry_bytes: int = 256 * 1024
@@ -55,7 +62,7 @@ class SingleflightPolicy:
     timeout_s: float = 30.0
     lease_s: float = 15.0
     max_hold_s: float = 60.0
-    max_waiters: int = 32
+    max_waiters: int = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

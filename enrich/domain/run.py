@@ -139,7 +139,8 @@ class Response:
     """What one provider said about one row: a line of the ledger, never changed.
 
     `input_key` names the question (tenant, provider, version, inputs); cost is zero when the answer
-    came from the cache; `batch` and `attempt` say who recorded it.
+    came from the cache; `stale` when it had run out there and the provider was down. `batch` and
+    `attempt` say who recorded it.
     """
 
     row: int
@@ -152,6 +153,7 @@ class Response:
     observed_at: datetime
     from_cache: bool = False
     coalesced: bool = False
+    stale: bool = False
     batch: int = 0
     attempt: int = 0
 

@@ -2,16 +2,19 @@
 
     row cache ► singleflight lease ► cache again ► (permit ► rate ► budget ► call) ► keep ► release
 
-The inner part is `enrich.engine.call`. Each arrow is one round trip for all rows.
+The inner part is `enrich.engine.call`, the cache `enrich.engine.answers`. Each arrow is one round
+trip for all rows.
 """
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from enrich.domain.caching import keeping_of
 from enrich.domain.metrics import CACHE_HITS, CACHE_MISSES, COALESCED
 from enrich.domain.outcome import (
     Outcome,
@@ -22,13 +25,18 @@ from enrich.domain.outcome import (
 )
 from enrich.domain.provider import Query
 from enrich.domain.run import Force, OpenBatch, Response, RunView
-from enrich.domain.values import Json
 from enrich.domain.waterfall import key_of
+from enrich.engine.answers import Answers
 from enrich.engine.call import Said, make_calls
 from enrich.engine.parts import Parts
-from enrich.ports import CacheEntry, CacheHit, Claim, Deadline, Provider
+from enrich.ports import Claim, Deadline, Provider
 
 __all__ = ["ask"]
+
+log = logging.getLogger("enrich.engine")
+
+#: A lease counts as lost before it is: our clock started after the server's.
+_LEASE_TRUSTED = 0.9
 
 
 def ask(
@@ -40,12 +48,11 @@ def ask(
     cost.
     """
     run = batch.run
-    deadline = Deadline(parts.clock.monotonic_s() + parts.policies.probes.timeout_s)
     names = [key_of(run, provider.spec, query) for query in queries]
     questions: dict[str, Query] = {}
     for name, query in zip(names, queries, strict=True):
         questions.setdefault(name, query)
-    said = _Asking(parts, run, provider, deadline).all(questions)
+    said = _Asking(parts, run, provider).all(questions)
     first = {name: query.row for name, query in questions.items()}
     responses = tuple(
         replace(
@@ -66,37 +73,57 @@ class _Asking:
     parts: Parts
     run: RunView
     provider: Provider
-    deadline: Deadline
+
+    @property
+    def _answers(self) -> Answers:
+        return Answers(self.parts, self.run, self.provider)
 
     def all(self, questions: Mapping[str, Query]) -> dict[str, Said]:
         """Answer every question, from wherever the answer comes."""
-        said = self._cached(tuple(questions), force=self.run.options.force)
-        missing = {name: query for name, query in questions.items() if name not in said}
-        if not missing:
-            return said
-        if not self.parts.policies.singleflight.enabled:
-            return said | self._fresh(missing)
-        return said | self._led_or_waited(missing)
+        deadline = self._deadline()
+        known = self._answers.known(questions, force=self.run.options.force)
+        if known.due:
+            self._refresh_later({name: questions[name] for name in known.due})
+        missing = {name: query for name, query in questions.items() if name not in known.said}
+        fresh = self._asked(missing, deadline) if missing else {}
+        return {**known.said, **self._answers.in_place_of(fresh)}
 
-    def _led_or_waited(self, questions: Mapping[str, Query]) -> dict[str, Said]:
-        leases, tenant = self.parts.leases, self.run.tenant
+    def _asked(self, questions: Mapping[str, Query], deadline: Deadline) -> dict[str, Said]:
+        if self.parts.policies.singleflight.enabled:
+            return self._led_or_waited(questions, deadline)
+        said = make_calls(self.parts, self.run, self.provider, questions, deadline)
+        self._answers.keep(said, said)
+        return said
+
+    def _led_or_waited(self, questions: Mapping[str, Query], deadline: Deadline) -> dict[str, Said]:
+        said, held = self._led(questions, deadline, force=self.run.options.force)
+        waited = {name: questions[name] for name in sorted(held)}
+        return said | self._waited(waited, deadline)
+
+    def _led(
+        self, questions: Mapping[str, Query], deadline: Deadline, *, force: Force
+    ) -> tuple[dict[str, Said], frozenset[str]]:
+        """Answer what we may lead; give the names that others lead."""
         lease_s = self.parts.policies.singleflight.lease_s
-        claim = leases.claim(tenant, tuple(questions), lease_s=lease_s)
+        trusted_until_s = self.parts.clock.monotonic_s() + lease_s * _LEASE_TRUSTED
+        claim = self.parts.leases.claim(self.run.tenant, tuple(questions), lease_s=lease_s)
         led = {name: query for name, query in questions.items() if name in claim.led}
         said: dict[str, Said] = {}
         try:
-            said = self._lead(led)
+            # Looked up again: another leader may have filled it before we took the lease.
+            said |= self._answers.known(led, force=force).said
+            left = {name: query for name, query in led.items() if name not in said}
+            if left:
+                said |= make_calls(self.parts, self.run, self.provider, left, deadline)
+            if self.parts.clock.monotonic_s() < trusted_until_s:
+                self._answers.keep(said, left)
+            else:
+                # Somebody else leads by now, and what it keeps is newer than ours.
+                self.parts.recorder.count("leases_outlived", len(left))
         finally:
             # Whatever happened: nobody waits for a leader that has gone.
             self._release(claim, said)
-        return said | self._waited(tuple(sorted(claim.held)))
-
-    def _lead(self, led: Mapping[str, Query]) -> dict[str, Said]:
-        if not led:
-            return {}
-        # Looked up again: another leader may have filled it before we took the lease.
-        said = self._cached(tuple(led), force=self.run.options.force)
-        return said | self._fresh({n: q for n, q in led.items() if n not in said})
+        return said, claim.held
 
     def _release(self, claim: Claim, said: Mapping[str, Said]) -> None:
         """Let go of the leases, each with the outcome that its waiters cannot find in the cache."""
@@ -110,59 +137,42 @@ class _Asking:
     def _error_of(self, said: Said | None) -> str:
         if said is None:
             return _encoded(Unavailable("the call that was waited for broke off"))
-        keeping = keeping_of(said.outcome, self.provider.spec, self.parts.policies.cache)
-        return "" if keeping else _encoded(said.outcome)
+        return "" if self._answers.is_kept(said) else _encoded(said.outcome)
 
-    def _waited(self, names: tuple[str, ...]) -> dict[str, Said]:
+    def _waited(self, questions: Mapping[str, Query], deadline: Deadline) -> dict[str, Said]:
         """Wait for other workers' calls; what is not there in time is put back, not failed."""
-        if not names:
+        if not questions:
             return {}
         patience_s = min(
-            self.deadline.left_s(self.parts.clock), self.parts.policies.singleflight.timeout_s
+            deadline.left_s(self.parts.clock), self.parts.policies.singleflight.timeout_s
         )
-        ended = self.parts.leases.wait(self.run.tenant, names, timeout_s=patience_s)
-        found = self._cached(tuple(ended), force=Force.NONE)
+        ended = self.parts.leases.wait(self.run.tenant, tuple(questions), timeout_s=patience_s)
+        found = self._answers.known({n: questions[n] for n in ended}, force=Force.NONE).said
         now = self.parts.clock.now()
         later = Said(outcome=Pending(now + timedelta(seconds=1)), observed_at=now)
         said = {}
-        for name in names:
+        for name in questions:
             known = found.get(name) or _shared_error(ended.get(name, ""), now) or later
             said[name] = replace(known, coalesced=True)
         return said
 
-    def _cached(self, names: tuple[str, ...], *, force: Force) -> dict[str, Said]:
-        if force is Force.RESPONSES or not self.parts.policies.cache.enabled or not names:
-            return {}
-        hits = self.parts.responses.get_many(self.run.tenant, names)
-        readable = {name: said for name, hit in hits.items() if (said := _said_by(hit))}
-        if force is Force.NEGATIVES:
-            return {n: s for n, s in readable.items() if not hits[n].negative}
-        return readable
-
-    def _fresh(self, questions: Mapping[str, Query]) -> dict[str, Said]:
-        if not questions:
-            return {}
-        said = make_calls(self.parts, self.run, self.provider, questions, self.deadline)
-        entries = {n: entry for n, s in said.items() if (entry := self._entry(s))}
-        if entries and self.parts.policies.cache.enabled:
-            self.parts.responses.put_many(self.run.tenant, entries)
-        return said
-
-    def _entry(self, said: Said) -> CacheEntry | None:
-        keeping = keeping_of(said.outcome, self.provider.spec, self.parts.policies.cache)
-        if keeping is None:
-            return None
-        payload: Json = {
-            "outcome": outcome_to_json(said.outcome),
-            "observed_at": said.observed_at.isoformat(),
-        }
-        return CacheEntry(
-            payload=payload,
-            ttl_s=keeping.ttl_s,
-            negative=keeping.negative,
-            reason=keeping.reason,
-            took_s=said.latency_s,
+    def _refresh_later(self, questions: Mapping[str, Query]) -> None:
+        """Ask anew behind the reader's back; whoever else is at it already is left to it."""
+        future = self.parts.calls.submit(
+            self._led, questions, self._deadline(), force=Force.RESPONSES
         )
+        future.add_done_callback(_log_failure)
+        self.parts.recorder.count("cache_refreshes", len(questions))
+
+    def _deadline(self) -> Deadline:
+        clock = self.parts.clock
+        return Deadline(clock.monotonic_s() + self.parts.policies.probes.timeout_s)
+
+
+def _log_failure(future: Future[Any]) -> None:
+    error = future.exception()
+    if error is not None:
+        log.error("refresh.failed", exc_info=error)
 
 
 def _encoded(outcome: Outcome) -> str:
@@ -179,21 +189,6 @@ def _shared_error(error: str, now: datetime) -> Said | None:
     return Said(outcome=outcome, observed_at=now)
 
 
-def _said_by(hit: CacheHit) -> Said | None:
-    """Read a cached answer; one that we cannot read is as good as none."""
-    payload = hit.payload
-    try:
-        if not isinstance(payload, dict) or not isinstance(payload["outcome"], dict):
-            return None
-        return Said(
-            outcome=outcome_from_json(payload["outcome"]),
-            observed_at=datetime.fromisoformat(str(payload["observed_at"])),
-            from_cache=True,
-        )
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
 def _response(provider: Provider, query: Query, name: str, said: Said, *, shared: bool) -> Response:
     spec = provider.spec
     return Response(
@@ -207,6 +202,7 @@ def _response(provider: Provider, query: Query, name: str, said: Said, *, shared
         observed_at=said.observed_at,
         from_cache=said.from_cache,
         coalesced=said.coalesced or shared,
+        stale=said.stale,
     )
 
 

@@ -32,6 +32,7 @@ class Said:
     latency_s: float = 0.0
     from_cache: bool = False
     coalesced: bool = False
+    stale: bool = False
 
 
 def make_calls(

@@ -125,6 +125,7 @@ def _keep(
 ) -> None:
     """Keep the results that are worth keeping; that nobody knew, for a shorter time."""
     policy = parts.policies.cache
+    ttl_s = _ttls(parts, tenant, table) if policy.field_ttl_s else {}
     entries = {}
     for column, result in results.items():
         if result.state not in _KEPT:
@@ -132,12 +133,20 @@ def _keep(
         negative = result.state == CellState.NOT_FOUND.value
         entries[cell_name(table, row, column)] = CacheEntry(
             payload=result.to_json(),
-            ttl_s=policy.negative_ttl_s if negative else policy.default_ttl_s,
+            ttl_s=policy.negative_ttl_s if negative else ttl_s.get(column, policy.default_ttl_s),
             negative=negative,
             reason=result.state if negative else "",
         )
     if entries and policy.enabled:
         parts.cells.put_many(tenant, entries)
+
+
+def _ttls(parts: Parts, tenant: str, table: str) -> dict[str, int]:
+    """Give the lifetimes of the columns whose field ages faster than others."""
+    policy = parts.policies.cache
+    columns = parts.rows.table(tenant, table).columns
+    own = {c.key: policy.field_ttl_s[c.field] for c in columns if c.field in policy.field_ttl_s}
+    return {key: min(ttl_s, policy.default_ttl_s) for key, ttl_s in own.items()}
 
 
 def _readable(hit: CacheHit) -> CellResult | None:

@@ -36,9 +36,18 @@ def _flag(value: object) -> object:
     return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower(), value)
 
 
+def _pairs(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = (part.partition("=") for part in value.split(","))
+    return {name.strip(): number.strip() for name, _, number in pairs}
+
+
 Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Ttl = Annotated[int, Field(ge=0, le=2**31)]
+#: Written as `employees=86400,phone=3600`.
+FieldTtls = Annotated[dict[str, Ttl], BeforeValidator(_pairs)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -59,6 +68,9 @@ class CacheSettings(Values):
     response_ttl_seconds: Ttl = _CACHE.response_ttl_s
     default_ttl_seconds: Ttl = _CACHE.default_ttl_s
     negative_ttl_seconds: Ttl = _CACHE.negative_ttl_s
+    soft_ttl_seconds: Ttl | None = _CACHE.soft_ttl_s
+    stale_ttl_seconds: Ttl = _CACHE.stale_ttl_s
+    field_ttl_seconds: FieldTtls = Field(default_factory=dict)
     max_memory_entries: Count = _CACHE.max_memory_entries
 
     def policy(self) -> CachePolicy:
@@ -69,6 +81,9 @@ class CacheSettings(Values):
             response_ttl_s=self.response_ttl_seconds,
             default_ttl_s=self.default_ttl_seconds,
             negative_ttl_s=self.negative_ttl_seconds,
+            soft_ttl_s=self.soft_ttl_seconds,
+            stale_ttl_s=self.stale_ttl_seconds,
+            field_ttl_s=self.field_ttl_seconds,
             max_memory_entries=self.max_memory_entries,
         )
 

@@ -244,6 +244,7 @@ def response_to_json(response: Response) -> JsonObject:
         "observed_at": _text_of(response.observed_at),
         "from_cache": response.from_cache,
         "coalesced": response.coalesced,
+        "stale": response.stale,
         "batch": response.batch,
         "attempt": response.attempt,
     }
@@ -265,6 +266,7 @@ def response_from_json(raw: Mapping[Any, Any]) -> Response:
         observed_at=observed_at,
         from_cache=raw["from_cache"],
         coalesced=raw["coalesced"],
+        stale=raw["stale"],
         batch=raw["batch"],
         attempt=raw["attempt"],
     )

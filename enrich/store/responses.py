@@ -13,14 +13,17 @@ __all__ = ["evidence_of", "record_responses"]
 _RECORD = text("""
     INSERT INTO responses (
         run_id, batch, attempt, row_id, provider, provider_version, input_key, slot, kind, outcome,
-        cost_microcredits, latency_s, observed_at, from_cache, coalesced)
+        cost_microcredits, latency_s, observed_at, from_cache, coalesced,
+        stale)
     SELECT :run_id, :batch, :attempt, u.row_id, u.provider, u.provider_version, u.input_key,
            CASE WHEN u.final THEN 0 ELSE :attempt END, u.kind, u.outcome,
-           u.cost_microcredits, u.latency_s, u.observed_at, u.from_cache, u.coalesced
+           u.cost_microcredits, u.latency_s, u.observed_at, u.from_cache, u.coalesced,
+           u.stale
     FROM jsonb_to_recordset(CAST(:responses AS jsonb)) AS u (
         row_id bigint, provider text, provider_version text, input_key text, final boolean,
         kind text, outcome jsonb, cost_microcredits bigint, latency_s double precision,
-        observed_at timestamptz, from_cache boolean, coalesced boolean)
+        observed_at timestamptz, from_cache boolean, coalesced boolean,
+        stale boolean)
     JOIN rows r ON r.id = u.row_id
     -- In one order for everybody: two probes that wait for each other's keys would deadlock.
     ORDER BY u.row_id, u.provider, u.input_key

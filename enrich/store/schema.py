@@ -182,6 +182,7 @@ responses = Table(
     Column("observed_at", DateTime(timezone=True), nullable=False),
     Column("from_cache", Boolean, nullable=False, server_default=text("false")),
     Column("coalesced", Boolean, nullable=False, server_default=text("false")),
+    Column("stale", Boolean, nullable=False, server_default=text("false")),
     _moment("recorded_at"),
     UniqueConstraint(
         "run_id", "row_id", "provider", "input_key", "batch", "slot", name="uq_responses_question"

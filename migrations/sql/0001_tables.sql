@@ -109,6 +109,7 @@ CREATE TABLE responses (
     observed_at timestamptz NOT NULL,
     from_cache boolean NOT NULL DEFAULT false,
     coalesced boolean NOT NULL DEFAULT false,
+    stale boolean NOT NULL DEFAULT false,
     recorded_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT uq_responses_question UNIQUE (run_id, row_id, provider, input_key, batch, slot)
 );

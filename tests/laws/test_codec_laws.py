@@ -80,6 +80,7 @@ RESPONSES = st.builds(
     observed_at=MOMENTS,
     from_cache=st.booleans(),
     coalesced=st.booleans(),
+    stale=st.booleans(),
 )
 
 OPTIONS = st.builds(

@@ -100,11 +100,12 @@ def world(
     emails: Sequence[str] = ("a@acme.com",),
     columns: tuple[Column, ...] = (EMAIL, DOMAIN, COMPANY),
     runs: RunPolicy | None = None,
+    cache: CachePolicy | None = None,
 ) -> Iterator[World]:
     """Build the world, and take its threads down at the end."""
     clock = HandClock()
     database = MemoryDatabase(now=clock.now)
-    cache, flights = CachePolicy(), SingleflightPolicy()
+    cache, flights = cache or CachePolicy(), SingleflightPolicy()
     recorder = Counts()
     with ThreadPoolExecutor(4) as calls, ThreadPoolExecutor(4) as probes:
         parts = Parts(
@@ -120,7 +121,7 @@ def world(
             recorder=recorder,
             clock=clock,
             calls=calls,
-            policies=Policies(runs=runs or RunPolicy(batch_rows=2, max_wait_s=0)),
+            policies=Policies(cache=cache, runs=runs or RunPolicy(batch_rows=2, max_wait_s=0)),
         )
         parts.rows.save_columns("default", "t", columns)
         rows = [NewRow(key=f"r{i}", data={"email": e}) for i, e in enumerate(emails, start=1)]

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from enrich.domain.endings import STALE
 from enrich.domain.outcome import (
     InvalidInput,
     LegalBlock,
@@ -12,7 +13,7 @@ from enrich.domain.outcome import (
     RateLimited,
     Unavailable,
 )
-from enrich.domain.policy import RunPolicy
+from enrich.domain.policy import CachePolicy, RunPolicy
 from enrich.domain.provider import Charge, Query, Tier
 from enrich.domain.rate import RateLimit
 from enrich.domain.run import CellFilter, Force, RunState, StepKind
@@ -353,3 +354,69 @@ def test_a_cell_that_a_person_emptied_counts_as_empty() -> None:
         own.run(where=where)
 
         assert own.value("domain") == "acme.com"
+
+
+def test_an_older_answer_stands_in_for_a_provider_that_is_down_and_is_marked() -> None:
+    answers = [found(domain="acme.com"), Unavailable("refused")]
+    provider = Scripted(BY_EMAIL, lambda _: answers.pop(0))
+
+    with world(provider, columns=(EMAIL, _enriched("domain"))) as own:
+        own.run()
+        before = own.row().cells["domain"].observed_at
+        own.clock.sleep(7.5 * 86_400)
+        own.run(force=Force.CELLS)
+
+        cell = own.row().cells["domain"]
+        assert (own.value("domain"), cell.reason, cell.observed_at) == ("acme.com", STALE, before)
+
+
+def test_an_answer_too_old_to_stand_in_is_a_failure() -> None:
+    answers = [found(domain="acme.com"), Unavailable("refused")]
+    provider = Scripted(BY_EMAIL, lambda _: answers.pop(0))
+
+    with world(provider, columns=(EMAIL, _enriched("domain"))) as own:
+        own.run()
+        own.clock.sleep(9 * 86_400)
+
+        assert own.run(force=Force.CELLS).counts.failed == 1
+
+
+def test_a_field_that_ages_faster_than_its_answer_is_asked_for_again() -> None:
+    provider = Scripted(BY_EMAIL, KNOWS_ALL)
+
+    with world(provider, cache=CachePolicy(field_ttl_s={"domain": 60})) as own:
+        own.run()
+        own.clock.sleep(61)
+        own.run(force=Force.CELLS)
+
+        assert len(provider.asked) == 2
+
+
+def test_past_its_soft_end_an_answer_is_served_and_fetched_anew_behind_it() -> None:
+    provider = Scripted(BY_EMAIL, KNOWS_ALL)
+
+    with world(provider, cache=CachePolicy(soft_ttl_s=60)) as own:
+        own.run()
+        own.clock.sleep(61)
+        again = own.run(force=Force.CELLS)
+        own.parts.calls.shutdown(wait=True)
+
+        assert again.counts.cache_hits == 1
+        assert len(provider.asked) == 2
+
+
+def test_what_a_leader_learned_after_its_lease_is_not_kept() -> None:
+    clocks: list[HandClock] = []
+
+    def slow(_: Query) -> Outcome:
+        clocks[0].sleep(20)
+        return found(domain="acme.com", company_name="Acme")
+
+    provider = Scripted(BY_EMAIL, slow)
+
+    with world(provider) as own:
+        clocks.append(own.clock)
+        own.run()
+        own.run(force=Force.CELLS)
+
+        assert len(provider.asked) == 2
