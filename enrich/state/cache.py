@@ -160,7 +160,7 @@ class RedisCache:
     def _weed(self, unreadable: Mapping[str, bytes]) -> None:
         if not unreadable:
             return
-        self._rules.tally.add(corrupt=len(unreadable))
+        self._rules.tally.corrupt(len(unreadable))
         seen = [sha1(raw, usedforsecurity=False).hexdigest() for raw in unreadable.values()]
         try:
             self._link.run("cache_weed", keys=list(unreadable), args=[self._most_bytes, *seen])

@@ -13,9 +13,19 @@ from enrich.ports.outside import Recorder
 from enrich.ports.shared import CacheEntry, CacheHit
 from enrich.state.cache_envelope import Envelope, encode
 
-__all__ = ["CACHE_REQUESTS_TOTAL", "CacheRules", "CacheStats", "Parcel", "Tally"]
+__all__ = [
+    "CACHE_EVENTS_TOTAL",
+    "CACHE_REQUESTS_TOTAL",
+    "CacheRules",
+    "CacheStats",
+    "Parcel",
+    "Tally",
+]
 
+#: Each look-up of one name, by outcome: hit, negative, stale or miss.
 CACHE_REQUESTS_TOTAL = "enrich_cache_requests_total"
+#: What else happened, by outcome: refresh, corrupt or unstorable.
+CACHE_EVENTS_TOTAL = "enrich_cache_events_total"
 _LONGEST_S = 2**31
 
 
@@ -54,28 +64,48 @@ class Tally:
 
     def looked_up(self, asked: int, hits: Mapping[str, CacheHit]) -> None:
         """Count one look-up of many."""
-        self.add(
+        stale = sum(hit.stale for hit in hits.values())
+        negative = sum(hit.negative for hit in hits.values())
+        refreshes = sum(hit.refresh for hit in hits.values())
+        misses = asked - len(hits)
+        self._add(
             hits=len(hits),
-            misses=asked - len(hits),
-            negative_hits=sum(hit.negative for hit in hits.values()),
-            stale_hits=sum(hit.stale for hit in hits.values()),
-            refreshes=sum(hit.refresh for hit in hits.values()),
+            misses=misses,
+            negative_hits=negative,
+            stale_hits=stale,
+            refreshes=refreshes,
         )
+        # For the recorder each look-up has one outcome, so that they add up.
+        plain = sum(not hit.stale and not hit.negative for hit in hits.values())
+        fresh_negative = len(hits) - plain - stale
+        self._record(
+            CACHE_REQUESTS_TOTAL, hit=plain, stale=stale, negative=fresh_negative, miss=misses
+        )
+        self._record(CACHE_EVENTS_TOTAL, refresh=refreshes)
 
-    def add(self, **amounts: int) -> None:
-        """Add to the counts of these names."""
-        with self._lock:
-            self._stats += CacheStats(**amounts)
-        if self._recorder is not None:
-            for name, amount in amounts.items():
-                if amount:
-                    labels = {"kind": self._kind, "outcome": name}
-                    self._recorder.count(CACHE_REQUESTS_TOTAL, amount, labels)
+    def corrupt(self, amount: int) -> None:
+        """Count entries that could not be read."""
+        self._add(corrupt=amount)
+        self._record(CACHE_EVENTS_TOTAL, corrupt=amount)
+
+    def unstorable(self) -> None:
+        """Count an entry that cannot be kept."""
+        self._add(unstorable=1)
+        self._record(CACHE_EVENTS_TOTAL, unstorable=1)
 
     def stats(self) -> CacheStats:
         """Give the counts so far."""
         with self._lock:
             return self._stats
+
+    def _add(self, **amounts: int) -> None:
+        with self._lock:
+            self._stats += CacheStats(**amounts)
+
+    def _record(self, name: str, **amounts: int) -> None:
+        for outcome, amount in amounts.items():
+            if amount and self._recorder is not None:
+                self._recorder.count(name, amount, {"kind": self._kind, "outcome": outcome})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +145,10 @@ class CacheRules:
         try:
             life_ms, raw = encode(key, entry, ttl_s=ttl_s)
         except TypeError:
-            self.tally.add(unstorable=1)
+            self.tally.unstorable()
             return None
         if len(raw) > self.policy.max_entry_bytes:
-            self.tally.add(unstorable=1)
+            self.tally.unstorable()
             return None
         return Parcel(life_ms, "weak" if entry.negative and not entry.forced else "set", raw)
 

@@ -191,8 +191,17 @@ class RedisLink:
         return own
 
     def _connect(self) -> redis.Redis:
+        try:
+            pool = self._pool()
+        except ValueError:
+            # The error of redis-py may quote the address, and with it a password.
+            problem = "it is no address of the form redis://, rediss:// or unix://"
+            raise SettingsError("REDIS_URL", problem) from None
+        return redis.Redis.from_pool(pool)
+
+    def _pool(self) -> redis.ConnectionPool:
         # RESP2 and no driver info: a new connection is usable without a round trip of its own.
-        pool = redis.ConnectionPool.from_url(
+        return redis.ConnectionPool.from_url(
             self._url,
             socket_timeout=self._timeout_s,
             socket_connect_timeout=self._timeout_s,
@@ -202,7 +211,6 @@ class RedisLink:
             decode_responses=False,
             max_connections=_CONNECTIONS,
         )
-        return redis.Redis.from_pool(pool)
 
     def _admit(self, own: _Own) -> None:
         own.tried = True

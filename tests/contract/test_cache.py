@@ -21,9 +21,10 @@ from enrich.errors import BadInputError
 from enrich.ports import CacheEntry, CacheHit
 from enrich.state.cache import RedisCache
 from enrich.state.cache_memory import MemoryCache
+from enrich.state.cache_rules import CACHE_REQUESTS_TOTAL
 from enrich.state.cache_shelf import Shelf
 from enrich.state.link import RedisLink
-from tests.contract.shared_world import MemoryTime, ValkeyTime, drawing
+from tests.contract.shared_world import MemoryTime, Sums, ValkeyTime, drawing
 
 AnyCache: TypeAlias = RedisCache | MemoryCache
 
@@ -44,14 +45,17 @@ class World:
         newer: bool = False,
         kind: str = "cell",
         draws: tuple[float, ...] = (0.5,),
+        recorder: Sums | None = None,
         **own: Any,
     ) -> AnyCache:
         version = (self.time.version if isinstance(self.time, ValkeyTime) else 1) + newer
         policy = CachePolicy(**{"version": version, **_NO_CHANCE, **own})
         if isinstance(self.time, ValkeyTime):
-            return RedisCache(self.time.link, kind, policy, draw=drawing(*draws))
+            return RedisCache(self.time.link, kind, policy, draw=drawing(*draws), recorder=recorder)
         clock, draw = self.time.clock, drawing(*draws)
-        return MemoryCache(kind, policy, clock=clock, draw=draw, shelf=self.shelf)
+        return MemoryCache(
+            kind, policy, clock=clock, draw=draw, shelf=self.shelf, recorder=recorder
+        )
 
 
 def in_memory() -> World:
@@ -343,6 +347,21 @@ def test_c43_a_negative_hit_counts_as_a_hit_and_apart(world: World) -> None:
 
     stats = cache.stats()
     assert (stats.hits, stats.misses, stats.negative_hits, stats.hit_rate) == (2, 2, 1, 0.5)
+
+
+def test_c43_for_the_recorder_every_look_up_has_one_outcome(world: World) -> None:
+    sums = Sums()
+    cache = world.cache(recorder=sums)
+    keep(cache)
+    keep(cache, name="b", negative=True)
+    keep(cache, name="c", ttl_s=10, stale_ttl_s=1000, negative=True)
+    world.time.pass_s(100)
+
+    cache.get_many("t", ["a", "b", "c", "d", "e"], stale_ok=True)
+
+    outcomes = ("hit", "negative", "stale", "miss")
+    counts = [sums.total(CACHE_REQUESTS_TOTAL, kind="cell", outcome=name) for name in outcomes]
+    assert counts == [1, 1, 1, 2]
 
 
 def test_c43_without_a_look_up_there_is_no_hit_rate(world: World) -> None:

@@ -212,7 +212,7 @@ def test_s22_a_forked_process_has_calls_and_connections_of_its_own(link: RedisLi
     reader, writer = multiprocessing.Pipe(duplex=False)
 
     child = multiprocessing.get_context("fork").Process(
-        target=_tell_from_a_fork, args=(flights, link, writer)
+        target=_tell_from_a_fork, args=(flights, link, writer), daemon=True
     )
     # As if another thread of the parent were in the middle of a call.
     with link._mine().switch._lock:
