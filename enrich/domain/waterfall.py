@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from enrich.domain.keys import input_key
+from enrich.domain.outcome import OutcomeKind
 from enrich.domain.provider import ProviderSpec, Query, Tier
 from enrich.domain.run import CellFilter, Force, OpenBatch, RunOptions, RunView
 from enrich.domain.table import PERSON, CellState, Column, Overwrite, Row
@@ -87,19 +88,18 @@ def open_columns(row: Row, run: RunView) -> tuple[Column, ...]:
 def questions_for(batch: OpenBatch, spec: ProviderSpec) -> tuple[Query, ...]:
     """List the batch's questions to one provider: rows with an open cell that it may fill.
 
-    What an earlier attempt, or the batch that put these rows back, could not ask is asked again.
+    What an earlier attempt, or the batch that put these rows back, could not ask is asked again. A
+    provider that knew a row has said all it knows; one that did not may know it by new inputs.
     """
-    asked = {
-        (r.row, r.input_key)
-        for r in batch.responses
-        if r.provider == spec.name and (r.is_final or r.attempt >= batch.ref.attempt)
-    }
-    found = []
-    for row in batch.rows:
-        query = _question(row, batch.run, spec)
-        if query is not None and (row.id, key_of(batch.run, spec, query)) not in asked:
-            found.append(query)
-    return tuple(found)
+    mine = [r for r in batch.responses if r.provider == spec.name]
+    known = {r.row for r in mine if r.outcome.kind is OutcomeKind.FOUND}
+    asked = {(r.row, r.input_key) for r in mine if r.is_final or r.attempt >= batch.ref.attempt}
+    questions = (_question(row, batch.run, spec) for row in batch.rows if row.id not in known)
+    return tuple(
+        query
+        for query in questions
+        if query is not None and (query.row, key_of(batch.run, spec, query)) not in asked
+    )
 
 
 def key_of(run: RunView, spec: ProviderSpec, query: Query) -> str:

@@ -22,6 +22,7 @@ from tests.unit.batches import (
     EMAIL,
     NOW,
     batch,
+    found,
     provenance,
     row,
     said,
@@ -124,6 +125,12 @@ def test_the_same_provider_is_asked_again_when_the_inputs_have_changed() -> None
     known = said(BY_EMAIL, {"email": "old@acme.com"}, NotFound())
 
     assert len(questions_for(batch(row(email="a@acme.com"), responses=[known]), BY_EMAIL)) == 1
+
+
+def test_a_provider_that_knew_the_row_is_not_asked_with_more_inputs() -> None:
+    known = said(BY_EMAIL, {"email": "old@acme.com"}, found(company_name="Acme"))
+
+    assert questions_for(batch(row(email="a@acme.com"), responses=[known]), BY_EMAIL) == ()
 
 
 def test_what_a_limit_put_back_is_asked_by_the_next_attempt_only() -> None:

@@ -9,6 +9,8 @@ from enrich.domain.values import Json
 __all__ = ["canonical"]
 
 _END_SIGNS = " .,;:!'\"()[]"
+#: How an address of the web is written says nothing about where it leads.
+_ADDRESS = re.compile(r"^https?://(www\.)?|(?<=^)www\.(?=[^/]+\.)|(?<=[^/])/$")
 #: Only texts that are surely numbers: a leading zero makes an identifier of it.
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?")
 
@@ -34,7 +36,7 @@ def canonical(value: Json) -> str:
 
 
 def _text(value: str) -> str:
-    text = str(folded(value)).strip(_END_SIGNS)
+    text = _ADDRESS.sub("", str(folded(value)).strip(_END_SIGNS))
     return _number(float(text)) if _NUMBER.fullmatch(text) else text
 
 
