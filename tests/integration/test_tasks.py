@@ -1,6 +1,7 @@
 """Tasks as callers send them, answered by a real worker process."""
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ from pytest_celery import CeleryTestSetup
 
 from enrich.embedded import celery_url
 from enrich.errors import UsageError
+from tests.integration.nodes import eventually
 from tests.integration.worker_fixtures import ENRICHED, World
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker]
@@ -30,6 +32,9 @@ METADATA = {
     "duration_ms",
 }
 SUMMARY = {"run_id", "filled", "not_found", "failed", "skipped", "cost"}
+
+#: The line with which a request ends.
+ENDED = re.compile(r"enrich\.(cell|rows?|table)\[[^]]+\] (succeeded|raised)[^\n]*\n")
 
 DELAYED = """\
 import json, sys
@@ -66,9 +71,15 @@ def table(world: World) -> str:
 
 @pytest.fixture
 def log_since(celery_setup: CeleryTestSetup) -> Callable[[], str]:
-    """Read what the worker has logged since the test began."""
+    """Read what the worker has logged since the test began, its last request's end included."""
     before = len(celery_setup.worker.logs())
-    return lambda: str(celery_setup.worker.logs()[before:])
+
+    def read() -> str:
+        # The answer is sent before its line is written.
+        assert eventually(lambda: ENDED.search(celery_setup.worker.logs()[before:]) is not None)
+        return str(celery_setup.worker.logs()[before:])
+
+    return read
 
 
 def run_python(code: str, *args: str, env: Mapping[str, str], cwd: Path) -> Any:
