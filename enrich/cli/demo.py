@@ -1,6 +1,7 @@
 """`enrich demo`: a real table, real servers, a real worker, twice."""
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from enrich.cli.services import Services, opened
 from enrich.cli.tables import enriched_columns
 from enrich.cli.watching import wait_for
 from enrich.cli.workers import (
+    beat_program,
     dispatching,
     own_servers,
     stopped_by_signals,
@@ -45,6 +47,7 @@ _ENRICHED = (
     "employees", "city", "country", "phone_e164", "email_is_free",
 )  # fmt: skip
 _SHOWN_ROWS = 3
+_PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,8 @@ def demo_command(*, count: int, keep: bool, tenant: str, as_json: bool) -> None:
         say(f"servers: {_servers(started)}")
         log = services.settings.home / "demo-worker.log"
         worker = worker_program("demo", log=log)
-        with Supervisor([worker]) as supervisor, dispatching() as dispatcher:
+        beat = beat_program(log=services.settings.home / "demo-beat.log")
+        with Supervisor([worker, beat]) as supervisor, dispatching() as dispatcher:
             keys = _import_sample(services, tenant, count)  # while the worker starts
             say(f"table {_TABLE!r}: {count} rows of {', '.join(COLUMNS)}")
             pid = wait_until_ready(supervisor, worker)
@@ -127,7 +131,8 @@ def _run(
     )
     submitted = submit(services.parts, request)
     dispatcher.dispatch(submitted.steps)
-    return wait_for(services, tenant, submitted.run.id)
+    end_s = time.monotonic() + _PATIENCE_S
+    return wait_for(services, tenant, submitted.run.id, until=lambda: time.monotonic() > end_s)
 
 
 def _show(
@@ -190,4 +195,7 @@ def _figures(passes: tuple[_Pass, _Pass]) -> list[tuple[Any, ...]]:
 def _judge(passes: tuple[_Pass, _Pass]) -> None:
     for one in passes:
         if one.summary.state is not RunState.DONE or not one.summary.counts.filled:
-            raise RunFailedError(f"run {one.summary.id} did not end well")
+            raise RunFailedError(
+                f"run {one.summary.id} is {one.summary.state.value} with "
+                f"{one.summary.counts.filled} cells filled; the worker's log tells why"
+            )

@@ -257,6 +257,25 @@ def test_doctor_finds_both_servers_and_no_worker(shell: Shell) -> None:
     assert found | {"postgres": "ok", "schema": "ok", "redis": "ok", "workers": "note"} == found
 
 
+def test_metrics_count_the_look_ups_of_all_processes(shell: Shell, run: dict[str, Any]) -> None:
+    metrics, cache = shell.json("metrics"), shell.json("cache", "stats")
+
+    assert metrics["provider_health"]["company_facts"]["state"] == "closed"
+    assert (cache["lookups"], cache["misses"]) == (
+        metrics["total_requests"],
+        metrics["cache_misses"],
+    )
+    assert cache["misses"] > 0
+
+
+def test_breaker_is_held_until_it_is_released(shell: Shell) -> None:
+    held = shell.json("breaker", "countries", "--force", "open", "--hold")
+    released = shell.json("breaker", "countries", "--release")
+
+    assert (held["state"], held["held"], released["held"]) == ("open", True, False)
+    assert shell.json("breaker", "countries", "--force", "closed")["state"] == "closed"
+
+
 def test_purged_row_is_gone_with_what_was_said(shell: Shell) -> None:
     shell("import", "-", "--table", "gone", input="id,company\n1,Apple Inc.\n")
     shell.json("run", "gone", "--columns", "website", "--in-process")
