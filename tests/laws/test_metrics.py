@@ -3,7 +3,7 @@
 from math import ceil
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enrich.domain.breaker_values import BreakerStatus
@@ -21,6 +21,7 @@ def recorded(*latencies_s: float) -> MemoryMetrics:
     return metrics
 
 
+@settings(deadline=None)
 @given(latencies_s=LATENCIES_S, share=st.sampled_from([0.5, 0.95, 0.99, 1.0]))
 def test_a_quantile_is_within_five_percent_of_the_true_one(
     latencies_s: list[float], share: float
@@ -32,6 +33,7 @@ def test_a_quantile_is_within_five_percent_of_the_true_one(
     assert seen_s == pytest.approx(true_s, rel=0.05)
 
 
+@settings(deadline=None)
 @given(latencies_s=LATENCIES_S)
 def test_the_order_of_durations_never_matters(latencies_s: list[float]) -> None:
     assert recorded(*latencies_s).read() == recorded(*reversed(latencies_s)).read()
