@@ -43,7 +43,7 @@ class Worker:
     def channel(self) -> str:
         return self.leases._leases("t", ["q"])[0]
 
-    def ask(self, *, crowd: int = 0, lease_s: float = 30) -> Any:
+    def ask(self, *, crowd: int = 0, lease_s: float = 300) -> Any:
         """Give the answer; the call lasts until `crowd` others wait for it."""
         while True:
             if hit := self.cache.get_many("t", ["q"]).get("q"):

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.servers
 # Processes come from a server that has imported all they need, and nothing of pytest's.
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.integration.shared_children"])
-_PATIENCE_S = 60
+_PATIENCE_S = 100
 
 Spawn = Callable[..., ForkServerProcess]
 
