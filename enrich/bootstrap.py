@@ -143,7 +143,7 @@ def build(own: Settings | None = None) -> Services:
     clock = SystemClock()
     version = own.cache.version
     # The numbers have a connection of their own: one that counts its faults must not count itself.
-    metrics = RedisMetrics(RedisLink(places.redis_url), version=version)
+    metrics = RedisMetrics(RedisLink(places.redis_url, is_silent=True), version=version)
     link = RedisLink(places.redis_url, recorder=metrics)
     calls = ThreadPoolExecutor(max_workers=32, thread_name_prefix="enrich-call")
     probes = ThreadPoolExecutor(

@@ -72,7 +72,9 @@ class BadFileError(BadInputError):
 class UnknownNameError(UsageError):
     """Nothing of this kind has this name; the nearest known name is offered."""
 
-    def __init__(self, kind: str, name: str, *, known: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, kind: str, name: str, *, known: tuple[str, ...] = (), within: str = ""
+    ) -> None:
         near = get_close_matches(name, known, n=1)
         if near:
             hint = f"did you mean {near[0]!r}?"
@@ -80,7 +82,8 @@ class UnknownNameError(UsageError):
             hint = f"known: {', '.join(sorted(known)[:12])}{', …' if len(known) > 12 else ''}"
         else:
             hint = ""
-        super().__init__(_sentence(f"there is no {kind} {name!r}", hint))
+        where = f" in {within}" if within else ""
+        super().__init__(_sentence(f"there is no {kind} {name!r}{where}", hint))
         self.kind, self.name, self.known = kind, name, known
 
 

@@ -1,5 +1,6 @@
 """The tasks that callers send: each begins a run and leaves; the end of the run answers."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from enrich.domain.values import JsonObject
 from enrich.engine.cells import CellsRequest, Known, begin
 from enrich.engine.report import run_report
 from enrich.engine.submit import RunRequest, Submitted, enriched_columns, submit
-from enrich.errors import UsageError
+from enrich.errors import BadInputError, UsageError
 from enrich.ports import Selection
 from tasks.app import app
 from tasks.arguments import columns_of, name_of, names_of, options_of, selection_of
@@ -24,7 +25,31 @@ __all__ = ["enrich_cell", "enrich_row", "enrich_rows", "enrich_table"]
 _dispatcher = CeleryDispatcher(app)
 
 
-@app.task(name="enrich.cell", bind=True, ignore_result=False, throws=(UsageError,))
+class Request(Task[Any, Any]):
+    """A task that a caller sends and waits for."""
+
+    abstract = True
+    ignore_result = False
+    #: A caller's mistake is the caller's to read: no traceback in our log.
+    throws = (UsageError,)
+    #: No value of a cell in a log or an event.
+    resultrepr_maxsize = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Check the arguments' names before anything is done."""
+        try:
+            inspect.signature(self.run).bind(*args, **kwargs)
+        except TypeError as exc:
+            hint = f"{self.name} takes {_names(self)}"
+            raise BadInputError("arguments", str(exc), hint=hint) from exc
+        return self.run(*args, **kwargs)
+
+
+def _names(task: Request) -> str:
+    return ", ".join(inspect.signature(task.run).parameters)
+
+
+@app.task(name="enrich.cell", bind=True, base=Request)
 def enrich_cell(
     self: Task[Any, Any],
     table_id: str,
@@ -45,7 +70,7 @@ def enrich_cell(
     return _cells(self, tenant, table_id, row_id, (column,), options, single=True)
 
 
-@app.task(name="enrich.row", bind=True, ignore_result=False, throws=(UsageError,))
+@app.task(name="enrich.row", bind=True, base=Request)
 def enrich_row(
     self: Task[Any, Any],
     table_id: str,
@@ -62,7 +87,7 @@ def enrich_row(
     return _cells(self, tenant, table_id, row_id, columns_of(columns), options, single=False)
 
 
-@app.task(name="enrich.rows", bind=True, ignore_result=False, throws=(UsageError,))
+@app.task(name="enrich.rows", bind=True, base=Request)
 def enrich_rows(
     self: Task[Any, Any],
     table_id: str,
@@ -80,7 +105,7 @@ def enrich_rows(
     return _run(self, tenant, table_id, columns, selection, options)
 
 
-@app.task(name="enrich.table", bind=True, ignore_result=False, throws=(UsageError,))
+@app.task(name="enrich.table", bind=True, base=Request)
 def enrich_table(
     self: Task[Any, Any],
     table_id: str,

@@ -9,7 +9,15 @@ from enrich.bootstrap import endpoints, settings
 __all__ = ["QUEUES", "configuration", "worker_arguments"]
 
 #: In the order in which a worker drains them: what ends a batch goes before what begins one.
-QUEUES = ("enrich.control", "enrich.fuse", "enrich.premium", "enrich.ingest", "enrich.probe")
+#: The last is Celery's own default, for callers who send by name and name no queue.
+QUEUES = (
+    "enrich.control",
+    "enrich.fuse",
+    "enrich.premium",
+    "enrich.ingest",
+    "enrich.probe",
+    "celery",
+)
 
 _THREADS = 24
 _SWEEP_EVERY_S = 15.0

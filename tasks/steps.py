@@ -1,12 +1,16 @@
 """The internal tasks: each decodes its message, calls one use case, and sends what is due next."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
+
+from celery import Task
 
 from enrich.engine.fuse import fuse as fuse_batch
 from enrich.engine.premium import premium as ask_premium
 from enrich.engine.probe import probe as ask_provider
 from enrich.engine.sweep import sweep as sweep_batches
+from enrich.errors import DependencyError
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
 from tasks.messages import from_wire
@@ -15,17 +19,37 @@ from tasks.services import services
 
 __all__ = ["fuse", "premium", "probe", "sweep"]
 
+log = logging.getLogger("enrich.tasks")
+
+#: Servers come back: a step is tried again, and what outlasts that is left to the sweep.
+_TRIES = 5
+
 _dispatcher = CeleryDispatcher(app)
 
 
-@app.task(name="enrich.probe")
-def probe(message: Mapping[str, Any], provider: str) -> str:
+@app.task(name="enrich.probe", bind=True, max_retries=_TRIES)
+def probe(self: Task[Any, Any], message: Mapping[str, Any], provider: str) -> str:
     """Ask one provider about one batch; the answer lies in Postgres, the result is a token."""
-    ask_provider(services().parts, from_wire(message), provider)
+    try:
+        ask_provider(services().parts, from_wire(message), provider)
+    except DependencyError as exc:
+        if self.request.retries < _TRIES:
+            raise self.retry(exc=exc, countdown=1 + 2**self.request.retries) from exc
+        log.warning("probe.gave_up", extra={"provider": provider, "error": str(exc)})
+    except Exception:
+        # One part of a chord that raises loses the body. The batch goes on without this provider.
+        log.exception("probe.broke", extra={"provider": provider})
     return provider
 
 
-@app.task(name="enrich.fuse")
+@app.task(
+    name="enrich.fuse",
+    autoretry_for=(DependencyError,),
+    retry_backoff=1,
+    retry_backoff_max=15,
+    retry_jitter=True,
+    max_retries=_TRIES,
+)
 def fuse(_tokens: list[str], message: Mapping[str, Any]) -> None:
     """Join a wave: write the cells and send the next step."""
     parts = services().parts
@@ -35,7 +59,14 @@ def fuse(_tokens: list[str], message: Mapping[str, Any]) -> None:
         reply(app, parts, fusion.finished)
 
 
-@app.task(name="enrich.premium")
+@app.task(
+    name="enrich.premium",
+    autoretry_for=(DependencyError,),
+    retry_backoff=1,
+    retry_backoff_max=15,
+    retry_jitter=True,
+    max_retries=_TRIES,
+)
 def premium(message: Mapping[str, Any]) -> None:
     """Ask the premium providers about what is still unresolved."""
     _dispatcher.dispatch(ask_premium(services().parts, from_wire(message)))

@@ -50,7 +50,7 @@ def advance(
     by_name = {spec.name: spec for spec in specs}
     after, accepted = with_accepted(batch, by_name, fusion=fusion)
     waiting = _waiting(after, by_name, now + timedelta(seconds=runs.max_wait_s))
-    onward = _onward(after, specs, waiting)
+    onward = None if batch.ref.wave >= runs.max_waves else _onward(after, specs, waiting)
     if onward is not None:
         return replace(onward, writes=accepted, counts=_count(accepted))
     final = accepted + final_writes(after, by_name, waiting, fusion)

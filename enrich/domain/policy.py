@@ -115,6 +115,7 @@ class RunPolicy:
         lease_s: a batch whose step has not ended by then is sent again; longer than a probe.
         max_attempts: after so many, a batch is parked.
         max_wait_s: how long a run stays open for rows that a limit has put back.
+        max_waves: of one batch; more means that a probe fails again and again.
     """
 
     batch_rows: int = 200
@@ -122,3 +123,4 @@ class RunPolicy:
     lease_s: float = 60.0
     max_attempts: int = 3
     max_wait_s: float = 900.0
+    max_waves: int = 50

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from enrich.domain.calls import Permit, Refusal, report_of
 from enrich.domain.keys import breaker_key
@@ -20,6 +21,9 @@ from enrich.ports import Deadline, Provider
 __all__ = ["Said", "make_calls"]
 
 log = logging.getLogger("enrich.engine")
+
+#: Share of the time left within which a call may be booked; the rest is for its answer.
+_BOOKABLE = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,7 @@ class _Calling:
     def _allowed(self, questions: Mapping[str, Query], answers: list[Answer]) -> dict[str, Said]:
         """Ask what the rate and the purse allow. Answers are added to `answers` as they come."""
         names = tuple(questions)
-        booked, delays_s, later = self._booked(names)
+        booked, delays_s, later = self._booked(len(names))
         said = self._all_as(names[booked:], later)
         purse = Purse(self.parts, self.run, self.provider.spec)
         paid, poor = purse.open(booked)
@@ -87,7 +91,7 @@ class _Calling:
         try:
             if paid:
                 queries = [questions[name] for name in names[:paid]]
-                answers += self._ask(queries, delays_s[:paid])
+                answers += self._ask(queries, delays_s)
         finally:
             purse.close(sum(self._cost(answer) for answer in answers))
         return said | self._read(names[:paid], answers)
@@ -120,20 +124,25 @@ class _Calling:
             )
         return said
 
-    def _booked(self, names: Sequence[str]) -> tuple[int, Sequence[float], Outcome]:
-        """Book starts with the governor: how many, after which delays, and what the rest get."""
+    def _booked(self, rows: int) -> tuple[int, Sequence[float], Outcome]:
+        """Book starts with the governor, one for each call of up to the bulk size.
+
+        Gives how many rows they carry, the delay of each call, and what the other rows get.
+        """
         spec, now = self.provider.spec, self.parts.clock.now()
+        calls = ceil(rows / spec.bulk_size)
         if not spec.limits:
-            return len(names), (0.0,) * len(names), Pending(now)
+            return rows, (0.0,) * calls, Pending(now)
         slots = self.parts.governor.reserve(
             spec.name,
-            want=len(names),
-            max_delay_s=self.deadline.left_s(self.parts.clock) * 0.8,
+            want=calls,
+            max_delay_s=self.deadline.left_s(self.parts.clock) * _BOOKABLE,
             tenant=self.run.tenant,
             limits=spec.limits,
         )
+        carried = min(rows, len(slots.delays_s) * spec.bulk_size)
         retry_at = slots.retry_at or now + timedelta(seconds=1)
-        return len(slots.delays_s), slots.delays_s, RateLimited(retry_at)
+        return carried, slots.delays_s, RateLimited(retry_at)
 
     def _learn(self, outcome: Outcome) -> None:
         if isinstance(outcome, RateLimited):

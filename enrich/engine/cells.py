@@ -85,8 +85,8 @@ def _standing(parts: Parts, request: CellsRequest, *, forced: bool) -> Known | N
     wanted = request.columns or enriched_columns(parts, request.tenant, request.table)
     for key in wanted:
         if key not in columns:
-            kind = f"column in table {request.table!r}"
-            raise UnknownNameError(kind, key, known=tuple(columns))
+            within = f"table {request.table!r}"
+            raise UnknownNameError("column", key, known=tuple(columns), within=within)
     (row,) = parts.rows.read(request.tenant, request.table, [request.row])
     if any(
         _is_undecided(row, key, forced=forced, protected=is_protected(row, columns[key]))

@@ -80,7 +80,7 @@ def _wanted(parts: Parts, request: RunRequest) -> tuple[str, ...]:
     wanted = tuple(dict.fromkeys(request.columns))
     for key in wanted:
         if key not in known:
-            raise UnknownNameError(f"column in table {request.table!r}", key, known=known)
+            raise UnknownNameError("column", key, known=known, within=f"table {request.table!r}")
     return wanted
 
 

@@ -95,7 +95,7 @@ class RedisLink:
     """Calls to Redis or Valkey, with their faults told apart; safe for threads and forks.
 
     `url` is redis://, rediss:// or unix://. `now_s` is a monotonic clock. Nothing is connected
-    until the first call.
+    until the first call. A second link of a process is silent: the first says that Redis is away.
     """
 
     def __init__(
@@ -105,8 +105,10 @@ class RedisLink:
         recorder: Recorder | None = None,
         timeout_s: float = 0.25,
         now_s: Callable[[], float] = time.monotonic,
+        is_silent: bool = False,
     ) -> None:
         self._url, self._recorder, self._timeout_s, self._now_s = url, recorder, timeout_s, now_s
+        self._is_silent = is_silent
         self._own: _Own | None = None
 
     def do(self, work: Callable[[redis.Redis], T]) -> T:
@@ -242,6 +244,8 @@ class RedisLink:
             self._say(own, logging.WARNING, "redis.lost", text, reason=str(error))
 
     def _say(self, own: _Own, level: int, event: str, text: str, **fields: str) -> None:
+        if self._is_silent:
+            return
         now_s = self._now_s()
         with own.lock:
             if now_s - own.said_at_s.get(event, -_LOG_EVERY_S) < _LOG_EVERY_S:

@@ -118,6 +118,13 @@ def test_a_limit_far_away_ends_the_cell_pending() -> None:
     assert (decision.waiting, decision.counts.pending) == ((), 1)
 
 
+def test_a_batch_whose_probes_never_answer_ends_all_the_same() -> None:
+    world = batch(ROW, wanted=("domain",))
+    endless = replace(world, ref=replace(world.ref, wave=50))
+
+    assert decide(endless, FREE).phase is Phase.DONE
+
+
 def test_rows_that_wait_do_not_hold_the_others() -> None:
     world = batch(
         ROW,

@@ -420,3 +420,14 @@ def test_what_a_leader_learned_after_its_lease_is_not_kept() -> None:
         own.run(force=Force.CELLS)
 
         assert len(provider.asked) == 2
+
+
+def test_a_call_that_carries_many_rows_takes_one_start_of_the_limit() -> None:
+    limits = (RateLimit(count=2, per_s=60),)
+    provider = Scripted(replace(BY_EMAIL, bulk_size=2, limits=limits), {})
+    emails = [f"{n}@acme.com" for n in range(4)]
+
+    with world(provider, emails=emails, runs=_patient(batch_rows=10)) as own:
+        own.run()
+
+        assert len(provider.asked) == 4
