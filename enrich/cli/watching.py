@@ -27,10 +27,14 @@ def carry_out(
         return _work_here(services, tenant, run_id, steps)
     with dispatching() as dispatcher:
         dispatcher.dispatch(steps)
-        if steps and not app.control.ping(timeout=_PING_S, limit=1):
-            print_note("no worker answers: `enrich up` starts one, and it will find the run")
-        if wait:
-            return _watched(services, tenant, run_id)
+        try:
+            if steps and not app.control.ping(timeout=_PING_S, limit=1):
+                print_note("no worker answers: `enrich up` starts one, and it will find the run")
+            if wait:
+                return wait_for(services, tenant, run_id)
+        except KeyboardInterrupt:
+            print_note(f"run {run_id} goes on; `enrich cancel {run_id}` stops it")
+            raise
     return services.parts.runs.summary(tenant, run_id)
 
 
@@ -45,14 +49,6 @@ def wait_for(
             summary = services.parts.runs.summary(tenant, run_id)
             show(_ended(summary))
     return summary
-
-
-def _watched(services: Services, tenant: str, run_id: int) -> RunSummary:
-    try:
-        return wait_for(services, tenant, run_id)
-    except KeyboardInterrupt:
-        print_note(f"run {run_id} goes on; `enrich cancel {run_id}` stops it")
-        raise
 
 
 def _work_here(services: Services, tenant: str, run_id: int, steps: Sequence[Step]) -> RunSummary:
