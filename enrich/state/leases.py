@@ -35,8 +35,9 @@ def poll_pause_s(draw: float) -> float:
 class RedisLeases:
     """Leases in Redis or Valkey; every method raises `LinkAwayError` when it is away.
 
-    At most `policy.max_waiters` threads of a process wait at once; one more is told at once that
-    its names are still held, so that waiting never takes all slots of a worker.
+    At most `policy.max_waiters` threads of a process wait at once, so that waiting never takes all
+    slots of a worker. One more is told at once that its names are still held, and puts its work
+    back: asking again at once would only spin.
     """
 
     def __init__(

@@ -33,7 +33,8 @@ class Worker:
         # Many processes share few cores here: a slow answer is no reason to fall back.
         self.link = RedisLink(self.url, timeout_s=10)
         self.cache = RedisCache(self.link, "response", CachePolicy(version=self.version))
-        self.leases = RedisLeases(self.link, SingleflightPolicy(), version=self.version)
+        policy = SingleflightPolicy(max_waiters=100)
+        self.leases = RedisLeases(self.link, policy, version=self.version)
 
     @property
     def calls_key(self) -> str:
