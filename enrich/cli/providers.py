@@ -100,7 +100,7 @@ def _as_json(spec: ProviderSpec) -> dict[str, object]:
 @click.option("--force", type=click.Choice(["open", "closed", "half_open"]), help="Set its state.")
 @click.option("--hold", is_flag=True, help="With --force: for good, until --release.")
 @click.option("--release", is_flag=True, help="End a hold; the next call is a trial.")
-@click.option("--credential", default="shared", show_default=True, help="Of which credential.")
+@click.option("--credential", default="", help="Of which credential; default: the one that all share.")
 @as_json_option
 def breaker_command(
     *, name: str, force: str | None, hold: bool, release: bool, credential: str, as_json: bool

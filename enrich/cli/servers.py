@@ -33,14 +33,14 @@ def down_command(*, as_json: bool) -> None:
 def env_command(*, show_passwords: bool, as_json: bool) -> None:
     """Print the servers' addresses as shell commands: eval "$(enrich env)"
 
-    ENRICH_BROKER_URL is the broker in Celery's form. Embedded servers are started and stay up.
+    CELERY_BROKER_URL is the broker in Celery's form. Embedded servers are started and stay up.
     """
     places = endpoints()
     addresses = {
         "DATABASE_URL": places.database_url,
         "REDIS_URL": places.redis_url,
         "ENRICH_BROKER__URL": places.broker_url,
-        "ENRICH_BROKER_URL": celery_url(places.broker_url),
+        "CELERY_BROKER_URL": celery_url(places.broker_url),
     }
     if not show_passwords:
         addresses = {name: without_password(url) for name, url in addresses.items()}
