@@ -154,7 +154,11 @@ def build(own: Settings | None = None) -> Services:
     parts = Parts(
         rows=PostgresRowStore(database),
         runs=PostgresRunStore(database),
-        providers=select(own.providers.chosen(), simulated=own.providers.simulated),
+        providers=select(
+            own.providers.chosen(),
+            simulated=own.providers.simulated,
+            modules=own.providers.modules,
+        ),
         responses=responses,
         cells=cells,
         leases=_leases(link, own, metrics),

@@ -121,7 +121,8 @@ def _redis(url: str) -> str:
 def _providers() -> str:
     from providers.registry import providers
 
-    specs = [provider.spec for provider in providers().values()]
+    added = settings().providers.modules
+    specs = [provider.spec for provider in providers(added).values()]
     simulated = sum(spec.simulated for spec in specs)
     return f"{len(specs)}, of them {simulated} simulated"
 

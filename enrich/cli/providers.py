@@ -2,6 +2,7 @@
 
 import click
 
+from enrich.bootstrap import settings
 from enrich.cli.output import as_json_option, print_facts, print_json, print_note, print_table
 from enrich.cli.services import opened
 from enrich.domain.keys import breaker_key
@@ -19,11 +20,12 @@ __all__ = ["breaker_command", "providers_command"]
 @as_json_option
 def providers_command(*, name: str | None, as_json: bool) -> None:
     """List the providers, or tell all about NAME."""
-    specs = [provider.spec for provider in providers().values()]
+    known = providers(settings().providers.modules)
+    specs = [provider.spec for provider in known.values()]
     if name is not None:
         specs = [spec for spec in specs if spec.name == name]
         if not specs:
-            raise UnknownNameError("provider", name, known=tuple(providers()))
+            raise UnknownNameError("provider", name, known=tuple(known))
     if as_json:
         described = [_as_json(spec) for spec in specs]
         print_json(described if name is None else described[0])
@@ -100,7 +102,9 @@ def _as_json(spec: ProviderSpec) -> dict[str, object]:
 @click.option("--force", type=click.Choice(["open", "closed", "half_open"]), help="Set its state.")
 @click.option("--hold", is_flag=True, help="With --force: for good, until --release.")
 @click.option("--release", is_flag=True, help="End a hold; the next call is a trial.")
-@click.option("--credential", default="", help="Of which credential; default: the one that all share.")
+@click.option(
+    "--credential", default="", help="Of which credential; default: the one that all share."
+)
 @as_json_option
 def breaker_command(
     *, name: str, force: str | None, hold: bool, release: bool, credential: str, as_json: bool

@@ -119,7 +119,9 @@ def _wrong(
     problem = _PROBLEMS.get(detail["type"], detail["msg"].replace("Input should be", "must be"))
     if field.annotation != SecretStr | None:
         problem += f", not {str(given)[:_QUOTED_CHARS]!r}"
-    default = "" if field.default is None else f" for the default, {str(field.default).lower()}"
+    default = (
+        "" if field.default in (None, ()) else f" for the default, {str(field.default).lower()}"
+    )
     return SettingsError(_variable(path), problem, hint=f"unset it{default}")
 
 

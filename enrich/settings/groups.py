@@ -1,8 +1,10 @@
 """The groups of settings: types, units, ranges. Defaults are those of the policies."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_core import PydanticCustomError
 
 from enrich.domain.policy import (
     BreakerPolicy,
@@ -43,11 +45,27 @@ def _pairs(value: object) -> object:
     return {name.strip(): number.strip() for name, _, number in pairs}
 
 
+_PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+def _places(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    places = tuple(place for part in value.split(",") if (place := part.strip()))
+    for place in places:
+        if not _PLACE.fullmatch(place):
+            problem = "must be package.module:function, with commas between several"
+            raise PydanticCustomError("places", problem)
+    return places
+
+
 Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Ttl = Annotated[int, Field(ge=0, le=2**31)]
 #: Written as `employees=86400,phone=3600`.
 FieldTtls = Annotated[dict[str, Ttl], BeforeValidator(_pairs)]
+#: Written as `acme.lookup:provider,acme.other:provider`.
+Places = Annotated[tuple[str, ...], BeforeValidator(_places)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -186,10 +204,14 @@ class BrokerSettings(Values):
 
 
 class ProviderSettings(Values):
-    """Who may be asked: those named (comma between), else all; the simulated only on request."""
+    """Who may be asked: those named (comma between), else all; the simulated only on request.
+
+    `modules` adds providers of other packages: functions that give one each.
+    """
 
     names: str | None = None
     simulated: Flag = False
+    modules: Places = ()
 
     def chosen(self) -> tuple[str, ...] | None:
         """Give the names, or None for all."""
