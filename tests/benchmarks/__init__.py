@@ -1,0 +1,1 @@
+"""What things cost, each against something measured in the same run."""
