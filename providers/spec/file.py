@@ -1,0 +1,170 @@
+"""A provider's whole file, and what the engine must know of it."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from enrich.domain.outcome import OutcomeKind
+from enrich.domain.provider import Charge, ProviderSpec, Tier
+from enrich.domain.rate import RateLimit
+from enrich.domain.values import microcredits_of
+from providers.spec.model import (
+    Auth,
+    Bulk,
+    Deferred,
+    Example,
+    Keep,
+    Limit,
+    Price,
+    Request,
+    Response,
+    Retry,
+    Rule,
+    Timeouts,
+)
+from providers.spec.parts import FieldName, Name, Part, Text
+from providers.spec.template import Template, names_of
+
+__all__ = ["HttpSpec"]
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class HttpSpec(Part):
+    """One HTTP provider, as its file describes it.
+
+    Attributes:
+        inputs: alternatives; a row can be asked about when it has all fields of any one of them.
+        data_class: whose data it gives: of everybody's, of companies, or personal.
+        guessed: keys of this file that are not from the provider's own words, as dotted paths.
+        contact: it demands a User-Agent that says whom to write to.
+    """
+
+    name: Name
+    version: Annotated[str, Field(pattern=r"^[0-9A-Za-z._-]{1,20}$")] = "1"
+    title: Text
+    state: Literal["active", "deprecated", "gone"] = "active"
+    successor: Text = ""
+    tier: Tier
+    family: Text = ""
+    licence: Annotated[Text, Field(min_length=1)]
+    source: Annotated[Text, Field(min_length=1)]
+    data_class: Literal["public", "company", "personal"]
+    base_url: str
+    contact: bool = False
+    inputs: Annotated[tuple[tuple[FieldName, ...], ...], Field(min_length=1)]
+    optional_inputs: tuple[FieldName, ...] = ()
+    max_concurrent: Annotated[int, Field(ge=1, le=64)] = 8
+    guessed: tuple[str, ...] = ()
+    price: Price = Price()
+    auth: Auth = Auth()
+    limits: tuple[Limit, ...] = ()
+    timeouts: Timeouts = Timeouts()
+    retry: Retry = Retry()
+    keep: Keep = Keep()
+    request: tuple[Request, ...] = ()
+    bulk: Bulk | None = None
+    outcomes: tuple[Rule, ...] = ()
+    response: Response
+    deferred: Deferred | None = None
+    example: tuple[Example, ...] = ()
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_base(cls, value: str) -> str:
+        parts = urlsplit(value)
+        is_safe = parts.scheme == "https" or parts.hostname in _LOOPBACK
+        if not is_safe or not parts.hostname or "{" in value:
+            raise ValueError("must be https://host, without a hole: a host never comes from a row")
+        if parts.query or parts.fragment or "@" in parts.netloc or value.endswith("/"):
+            raise ValueError("must have no user, query or fragment, and no / at its end")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for check in (self._check_requests, self._check_holes, self._check_deferred):
+            check()
+        if self.successor and self.state == "active":
+            raise ValueError("successor goes with state 'deprecated' or 'gone'")
+        if self.retry.on == "unavailable" and self._may_be_charged_twice():
+            raise ValueError("retry on 'unavailable' may pay twice for a POST; write 'connect'")
+        return self
+
+    @cached_property
+    def provider_spec(self) -> ProviderSpec:
+        """What the engine must know: price, fields, needs, limits."""
+        return ProviderSpec(
+            name=self.name,
+            version=self.version,
+            tier=self.tier,
+            gives={field: mapped.prior for field, mapped in self.response.fields.items()},
+            inputs=tuple(frozenset(needed) for needed in self.inputs),
+            optional_inputs=frozenset(self.optional_inputs),
+            price_microcredits=microcredits_of(self.price.credits),
+            charge=Charge(self.price.charge),
+            family=self.family,
+            licence=self.licence,
+            source=self.source,
+            timeout_s=self.timeouts.total_s,
+            bulk_size=self.bulk.size if self.bulk else 1,
+            limits=tuple(RateLimit(limit.count, limit.per_s) for limit in self.limits),
+            max_concurrent=self.max_concurrent,
+            ttl_s=self.keep.found_s,
+            negative_ttl_s=self.keep.not_found_s,
+        )
+
+    @property
+    def credential(self) -> str | None:
+        """The name of the credential that it takes; None when it takes none."""
+        return None if self.auth.kind == "none" else self.auth.credential or self.name
+
+    @property
+    def known_inputs(self) -> frozenset[str]:
+        """All fields that a template may mention."""
+        return frozenset().union(*self.inputs, self.optional_inputs)
+
+    def _may_be_charged_twice(self) -> bool:
+        asks = (*self.request, *((self.bulk,) if self.bulk else ()))
+        return self.price.credits > 0 and any(ask.method != "GET" for ask in asks)
+
+    def _check_requests(self) -> None:
+        if not self.request and self.bulk is None:
+            raise ValueError("there is no way to ask; add [[request]] or [bulk]")
+        for needed in self.inputs:
+            served = any(set(each.needs) <= set(needed) for each in self.request)
+            if self.request and not served:
+                raise ValueError(f"no request serves a row that has only {', '.join(needed)}")
+
+    def _check_holes(self) -> None:
+        for place, template in self._templates():
+            special = {"$key"} if place == "bulk" else {"$token"} if place == "deferred" else set()
+            for name in sorted(template.names - self.known_inputs - special):
+                raise ValueError(
+                    f"{place} mentions {{{name}}}; add it to inputs or optional_inputs"
+                )
+
+    def _check_deferred(self) -> None:
+        pends = any(rule.outcome is OutcomeKind.PENDING for rule in self.outcomes)
+        has_token = any(rule.token is not None for rule in self.outcomes)
+        if has_token and self.deferred is None:
+            raise ValueError("a rule takes a token, and nothing asks with it; add [deferred]")
+        if self.deferred is not None and not pends:
+            raise ValueError("[deferred] is never used; add an outcome 'pending'")
+
+    def _templates(self) -> Iterator[tuple[str, Template]]:
+        asks: list[tuple[str, Request]] = [("request", each) for each in self.request]
+        asks += [("bulk", self.bulk)] if self.bulk else []
+        asks += [("deferred", self.deferred.poll)] if self.deferred else []
+        for place, ask in asks:
+            yield place, ask.path
+            for table in (ask.query, ask.headers, ask.form or {}):
+                yield from ((place, template) for template in table.values())
+            bodies = [ask.body_json, ask.item] if isinstance(ask, Bulk) else [ask.body_json]
+            for body in bodies:
+                holes = "".join(f"{{{name}}}" for name in sorted(names_of(body)))
+                yield place, Template.parse(holes)
+        if self.bulk and self.bulk.key:
+            yield "bulk", self.bulk.key
