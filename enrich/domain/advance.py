@@ -1,11 +1,11 @@
 """Decide what becomes of a batch when its providers have answered."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from enrich.domain.endings import final_writes, interim_writes, with_accepted
-from enrich.domain.outcome import LATER_KINDS, retry_at_of
+from enrich.domain.outcome import LATER_KINDS, OutcomeKind, retry_at_of
 from enrich.domain.policy import FusionPolicy, RunPolicy
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.run import Counts, OpenBatch, Phase
@@ -19,7 +19,7 @@ from enrich.domain.waterfall import (
     waterfall_order,
 )
 
-__all__ = ["Decision", "advance"]
+__all__ = ["Decision", "advance", "waiting_rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +49,12 @@ def advance(
     """Fuse what is known, then choose: another wave of probes, premium, or the end."""
     by_name = {spec.name: spec for spec in specs}
     after, accepted = with_accepted(batch, by_name, fusion=fusion)
-    waiting = _waiting(after, by_name, now + timedelta(seconds=runs.max_wait_s))
+    waiting = waiting_rows(after, by_name, runs=runs, now=now)
     onward = None if batch.ref.wave >= runs.max_waves else _onward(after, specs, waiting)
     if onward is not None:
         return replace(onward, writes=accepted, counts=_count(accepted))
     final = accepted + final_writes(after, by_name, waiting, fusion)
-    saved = _premium_saved(batch, after, specs)
+    saved = _premium_saved(batch, after, specs, waiting)
     return Decision(
         writes=final + interim_writes(after, waiting),
         phase=Phase.DONE,
@@ -65,21 +65,19 @@ def advance(
     )
 
 
-def _waiting(
-    batch: OpenBatch, specs: Mapping[str, ProviderSpec], latest: datetime
+def waiting_rows(
+    batch: OpenBatch, specs: Mapping[str, ProviderSpec], *, runs: RunPolicy, now: datetime
 ) -> dict[int, datetime]:
     """Find rows with an open cell that a provider may still fill, and when to ask it again."""
+    latest = now + timedelta(seconds=runs.max_wait_s)
+    # A limit makes work later however often; who is never done with a row has to be left one day.
+    kinds = LATER_KINDS if batch.ref.attempt <= runs.max_deferrals else {OutcomeKind.RATE_LIMITED}
     rows = {row.id: row for row in batch.rows}
     waiting: dict[int, datetime] = {}
     for response in batch.responses:
         retry_at = retry_at_of(response.outcome)
         row, spec = rows.get(response.row), specs.get(response.provider)
-        if (
-            response.outcome.kind not in LATER_KINDS
-            or retry_at is None
-            or row is None
-            or spec is None
-        ):
+        if response.outcome.kind not in kinds or retry_at is None or row is None or spec is None:
             continue
         fields = {column.field for column in open_columns(row, batch.run)}
         if retry_at <= latest and fields & spec.gives.keys():
@@ -103,15 +101,20 @@ def _onward(
     return None
 
 
-def _premium_saved(before: OpenBatch, after: OpenBatch, specs: Sequence[ProviderSpec]) -> int:
-    """Count the premium questions that the cheaper answers made needless."""
+def _premium_saved(
+    before: OpenBatch,
+    after: OpenBatch,
+    specs: Sequence[ProviderSpec],
+    waiting: Collection[int],
+) -> int:
+    """Count the premium questions that the cheaper answers made needless; not yet of who waits."""
     asked = {(r.row, r.provider) for r in after.responses}
     start = _as_at_start(before)
     return sum(
         (query.row, spec.name) not in asked
         for spec in specs
         if spec.tier is Tier.PREMIUM
-        for query in questions_for(start, spec)
+        for query in questions_for(start, spec, waiting=waiting)
     )
 
 

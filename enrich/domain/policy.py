@@ -114,7 +114,8 @@ class RunPolicy:
         max_batches_in_flight: of one run; the rest wait in Postgres.
         lease_s: a batch whose step has not ended by then is sent again; longer than a probe.
         max_attempts: after so many, a batch is parked.
-        max_wait_s: how long a run stays open for rows that a limit has put back.
+        max_wait_s: rows whose limit passes later than that are not waited for.
+        max_deferrals: a row that a provider is still not done with by then is left pending.
         max_waves: of one batch; more means that a probe fails again and again.
     """
 
@@ -124,3 +125,4 @@ class RunPolicy:
     max_attempts: int = 3
     max_wait_s: float = 900.0
     max_waves: int = 50
+    max_deferrals: int = 1000

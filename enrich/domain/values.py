@@ -56,17 +56,17 @@ def is_blank(value: Json) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def is_storable(value: Json) -> bool:
-    """Say whether a database can hold the value: no number that is infinite or none."""
+def is_storable(value: object) -> bool:
+    """Say whether a database can hold the value: JSON, no number that is infinite or none."""
     match value:
         case float():
             return isfinite(value)
-        case list():
+        case list() | tuple():
             return all(is_storable(item) for item in value)
         case dict():
-            return all(is_storable(item) for item in value.values())
+            return all(isinstance(key, str) and is_storable(item) for key, item in value.items())
         case _:
-            return True
+            return value is None or isinstance(value, str | int)
 
 
 def only_known(values: Mapping[str, Json]) -> JsonObject:

@@ -85,16 +85,20 @@ def open_columns(row: Row, run: RunView) -> tuple[Column, ...]:
     return tuple(column for column in run.wanted_columns if is_open(row, column, run))
 
 
-def questions_for(batch: OpenBatch, spec: ProviderSpec) -> tuple[Query, ...]:
+def questions_for(
+    batch: OpenBatch, spec: ProviderSpec, *, waiting: Collection[int] = ()
+) -> tuple[Query, ...]:
     """List the batch's questions to one provider: rows with an open cell that it may fill.
+
+    Rows that are `waiting` are left out.
 
     What an earlier attempt, or the batch that put these rows back, could not ask is asked again. A
     provider that knew a row has said all it knows; one that did not may know it by new inputs.
     """
     mine = [r for r in batch.responses if r.provider == spec.name]
-    known = {r.row for r in mine if r.outcome.kind is OutcomeKind.FOUND}
+    left_out = {r.row for r in mine if r.outcome.kind is OutcomeKind.FOUND}.union(waiting)
     asked = {(r.row, r.input_key) for r in mine if r.is_final or r.attempt >= batch.ref.attempt}
-    questions = (_question(row, batch.run, spec) for row in batch.rows if row.id not in known)
+    questions = (_question(row, batch.run, spec) for row in batch.rows if row.id not in left_out)
     return tuple(
         query
         for query in questions
@@ -123,11 +127,7 @@ def next_questions(
     batch: OpenBatch, specs: Sequence[ProviderSpec], *, waiting: Collection[int] = ()
 ) -> tuple[str, ...]:
     """Name the providers that have a question in this batch, apart from rows that wait."""
-    return tuple(
-        spec.name
-        for spec in specs
-        if any(query.row not in waiting for query in questions_for(batch, spec))
-    )
+    return tuple(spec.name for spec in specs if questions_for(batch, spec, waiting=waiting))
 
 
 def could_ask(run: RunView, specs: Iterable[ProviderSpec]) -> tuple[ProviderSpec, ...]:

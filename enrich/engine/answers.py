@@ -81,6 +81,8 @@ class Answers:
         keeping = keeping_of(said.outcome, spec, policy)
         if keeping is None or said.from_cache:
             return None
+        # What costs money is never asked for before its time.
+        soft_ttl_s = None if keeping.negative or spec.price_microcredits else policy.soft_ttl_s
         payload: Json = {
             "outcome": outcome_to_json(said.outcome),
             "observed_at": said.observed_at.isoformat(),
@@ -90,9 +92,8 @@ class Answers:
             ttl_s=keeping.ttl_s,
             negative=keeping.negative,
             reason=keeping.reason,
-            soft_ttl_s=None if keeping.negative else policy.soft_ttl_s,
+            soft_ttl_s=soft_ttl_s,
             stale_ttl_s=0.0 if keeping.negative else policy.stale_ttl_s,
-            # What costs money is never asked for before its time.
             took_s=None if spec.price_microcredits else said.latency_s,
         )
 

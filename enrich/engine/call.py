@@ -1,6 +1,5 @@
 """Make the calls to a provider: leave, rate and money first, the books afterwards."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,8 +18,6 @@ from enrich.engine.spend import Purse
 from enrich.ports import Deadline, Provider
 
 __all__ = ["Said", "make_calls"]
-
-log = logging.getLogger("enrich.engine")
 
 #: Share of the time left within which a call may be booked; the rest is for its answer.
 _BOOKABLE = 0.8
@@ -91,31 +88,19 @@ class _Calling:
         try:
             if paid:
                 queries = [questions[name] for name in names[:paid]]
-                answers += self._ask(queries, delays_s)
+                answers += ask_paced(self.parts, self.provider, queries, delays_s, self.deadline)
         finally:
             purse.close(sum(self._cost(answer) for answer in answers))
         return said | self._read(names[:paid], answers)
 
-    def _ask(self, queries: Sequence[Query], delays_s: Sequence[float]) -> list[Answer]:
-        try:
-            answers = list(ask_paced(self.parts, self.provider, queries, delays_s, self.deadline))
-        except Exception:
-            # A provider promises never to raise: this is a bug in it, and no row may be lost by it.
-            log.exception("provider.broke", extra={"provider": self.provider.spec.name})
-            answers = []
-        if len(answers) != len(queries):
-            broke = Answer(outcome=Malformed("the provider's code failed"))
-            return [broke for _ in queries]
-        return answers
-
     def _read(self, names: Sequence[str], answers: Sequence[Answer]) -> dict[str, Said]:
         now = self.parts.clock.now()
+        self._learn([answer.outcome for answer in answers])
         said = {}
         for name, answer in zip(names, answers, strict=True):
             self.parts.recorder.observe(
                 PROVIDER_CALL, answer.latency_s, {"provider": self.provider.spec.name}
             )
-            self._learn(answer.outcome)
             said[name] = Said(
                 outcome=_taken(answer.outcome, now),
                 observed_at=now,
@@ -144,9 +129,11 @@ class _Calling:
         retry_at = slots.retry_at or now + timedelta(seconds=1)
         return carried, slots.delays_s, RateLimited(retry_at)
 
-    def _learn(self, outcome: Outcome) -> None:
-        if isinstance(outcome, RateLimited):
-            self.parts.governor.learn(self.provider.spec.name, retry_at=outcome.retry_at)
+    def _learn(self, outcomes: Sequence[Outcome]) -> None:
+        """Tell the governor when the provider wants to hear of us again, if it said so."""
+        moments = [outcome.retry_at for outcome in outcomes if isinstance(outcome, RateLimited)]
+        if moments:
+            self.parts.governor.learn(self.provider.spec.name, retry_at=max(moments))
 
     def _cost(self, answer: Answer) -> int:
         if answer.cost_microcredits is not None:
@@ -171,6 +158,6 @@ def _taken(outcome: Outcome, now: datetime) -> Outcome:
         case Skipped():
             return Pending(now)
         case Found(observations=seen) if not all(is_storable(o.value) for o in seen.values()):
-            return Malformed("a number that is not finite")
+            return Malformed("a value that is not JSON")
         case _:
             return outcome

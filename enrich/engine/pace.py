@@ -5,16 +5,21 @@ start, and make it. The asking thread is a lane itself, so a busy pool slows a p
 stops it.
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass
 
+from enrich.domain.outcome import Malformed
 from enrich.domain.provider import Answer, Query
 from enrich.engine.parts import Parts
 from enrich.ports import Deadline, Provider
 
 __all__ = ["ask_paced"]
+
+log = logging.getLogger("enrich.engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ def ask_paced(
 ) -> list[Answer]:
     """Make the calls, each not before its delay from now; give answers in the order of queries.
 
-    Raises whatever the provider raises, when all lanes have ended.
+    A call that breaks the provider's code is malformed for its own rows, and for no others.
     """
     start_s = parts.clock.monotonic_s()
     size = provider.spec.bulk_size
@@ -65,10 +70,9 @@ class _Lanes:
         finally:
             # A lane that never got a thread has nothing left to do.
             running = [future for future in futures if not future.cancel()]
-            errors = [future.exception() for future in running]
-        for error in errors:
-            if error is not None:
-                raise error
+            wait(running)
+        for future in running:
+            future.result()
         return [answer for first in sorted(self._done) for answer in self._done[first]]
 
     def _lane(self) -> None:
@@ -80,4 +84,15 @@ class _Lanes:
             wait_s = call.at_s - self._parts.clock.monotonic_s()
             if wait_s > 0:
                 self._pause.wait(wait_s)
-            self._done[call.first] = self._provider.ask(call.queries, self._deadline)
+            self._done[call.first] = self._made(call)
+
+    def _made(self, call: _Call) -> Sequence[Answer]:
+        try:
+            answers = self._provider.ask(call.queries, self._deadline)
+        except Exception:
+            # A provider promises never to raise: this is a bug in it, and no row may be lost by it.
+            log.exception("provider.broke", extra={"provider": self._provider.spec.name})
+            answers = ()
+        if len(answers) == len(call.queries):
+            return answers
+        return [Answer(outcome=Malformed("the provider's code failed")) for _ in call.queries]

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from enrich.domain.advance import waiting_rows
 from enrich.domain.endings import with_accepted
-from enrich.domain.provider import Tier
+from enrich.domain.provider import ProviderSpec, Query, Tier
 from enrich.domain.run import OpenBatch, Step, StepKind
 from enrich.domain.waterfall import questions_for, waterfall_order
 from enrich.engine.ask import ask
@@ -15,25 +16,26 @@ __all__ = ["premium"]
 def premium(parts: Parts, step: Step) -> tuple[Step, ...]:
     """Ask premium providers one after the other; give the fuse step that is due then.
 
-    After each one the cells that its answers settled are no longer asked about.
+    After each one the cells that its answers settled are no longer asked about. Rows that wait for
+    a cheaper provider are left to it.
     """
-    batch = parts.runs.open(step.batch, lease_s=parts.policies.runs.lease_s)
-    if batch is None:
-        parts.recorder.count("steps_stale", labels={"step": "premium"})
-        return ()
     for spec in waterfall_order(parts.specs):
-        if spec.tier is Tier.PREMIUM:
-            batch = _ask_next(parts, batch, spec.name)
+        if spec.tier is not Tier.PREMIUM:
+            continue
+        # Opened before each: the lease lasts for one of them, and a cancelled run spends no more.
+        batch = parts.runs.open(step.batch, lease_s=parts.policies.runs.lease_s)
+        if batch is None:
+            parts.recorder.count("steps_stale", labels={"step": "premium"})
+            return ()
+        if queries := _questions(parts, batch, spec):
+            said = ask(parts, batch, parts.provider(spec.name), queries)
+            parts.runs.record(batch.ref, said)
     return (replace(step, kind=StepKind.FUSE, providers=()),)
 
 
-def _ask_next(parts: Parts, batch: OpenBatch, name: str) -> OpenBatch:
-    provider = parts.provider(name)
+def _questions(parts: Parts, batch: OpenBatch, spec: ProviderSpec) -> tuple[Query, ...]:
+    specs = {spec.name: spec for spec in parts.specs}
     fusion = parts.policies.fusion_for(batch.run.options)
-    settled, _ = with_accepted(batch, {spec.name: spec for spec in parts.specs}, fusion=fusion)
-    queries = questions_for(settled, provider.spec)
-    if not queries:
-        return batch
-    said = ask(parts, batch, provider, queries)
-    parts.runs.record(batch.ref, said)
-    return replace(batch, responses=batch.responses + tuple(said))
+    settled, _ = with_accepted(batch, specs, fusion=fusion)
+    waiting = waiting_rows(settled, specs, runs=parts.policies.runs, now=parts.clock.now())
+    return questions_for(settled, spec, waiting=waiting)

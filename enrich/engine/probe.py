@@ -1,6 +1,9 @@
 """Ask one provider about a batch, and write down what it said."""
 
-from enrich.domain.run import Step
+from collections.abc import Collection
+
+from enrich.domain.advance import waiting_rows
+from enrich.domain.run import OpenBatch, Step
 from enrich.domain.waterfall import questions_for
 from enrich.engine.ask import ask
 from enrich.engine.parts import Parts
@@ -19,7 +22,15 @@ def probe(parts: Parts, step: Step, provider: str) -> int:
         parts.recorder.count("steps_stale", labels={"step": "probe"})
         return 0
     asked = parts.provider(provider)
-    queries = questions_for(batch, asked.spec)
+    queries = questions_for(batch, asked.spec, waiting=_left_to_others(parts, batch, provider))
     if not queries:
         return 0
     return parts.runs.record(step.batch, ask(parts, batch, asked, queries))
+
+
+def _left_to_others(parts: Parts, batch: OpenBatch, provider: str) -> Collection[int]:
+    """Name the rows that the sequential waterfall leaves to somebody asked before, who is late."""
+    if batch.run.options.parallel_probes:
+        return ()
+    others = {spec.name: spec for spec in parts.specs if spec.name != provider}
+    return waiting_rows(batch, others, runs=parts.policies.runs, now=parts.clock.now())
