@@ -1,6 +1,6 @@
 """Write down how the cells of a batch end: the value that may stand, or why there is none."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -34,18 +34,28 @@ def with_accepted(
     batch: OpenBatch, specs: Mapping[str, ProviderSpec], *, fusion: FusionPolicy
 ) -> tuple[OpenBatch, tuple[CellWrite, ...]]:
     """Fill in every open cell whose fused value may stand; give that batch, and the writes."""
-    rows, writes = [], []
+    rows, writes, said = [], [], _by_row(batch.responses)
     for row in batch.rows:
-        filled, own = _accept(row, batch, specs, fusion)
+        filled, own = _accept(row, said.get(row.id, ()), batch, specs, fusion)
         rows.append(filled)
         writes += own
     return replace(batch, rows=tuple(rows)), tuple(writes)
 
 
+def _by_row(responses: Iterable[Response]) -> Mapping[int, Sequence[Response]]:
+    said: dict[int, list[Response]] = {}
+    for response in responses:
+        said.setdefault(response.row, []).append(response)
+    return said
+
+
 def _accept(
-    row: Row, batch: OpenBatch, specs: Mapping[str, ProviderSpec], fusion: FusionPolicy
+    row: Row,
+    said: Sequence[Response],
+    batch: OpenBatch,
+    specs: Mapping[str, ProviderSpec],
+    fusion: FusionPolicy,
 ) -> tuple[Row, list[CellWrite]]:
-    said = [r for r in batch.responses if r.row == row.id]
     writes = []
     for column in open_columns(row, batch.run):
         fused = _fused(column, said, specs, fusion)
@@ -106,11 +116,11 @@ def final_writes(
     fusion: FusionPolicy,
 ) -> tuple[CellWrite, ...]:
     """Give every cell that is still open its end: the best doubtful value, or why there is none."""
-    writes = []
+    writes, said_of = [], _by_row(batch.responses)
     for row in batch.rows:
         if row.id in waiting:
             continue
-        said = [r for r in batch.responses if r.row == row.id]
+        said = said_of.get(row.id, ())
         for column in open_columns(row, batch.run):
             fused = _fused(column, said, specs, fusion)
             if fused is not None:
