@@ -70,7 +70,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if request.param == "memory":
         yield in_memory()
         return
-    link = RedisLink(request.getfixturevalue("redis_url"))
+    link = RedisLink(request.getfixturevalue("redis_url"), timeout_s=5.0)
     yield World(ValkeyTime(link))
     link.close()
 

@@ -54,7 +54,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if request.param == "memory":
         yield World(MemoryTime())
         return
-    link = RedisLink(request.getfixturevalue("redis_url"))
+    link = RedisLink(request.getfixturevalue("redis_url"), timeout_s=5.0)
     yield World(ValkeyTime(link))
     link.close()
 

@@ -201,7 +201,7 @@ def new_time(request: pytest.FixtureRequest) -> Iterator[Callable[[], AnyTime]]:
     if request.param == "memory":
         yield MemoryTime
         return
-    link = RedisLink(request.getfixturevalue("redis_url"))
+    link = RedisLink(request.getfixturevalue("redis_url"), timeout_s=5.0)
     yield lambda: ValkeyTime(link)
     link.close()
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.servers
 
 @pytest.fixture
 def link(redis_url: str) -> Iterator[RedisLink]:
-    link = RedisLink(redis_url)
+    link = RedisLink(redis_url, timeout_s=5.0)
     yield link
     link.close()
 

@@ -238,7 +238,7 @@ def _only_breaker(valkey: Valkey) -> str:
 
 
 def test_a_frozen_server_is_not_waited_for_twice(valkey: Valkey) -> None:
-    with closing(RedisLink(valkey.url)) as link:
+    with closing(RedisLink(valkey.url, timeout_s=5.0)) as link:
         breakers = breakers_on(link)
         breakers.acquire("acme")
         valkey.freeze()

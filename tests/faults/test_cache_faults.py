@@ -34,7 +34,7 @@ def worker(proxy: Proxy, time: HandTime) -> Iterator[Worker]:
 
 @pytest.fixture
 def link(valkey: Valkey) -> Iterator[RedisLink]:
-    with closing(RedisLink(valkey.url)) as link:
+    with closing(RedisLink(valkey.url, timeout_s=5.0)) as link:
         yield link
 
 

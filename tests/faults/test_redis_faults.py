@@ -30,7 +30,7 @@ _NAMES = [f"n{number}" for number in range(100)]
 
 @pytest.fixture
 def link(valkey: Valkey) -> Iterator[RedisLink]:
-    with closing(RedisLink(valkey.url)) as link:
+    with closing(RedisLink(valkey.url, timeout_s=5.0)) as link:
         yield link
 
 
