@@ -1,7 +1,7 @@
 """What a caller gets back about one cell."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from enrich.domain.values import Json, JsonObject
@@ -50,7 +50,15 @@ class CellResult:
             negative_cache_hit=negative,
             duration_ms=round(duration_ms, 3),
         )
-        return replace(self, metadata=metadata)
+        # Built field by field: `replace` takes twice as long, and this is the way of every hit.
+        return CellResult(
+            value=self.value,
+            confidence=self.confidence,
+            provider=self.provider,
+            state=self.state,
+            reason=self.reason,
+            metadata=metadata,
+        )
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "CellResult":

@@ -92,10 +92,7 @@ def is_outdone(raw: bytes, *, by: bytes, left_ms: float) -> bool:
 
 
 def _checksum(key: str, head: bytes, body: bytes) -> bytes:
-    whole = hashlib.blake2b(head, digest_size=8)
-    whole.update(key.encode())
-    whole.update(body)
-    return whole.digest()
+    return hashlib.blake2b(b"".join((head, key.encode(), body)), digest_size=8).digest()
 
 
 def _thousandths(entry: CacheEntry) -> int:

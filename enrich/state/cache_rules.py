@@ -60,24 +60,27 @@ class Tally:
     def __init__(self, kind: str, recorder: Recorder | None = None) -> None:
         self._kind, self._recorder = kind, recorder
         self._lock = threading.Lock()
-        self._stats = CacheStats()
+        # Guarded by the lock. Added to at every look-up, so plain numbers instead of frozen values.
+        self._amounts = dict.fromkeys(CacheStats.__slots__, 0)
 
     def looked_up(self, asked: int, hits: Mapping[str, CacheHit]) -> None:
         """Count one look-up of many."""
-        stale = sum(hit.stale for hit in hits.values())
-        negative = sum(hit.negative for hit in hits.values())
-        refreshes = sum(hit.refresh for hit in hits.values())
-        misses = asked - len(hits)
+        stale = negative = fresh_negative = refreshes = 0
+        for hit in hits.values():
+            stale += hit.stale
+            negative += hit.negative
+            fresh_negative += hit.negative and not hit.stale
+            refreshes += hit.refresh
+        found, misses = len(hits), asked - len(hits)
         self._add(
-            hits=len(hits),
+            hits=found,
             misses=misses,
             negative_hits=negative,
             stale_hits=stale,
             refreshes=refreshes,
         )
         # For the recorder each look-up has one outcome, so that they add up.
-        plain = sum(not hit.stale and not hit.negative for hit in hits.values())
-        fresh_negative = len(hits) - plain - stale
+        plain = found - stale - fresh_negative
         self._record(
             CACHE_REQUESTS_TOTAL, hit=plain, stale=stale, negative=fresh_negative, miss=misses
         )
@@ -96,11 +99,12 @@ class Tally:
     def stats(self) -> CacheStats:
         """Give the counts so far."""
         with self._lock:
-            return self._stats
+            return CacheStats(**self._amounts)
 
     def _add(self, **amounts: int) -> None:
         with self._lock:
-            self._stats += CacheStats(**amounts)
+            for name, amount in amounts.items():
+                self._amounts[name] += amount
 
     def _record(self, name: str, **amounts: int) -> None:
         for outcome, amount in amounts.items():
