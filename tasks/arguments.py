@@ -56,7 +56,7 @@ def options_of(
 
 def selection_of(where: object, options: RunOptions, now: datetime) -> tuple[Selection, RunOptions]:
     """Read which cells a run takes up, by their state, age and confidence."""
-    if where is None:
+    if where is None or where == {}:
         return Selection(), options
     if not isinstance(where, Mapping):
         raise BadInputError("where", "must be an object")

@@ -13,6 +13,7 @@ from typing import Any
 from celery import Celery
 from kombu import Producer
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from enrich.domain.run import Step, StepKind
 from enrich.errors import BrokerDownError
@@ -38,7 +39,7 @@ class CeleryDispatcher:
             with self._app.producer_or_acquire() as producer, producer.batch():
                 for step in steps:
                     self._publish(producer, step)
-        except (OperationalError, ConnectionError) as exc:
+        except (OperationalError, ConnectionError, RedisError) as exc:
             raise BrokerDownError(
                 "the broker does not answer; the run is stored and the sweep will send it"
             ) from exc

@@ -16,7 +16,7 @@ from enrich.domain.values import JsonObject
 from enrich.engine.cells import finish
 from enrich.engine.parts import Parts
 from enrich.engine.report import run_report
-from enrich.errors import RunFailedError
+from enrich.errors import RunFailedError, UsageError
 from enrich.ports import Finished
 
 __all__ = ["ReplyTo", "encoded", "reply"]
@@ -72,7 +72,13 @@ def reply(app: Celery, parts: Parts, finished: Finished) -> None:
         error = RunFailedError(f"run {finished.run_id} was cancelled")
         app.backend.store_result(to.task_id, error, "FAILURE")
         return
-    app.backend.store_result(to.task_id, _result(parts, finished.run_id, to), "SUCCESS")
+    try:
+        result = _result(parts, finished.run_id, to)
+    except UsageError as exc:
+        # The row or the table went while the run was under way: whoever waits shall not wait on.
+        app.backend.store_result(to.task_id, exc, "FAILURE")
+        return
+    app.backend.store_result(to.task_id, result, "SUCCESS")
 
 
 def _result(parts: Parts, run_id: int, to: ReplyTo) -> JsonObject:

@@ -1,6 +1,7 @@
 """The tasks that callers send: each begins a run and leaves; the end of the run answers."""
 
 import inspect
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from enrich.domain.values import JsonObject
 from enrich.engine.cells import CellsRequest, Known, begin
 from enrich.engine.report import run_report
 from enrich.engine.submit import RunRequest, Submitted, enriched_columns, submit
-from enrich.errors import BadInputError, UsageError
+from enrich.errors import BadInputError, BrokerDownError, UsageError
 from enrich.ports import Selection
 from tasks.app import app
 from tasks.arguments import columns_of, name_of, names_of, options_of, selection_of
@@ -21,6 +22,8 @@ from tasks.replies import ReplyTo, encoded
 from tasks.services import services
 
 __all__ = ["enrich_cell", "enrich_row", "enrich_rows", "enrich_table"]
+
+log = logging.getLogger("enrich.tasks")
 
 _dispatcher = CeleryDispatcher(app)
 
@@ -190,6 +193,12 @@ def _run(
 
 
 def _left_to_the_end(begun: Submitted) -> Ignore:
-    """Send a run's first steps; give what tells Celery that the result comes later."""
-    _dispatcher.dispatch(begun.steps)
+    """Send a run's first steps; give what tells Celery that the result comes later.
+
+    The run is stored: should the broker be away, the sweep sends it, and its end still answers.
+    """
+    try:
+        _dispatcher.dispatch(begun.steps)
+    except BrokerDownError as exc:
+        log.warning("run.left_to_sweep", extra={"run": begun.run.id, "error": str(exc)})
     return Ignore()
