@@ -81,6 +81,7 @@ def import_command(
             tenant=tenant,
             table=table,
             key=key,
+            cells=services.parts.cells,
             mapping=mapping,
             progress=progress,
         )

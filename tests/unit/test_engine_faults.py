@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from enrich.domain.outcome import NotFound, Outcome, Pending, RateLimited
 from enrich.domain.policy import CachePolicy, RunPolicy
 from enrich.domain.provider import Answer, Query, Tier
 from enrich.domain.run import Force, RunState
 from enrich.domain.table import CellState, Column
+from enrich.engine.cells import CellsRequest, Known, begin, finish
+from enrich.engine.tablefile import import_table, open_table
 from enrich.ports import Deadline
 from tests.asking import HandClock
 from tests.unit.batches import EMAIL, found, spec
@@ -131,3 +134,22 @@ def test_a_provider_that_is_never_done_does_not_keep_a_run_open_for_ever() -> No
 
         assert own.parts.runs.runs("default")[0].state is RunState.DONE
         assert own.row().cells["domain"].state is CellState.PENDING
+
+
+def test_a_value_that_an_import_changes_is_not_hidden_by_a_cached_cell(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("id,domain\nr1,typed.com\n")
+
+    with world(Scripted(BY_EMAIL, KNOWS), columns=(EMAIL, DOMAIN)) as own:
+        summary = own.run()
+        finish(own.parts, "default", "t", "r1", ["domain"], run_id=summary.id)
+        with open_table(str(file)) as table:
+            import_table(
+                table, rows=own.parts.rows, tenant="default", table="t", cells=own.parts.cells
+            )
+        known = begin(
+            own.parts, CellsRequest(tenant="default", table="t", row="r1", columns=("domain",))
+        )
+
+        assert isinstance(known, Known)
+        assert known.results["domain"].value == "typed.com"

@@ -10,7 +10,7 @@ from enrich.engine.tablefile.guard import as_text
 from enrich.engine.tablefile.plan import NUMBERED, Plan, plan_import
 from enrich.engine.tablefile.reading import LINES_NAMED, Record, TableFile, named_lines
 from enrich.errors import BadFileError, UnknownNameError
-from enrich.ports import NewRow, RowStore
+from enrich.ports import NewRow, ResultCache, RowStore
 
 __all__ = ["ImportReport", "import_table"]
 
@@ -45,12 +45,14 @@ def import_table(
     table: str,
     key: str | None = None,
     mapping: Mapping[str, tuple[str, str]] | None = None,
+    cells: ResultCache | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> ImportReport:
     """Check the whole file, then store its columns and rows; blank cells say nothing.
 
     A cell that holds what the stored one would be exported as is left alone: sending an export back
-    makes nobody the author of what providers said. `progress` is told the rows so far.
+    makes nobody the author of what providers said. What is cached in `cells` is voided when rows
+    have changed. `progress` is told the rows so far.
 
     Raises:
         BadFileError: something is wrong in the file; nothing was stored.
@@ -64,6 +66,9 @@ def import_table(
     stored = {row.key for row in rows.scan(tenant, table)} if existing else set()
     changes = _changes(fresh, rows=rows, tenant=tenant, table=table, stored=stored)
     inserted, changed = rows.import_rows(tenant, table, changes)
+    if changed and cells is not None:
+        # All at once: what is voided costs one reading of its row, and the file may be any size.
+        cells.clear()
     return ImportReport(table=table, rows=count, inserted=inserted, changed=changed, plan=plan)
 
 
