@@ -18,6 +18,7 @@ from providers.spec.parts import (
     Moment,
     Name,
     Part,
+    Question,
     Statuses,
     Templates,
     Text,
@@ -160,7 +161,7 @@ class Bulk(Request):
     """
 
     size: Annotated[int, Field(ge=2, le=1000)]
-    item: JsonBody | TextTemplate
+    item: Question
     into: str = ""
     join: Annotated[str, Field(max_length=3)] | None = None
     answers: Jmes

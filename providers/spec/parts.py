@@ -23,6 +23,7 @@ __all__ = [
     "Moment",
     "Name",
     "Part",
+    "Question",
     "Statuses",
     "Templates",
     "Text",
@@ -113,6 +114,10 @@ def _json_body(value: object) -> JsonTemplate:
     return compile_json(value)
 
 
+def _question(value: object) -> JsonTemplate:
+    return _template(value) if isinstance(value, str) else _json_body(value)
+
+
 def _statuses(value: object) -> tuple[int | str, ...]:
     listed = value if isinstance(value, list | tuple) else [value]
     for each in listed:
@@ -151,6 +156,10 @@ HeaderTemplates = Annotated[
     Mapping[str, Template], PlainValidator(_headers), WithJsonSchema(_TABLE_SCHEMA)
 ]
 JsonBody = Annotated[Any, PlainValidator(_json_body), WithJsonSchema({"type": ["object", "array"]})]
+#: One row's question among many: an entry of a list, or a text that is joined to others.
+Question = Annotated[
+    Any, PlainValidator(_question), WithJsonSchema({"type": ["object", "array", "string"]})
+]
 Statuses = Annotated[
     tuple[int | str, ...], PlainValidator(_statuses), WithJsonSchema(_STATUS_SCHEMA)
 ]

@@ -1,0 +1,74 @@
+"""Try a file's own examples: each reply must become what the file says."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from enrich.domain.outcome import Found, Outcome, OutcomeKind
+from enrich.domain.values import Json
+from providers.exchange import Reply
+from providers.spec.asking import request_for
+from providers.spec.file import HttpSpec
+from providers.spec.loading import load
+from providers.spec.model import Example
+from providers.spec.reading import Asked, read
+from providers.spec.template import BadValueError
+
+__all__ = ["check", "problem_of", "reply_of", "without_example"]
+
+_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def check(path: Path) -> tuple[str, ...]:
+    """Read a file and try its examples; give what is wrong with them, nothing when all is well.
+
+    Raises:
+        BadFileError: the file itself is wrong.
+    """
+    spec = load(path)
+    tried = (problem_of(spec, example) for example in spec.example)
+    return tuple(problem for problem in tried if problem)
+
+
+def without_example(spec: HttpSpec) -> tuple[OutcomeKind, ...]:
+    """Name the outcomes that the file speaks of and shows no reply for."""
+    spoken = {rule.outcome for rule in spec.outcomes}
+    needed = spoken | {OutcomeKind.FOUND, OutcomeKind.NOT_FOUND, OutcomeKind.UNAVAILABLE}
+    shown = {example.outcome for example in spec.example}
+    return tuple(sorted(needed - shown))
+
+
+def reply_of(example: Example, *, at: datetime = _AT) -> Reply:
+    """Give an example's reply as it would come."""
+    headers = {name.lower(): value for name, value in example.headers.items()}
+    return Reply(status=example.status, headers=headers, body=example.body.encode(), at=at)
+
+
+def problem_of(spec: HttpSpec, example: Example) -> str:
+    """Say what is wrong with an example; empty when it becomes what it should."""
+    try:
+        call = request_for(spec, example.inputs) if spec.request else None
+    except BadValueError as exc:
+        return f"{example.name}: {exc}"
+    if call and example.sends not in {None, f"{call.method} {call.url}"}:
+        return f"{example.name}: sends {call.method} {call.url}, not {example.sends}"
+    outcome = read(spec, reply_of(example), Asked(example.inputs))
+    if outcome.kind is not example.outcome:
+        return f"{example.name}: is {outcome.kind.value} {_reason(outcome)}".rstrip()
+    return _differs(example, outcome)
+
+
+def _reason(outcome: Outcome) -> str:
+    reason = getattr(outcome, "reason", "")
+    return f"({reason})" if reason else ""
+
+
+def _differs(example: Example, outcome: Outcome) -> str:
+    seen = outcome.observations if isinstance(outcome, Found) else {}
+    values: Mapping[str, Json] = {name: one.value for name, one in seen.items()}
+    sure = {name: seen[name].confidence for name in example.confidence or {} if name in seen}
+    if example.values is not None and values != example.values:
+        return f"{example.name}: reads {values}, not {example.values}"
+    if example.confidence is not None and sure != example.confidence:
+        return f"{example.name}: is as sure as {sure}, not {example.confidence}"
+    return ""
