@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
+from math import ceil, inf
 
 from enrich.domain.calls import Permit, Refusal, report_of
 from enrich.domain.keys import breaker_key
@@ -12,7 +12,7 @@ from enrich.domain.outcome import Found, Malformed, Outcome, Pending, RateLimite
 from enrich.domain.provider import Answer, Query
 from enrich.domain.run import RunView
 from enrich.domain.values import is_storable
-from enrich.engine.pace import ask_paced
+from enrich.engine.pace import Starts, ask_paced
 from enrich.engine.parts import Parts
 from enrich.engine.spend import Purse
 from enrich.ports import Deadline, Provider
@@ -80,7 +80,7 @@ class _Calling:
     def _allowed(self, questions: Mapping[str, Query], answers: list[Answer]) -> dict[str, Said]:
         """Ask what the rate and the purse allow. Answers are added to `answers` as they come."""
         names = tuple(questions)
-        booked, delays_s, later = self._booked(len(names))
+        booked, starts_s, later = self._booked(len(names))
         said = self._all_as(names[booked:], later)
         purse = Purse(self.parts, self.run, self.provider.spec)
         paid, poor = purse.open(booked)
@@ -88,7 +88,8 @@ class _Calling:
         try:
             if paid:
                 queries = [questions[name] for name in names[:paid]]
-                answers += ask_paced(self.parts, self.provider, queries, delays_s, self.deadline)
+                starts = Starts(at_s=starts_s, late_s=self._late_s(), again=self._booked_again)
+                answers += ask_paced(self.parts, self.provider, queries, starts, self.deadline)
         finally:
             purse.close(sum(self._cost(answer) for answer in answers))
         return said | self._read(names[:paid], answers)
@@ -112,22 +113,41 @@ class _Calling:
     def _booked(self, rows: int) -> tuple[int, Sequence[float], Outcome]:
         """Book starts with the governor, one for each call of up to the bulk size.
 
-        Gives how many rows they carry, the delay of each call, and what the other rows get.
+        Gives how many rows they carry, the start of each call on the monotonic clock, and what the
+        other rows get.
         """
-        spec, now = self.provider.spec, self.parts.clock.now()
+        spec, clock = self.provider.spec, self.parts.clock
         calls = ceil(rows / spec.bulk_size)
         if not spec.limits:
-            return rows, (0.0,) * calls, Pending(now)
+            return rows, (clock.monotonic_s(),) * calls, Pending(clock.now())
+        starts_s, retry_at = self._reserved(calls)
+        return min(rows, len(starts_s) * spec.bulk_size), starts_s, RateLimited(retry_at)
+
+    def _booked_again(self) -> float | Skipped:
+        """Book another start for a call that is too late for its own."""
+        self.parts.recorder.count("calls_late", labels={"provider": self.provider.spec.name})
+        starts_s, retry_at = self._reserved(1)
+        return starts_s[0] if starts_s else Skipped("late for its start", retry_at)
+
+    def _reserved(self, calls: int) -> tuple[tuple[float, ...], datetime]:
+        """Give the starts that are to be had, and when to come back for more."""
+        spec, clock = self.provider.spec, self.parts.clock
         slots = self.parts.governor.reserve(
             spec.name,
             want=calls,
-            max_delay_s=self.deadline.left_s(self.parts.clock) * _BOOKABLE,
+            max_delay_s=self.deadline.left_s(clock) * _BOOKABLE,
             tenant=self.run.tenant,
             limits=spec.limits,
         )
-        carried = min(rows, len(slots.delays_s) * spec.bulk_size)
-        retry_at = slots.retry_at or now + timedelta(seconds=1)
-        return carried, slots.delays_s, RateLimited(retry_at)
+        # From the reply on: what is done between booking and calling delays no start.
+        now_s = clock.monotonic_s()
+        retry_at = slots.retry_at or clock.now() + timedelta(seconds=1)
+        return tuple(now_s + delay_s for delay_s in slots.delays_s), retry_at
+
+    def _late_s(self) -> float:
+        """Say how late a call may leave: half of what the limits leave for calls on their way."""
+        margins_us = (limit.margin_us for limit in self.provider.spec.limits)
+        return min(margins_us, default=inf) / 2_000_000
 
     def _learn(self, outcomes: Sequence[Outcome]) -> None:
         """Tell the governor when the provider wants to hear of us again, if it said so."""
@@ -155,8 +175,8 @@ class _Calling:
 def _taken(outcome: Outcome, now: datetime) -> Outcome:
     """Take an outcome in: a provider's own skip means "no time was left" and is asked again."""
     match outcome:
-        case Skipped():
-            return Pending(now)
+        case Skipped(retry_at=moment):
+            return Pending(moment or now)
         case Found(observations=seen) if not all(is_storable(o.value) for o in seen.values()):
             return Malformed("a value that is not JSON")
         case _:

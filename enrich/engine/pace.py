@@ -8,18 +8,32 @@ stops it.
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from enrich.domain.outcome import Malformed
+from enrich.domain.outcome import Malformed, Skipped
 from enrich.domain.provider import Answer, Query
 from enrich.engine.parts import Parts
 from enrich.ports import Deadline, Provider
 
-__all__ = ["ask_paced"]
+__all__ = ["Starts", "ask_paced"]
 
 log = logging.getLogger("enrich.engine")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starts:
+    """The booked starts of calls, on the monotonic clock, in order.
+
+    A call that would leave more than `late_s` after its start would meet those booked behind it,
+    and together they would break the limit. So it takes what `again` gives: a later start, or what
+    its rows get when there is none.
+    """
+
+    at_s: Sequence[float]
+    late_s: float
+    again: Callable[[], float | Skipped]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +49,36 @@ def ask_paced(
     parts: Parts,
     provider: Provider,
     queries: Sequence[Query],
-    delays_s: Sequence[float],
+    starts: Starts,
     deadline: Deadline,
 ) -> list[Answer]:
-    """Make the calls, each not before its delay from now; give answers in the order of queries.
+    """Make the calls, each at its start or not at all; give answers in the order of queries.
 
     A call that breaks the provider's code is malformed for its own rows, and for no others.
     """
-    start_s = parts.clock.monotonic_s()
     size = provider.spec.bulk_size
     calls = [
-        _Call(first, queries[first : first + size], start_s + delays_s[first // size])
+        _Call(first, queries[first : first + size], starts.at_s[first // size])
         for first in range(0, len(queries), size)
     ]
-    return _Lanes(parts, provider, deadline, calls).run(provider.spec.max_concurrent)
+    return _Lanes(parts, provider, deadline, calls, starts).run(provider.spec.max_concurrent)
 
 
 class _Lanes:
     """The calls of one probe, and their answers by place."""
 
     def __init__(
-        self, parts: Parts, provider: Provider, deadline: Deadline, calls: Sequence[_Call]
+        self,
+        parts: Parts,
+        provider: Provider,
+        deadline: Deadline,
+        calls: Sequence[_Call],
+        starts: Starts,
     ) -> None:
         self._parts, self._provider, self._deadline = parts, provider, deadline
-        self._left = deque(calls)  # popped from one end by many lanes: atomic in CPython
+        self._starts = starts
+        # Popped from one end and added to at the other by many lanes: atomic in CPython.
+        self._left = deque(calls)
         self._done: dict[int, Sequence[Answer]] = {}
         self._pause = threading.Event()  # never set: its wait is the pause until a booked start
 
@@ -84,7 +104,18 @@ class _Lanes:
             wait_s = call.at_s - self._parts.clock.monotonic_s()
             if wait_s > 0:
                 self._pause.wait(wait_s)
-            self._done[call.first] = self._made(call)
+            if self._parts.clock.monotonic_s() - call.at_s > self._starts.late_s:
+                self._postpone(call)
+            else:
+                self._done[call.first] = self._made(call)
+
+    def _postpone(self, call: _Call) -> None:
+        start = self._starts.again()
+        if isinstance(start, Skipped):
+            self._done[call.first] = [Answer(outcome=start) for _ in call.queries]
+        else:
+            # Booked behind all others, so this is its place in the line.
+            self._left.append(replace(call, at_s=start))
 
     def _made(self, call: _Call) -> Sequence[Answer]:
         try:
