@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import caching
+from enrich.telemetry import configure_logging
+from tests.benchmarks import caching, shared, waiters
 from tests.benchmarks.measuring import Figure, facts, store
 from tests.benchmarks.places import Place, opened
 
@@ -17,6 +18,11 @@ _FOLDER = Path(__file__).parents[2] / "build" / "bench"
 BENCHMARKS: dict[str, Callable[[Place], Sequence[Figure]]] = {
     "cell-hit": caching.cell_hit,
     "batch-look-up": caching.many_rows,
+    "breaker": shared.breaker,
+    "singleflight": shared.singleflight,
+    "governor": shared.governor,
+    "budget": shared.budget,
+    "waiters": waiters.waiters,
 }
 
 
@@ -26,6 +32,8 @@ def main(names: Sequence[str]) -> int:
     if unknown := [name for name in names if name not in BENCHMARKS]:
         console.print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
         return 2
+    # What the parts say of their own start is no figure.
+    configure_logging("ERROR")
     with opened() as place:
         about = facts(place.redis_url)
         figures: list[Figure] = []

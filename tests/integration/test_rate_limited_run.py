@@ -1,0 +1,105 @@
+"""Four workers share a provider's limit: the run takes as long as the limit says, and no row fails.
+
+The provider counts, not we: its server notes when each call arrives.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from enrich.embedded import celery_url
+from tests.integration.counted_provider import LIMIT, PORT
+from tests.integration.nodes import WorkerProcess, in_database
+from tests.integration.worker_fixtures import World
+
+pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.slow]
+
+_WORKERS, _CELLS = 4, 400
+#: A broker of this test's own: the session's worker shall not take its tasks.
+_BROKER = 13
+
+
+@pytest.fixture
+def arrivals() -> Iterator[tuple[int, list[int]]]:
+    """A provider's port, and the moment of each call to it, in µs of this process's clock."""
+    seen: list[int] = []
+
+    class Count(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            seen.append(time.monotonic_ns() // 1000)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Count)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server.server_port, seen
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def app(
+    world: World,
+    redis_url: str,
+    worker_environment: Mapping[str, str],
+    arrivals: tuple[int, list[int]],
+    start_worker: Callable[..., WorkerProcess],
+) -> Iterator[Celery]:
+    """A producer for four workers that ask this one provider."""
+    broker = in_database(redis_url, _BROKER)
+    own = {
+        **worker_environment,
+        # One batch a worker, and together more than can be booked within a probe's time: most rows
+        # are put back once at least.
+        "ENRICH_RUNS__BATCH_ROWS": str(_CELLS // _WORKERS),
+        "ENRICH_BROKER__URL": broker,
+        "ENRICH_PROVIDERS__NAMES": "counted",
+        "ENRICH_PROVIDERS__MODULES": "tests.integration.counted_provider:counted",
+        "ENRICH_PROBES__TIMEOUT_SECONDS": "10",
+        PORT: str(arrivals[0]),
+    }
+    workers = [start_worker(f"limited{number}", own) for number in range(_WORKERS)]
+    for worker in workers:
+        worker.ready()
+    app = Celery(broker=celery_url(broker), backend=celery_url(broker))
+    yield app
+    app.close()
+    for worker in workers:
+        worker.teardown()
+
+
+def test_four_workers_keep_a_providers_limit_and_fill_every_cell(
+    app: Celery, world: World, arrivals: tuple[int, list[int]]
+) -> None:
+    _, seen = arrivals
+    table = world.make_table(_CELLS)
+
+    started_s = time.monotonic()
+    sent = app.send_task("enrich.table", (table, ["industry"]), queue="enrich.ingest")
+    summary = sent.get(timeout=90)
+    took_s = time.monotonic() - started_s
+
+    ideal_s = _CELLS / LIMIT.count * LIMIT.per_s
+    sys.stdout.write(f"{_CELLS} cells in {took_s:.1f} s; the limit alone takes {ideal_s:.0f} s\n")
+    assert len(seen) == _CELLS
+    assert _fullest_second(seen) <= LIMIT.count
+    assert (summary["filled"], summary["failed"]) == (_CELLS, 0)
+    assert summary["state"] == "done"
+
+
+def _fullest_second(arrivals_us: list[int]) -> int:
+    return max(sum(a <= b < a + 1_000_000 for b in arrivals_us) for a in arrivals_us)
