@@ -17,7 +17,12 @@ def probe(parts: Parts, step: Step, provider: str) -> int:
     A batch that has moved on, was cancelled or belongs to a newer attempt is left alone. What the
     provider said lies in the ledger when this returns.
     """
-    batch = parts.runs.open(step.batch, lease_s=parts.policies.runs.lease_s)
+    batch = parts.runs.open(
+        step.batch,
+        lease_s=parts.policies.runs.lease_s,
+        # Who is asked beside others needs its own answers only; alone it may have to wait for them.
+        provider=provider if len(step.providers) > 1 else None,
+    )
     if batch is None:
         parts.recorder.count("steps_stale", labels={"step": "probe"})
         return 0

@@ -228,8 +228,12 @@ class RunStore(Protocol):
         """
         ...
 
-    def open(self, ref: BatchRef, *, lease_s: float) -> OpenBatch | None:
+    def open(
+        self, ref: BatchRef, *, lease_s: float, provider: str | None = None
+    ) -> OpenBatch | None:
         """Read a batch with its rows and responses, and renew its lease.
+
+        With `provider` only what that one said is read: all that its probe needs to know.
 
         None when it has moved on, was cancelled or belongs to a newer attempt: stop quietly.
         """

@@ -35,6 +35,7 @@ _OPEN = text("""
                 FROM responses
                 WHERE run_id = h.run_id AND row_id = ANY (h.row_ids)
                   AND (slot = 0 OR batch = h.number)
+                  AND (CAST(:provider AS text) IS NULL OR provider = :provider)
                 ORDER BY row_id, provider, input_key, slot = 0 DESC, id DESC) AS s) AS responses
     FROM held h JOIN run_views v ON v.run_id = h.run_id
 """)
@@ -89,9 +90,11 @@ _PARKED = text("""
 """)
 
 
-def open_batch(connection: Connection, ref: BatchRef, lease_s: float) -> OpenBatch | None:
+def open_batch(
+    connection: Connection, ref: BatchRef, lease_s: float, provider: str | None
+) -> OpenBatch | None:
     """Renew the lease and read, in one statement; None when the batch is elsewhere."""
-    asked = {**_where(ref), "lease_s": lease_s}
+    asked = {**_where(ref), "lease_s": lease_s, "provider": provider}
     found = connection.execute(_OPEN, asked).mappings().one_or_none()
     if found is None:
         return None

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
+import orjson
 import psycopg2
-from sqlalchemy import Connection, Engine, create_engine, make_url
+import psycopg2.extensions
+import psycopg2.extras
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -60,7 +63,7 @@ def make_engine(
     """
     parsed = make_url(url.replace("postgres://", "postgresql://", 1))
     options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
-    return create_engine(
+    engine = create_engine(
         parsed.set(drivername="postgresql+psycopg2"),
         pool_size=pool_size,
         max_overflow=max_overflow,
@@ -79,6 +82,14 @@ def make_engine(
             "tcp_user_timeout": 20_000,
         },
     )
+    event.listen(engine, "connect", _read_json_quickly)
+    return engine
+
+
+def _read_json_quickly(connection: psycopg2.extensions.connection, _record: object) -> None:
+    # A batch is one JSON document of a few hundred kilobytes; orjson reads it five times as fast.
+    psycopg2.extras.register_default_json(connection, loads=orjson.loads)
+    psycopg2.extras.register_default_jsonb(connection, loads=orjson.loads)
 
 
 class Database:

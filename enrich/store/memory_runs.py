@@ -44,7 +44,9 @@ class MemoryRunStore:
             launched = self._launch(run, in_flight, lease_s)
             return run.view(), launched
 
-    def open(self, ref: BatchRef, *, lease_s: float) -> OpenBatch | None:
+    def open(
+        self, ref: BatchRef, *, lease_s: float, provider: str | None = None
+    ) -> OpenBatch | None:
         """Read a batch with its rows and responses, and renew its lease."""
         with self._db.lock:
             found = self._find(ref)
@@ -53,9 +55,9 @@ class MemoryRunStore:
             run, batch = found
             batch.lease_until = self._lease(lease_s)
             rows = tuple(run.table.rows[i] for i in batch.rows if i in run.table.rows)
-            return OpenBatch(
-                ref=ref, run=run.view(), rows=rows, responses=self._responses(ref, batch)
-            )
+            said = self._responses(ref, batch)
+            mine = tuple(r for r in said if provider in {None, r.provider})
+            return OpenBatch(ref=ref, run=run.view(), rows=rows, responses=mine)
 
     def _responses(self, ref: BatchRef, batch: MemoryBatch) -> tuple[Response, ...]:
         said: dict[tuple[int, str, str], Response] = {}

@@ -128,14 +128,16 @@ class PostgresRunStore:
 
         return self._database.run(work)
 
-    def open(self, ref: BatchRef, *, lease_s: float) -> OpenBatch | None:
+    def open(
+        self, ref: BatchRef, *, lease_s: float, provider: str | None = None
+    ) -> OpenBatch | None:
         """Read a batch with its rows and responses, and renew its lease.
 
         None when it has moved on, was cancelled or belongs to a newer attempt: stop quietly. The
         responses are the batch's own, and those of the run's other batches that ended a question;
         of several to one question, the one that ended it or else the newest.
         """
-        return self._database.run(lambda c: open_batch(c, ref, lease_s))
+        return self._database.run(lambda c: open_batch(c, ref, lease_s, provider))
 
     def record(self, ref: BatchRef, responses: Sequence[Response]) -> int:
         """Append to the ledger; a response that is there already (same row and question) is kept.

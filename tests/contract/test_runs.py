@@ -566,3 +566,14 @@ def test_another_tenants_run_is_unknown(stores: Stores, ask: str) -> None:
 
     with pytest.raises(UnknownNameError, match="run"):
         getattr(stores.runs, ask)("other", run.id)
+
+
+def test_a_batch_opened_for_one_provider_holds_what_that_one_said(stores: Stores) -> None:
+    rows = make_table(stores.rows, 1)
+    _, (ref,) = begin(stores)
+    stores.runs.record(ref, [said(rows[0]), said(rows[0], provider="whois")])
+
+    batch = stores.runs.open(ref, lease_s=60, provider="whois")
+
+    assert batch is not None
+    assert [response.provider for response in batch.responses] == ["whois"]
