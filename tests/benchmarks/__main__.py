@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from enrich.telemetry import configure_logging
-from tests.benchmarks import caching, shared, waiters
+from tests.benchmarks import caching, emptied, shared, waiters
 from tests.benchmarks.measuring import Figure, facts, store
 from tests.benchmarks.places import Place, opened
 
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Place], Sequence[Figure]]] = {
     "governor": shared.governor,
     "budget": shared.budget,
     "waiters": waiters.waiters,
+    "left-behind": emptied.left_behind,
 }
 
 

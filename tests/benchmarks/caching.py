@@ -5,6 +5,7 @@ import redis
 import enrich.library as enrich
 from enrich.domain.policy import CachePolicy
 from enrich.domain.table import Column
+from enrich.domain.values import JsonObject
 from enrich.engine.fuse import cell_name
 from enrich.ports import CacheEntry, NewRow
 from enrich.state.cache import RedisCache
@@ -46,7 +47,7 @@ def many_rows(place: Place) -> list[Figure]:
     link = place.link()
     cache = RedisCache(link, "response", CachePolicy(version=place.version))
     names = [f"row{number}" for number in range(_ROWS)]
-    payload = {"outcome": {"kind": "found", "observations": {"industry": "Tools"}}}
+    payload: JsonObject = {"outcome": {"kind": "found", "observations": {"industry": "Tools"}}}
     cache.put_many("default", {name: CacheEntry(payload=payload, ttl_s=600) for name in names})
     figure = compare(
         "batch look-up",
