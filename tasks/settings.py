@@ -59,10 +59,6 @@ def configuration() -> dict[str, Any]:
         # One pool of connections instead of one per thread.
         "result_backend_thread_safe": True,
         "result_backend_always_retry": True,
-        # What begins a chord is asked for four times at most: its caller hears of it within 2 s.
-        "result_backend_transport_options": {
-            "retry_policy": {"max_retries": 3, "interval_step": 0.2, "interval_max": 0.5}
-        },
         "result_expires": 3600,
         "result_chord_join_timeout": 3.0,
         # The sweep is what saves a batch, so a worker need not hold many messages: 1 stalls less

@@ -10,7 +10,6 @@ from enrich.errors import BrokerDownError
 from tasks.canvas import CeleryDispatcher
 
 REF = BatchRef(run_id=1, number=1, attempt=1, phase=Phase.PROBE)
-RETRIES = {"retry_policy": {"max_retries": 1}}
 
 
 @pytest.fixture
@@ -26,7 +25,6 @@ def absent_url() -> str:
 )
 def test_an_absent_broker_is_told_in_our_words(absent_url: str, providers: tuple[str, ...]) -> None:
     app = Celery("absent", broker=absent_url, backend=absent_url)
-    app.conf.result_backend_transport_options = RETRIES
     step = Step(kind=StepKind.PROBE, batch=REF, providers=providers)
 
     with pytest.raises(BrokerDownError):
