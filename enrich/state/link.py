@@ -24,6 +24,7 @@ from enrich.errors import DependencyError, SettingsError
 from enrich.ports.outside import Recorder
 from enrich.state.faults import LINK_ERRORS, Fault, fault_of
 from enrich.state.switch import Switch
+from enrich.state.wire import Wire
 
 __all__ = [
     "FALLBACKS_TOTAL",
@@ -84,6 +85,7 @@ class _Own:
 
     pid: int
     client: redis.Redis
+    wire: Wire
     switch: Switch
     lock: threading.Lock = field(default_factory=threading.Lock)
     tried: bool = False
@@ -119,10 +121,13 @@ class RedisLink:
             SettingsError: the server refuses our password or a command.
             DependencyError: the server wants a cluster client.
         """
+        return self._guarded(lambda own: work(own.client))
+
+    def _guarded(self, work: Callable[[_Own], T]) -> T:
         own = self._mine()
         self._admit(own)
         try:
-            result = work(own.client)
+            result = work(own)
         except LINK_ERRORS as error:
             failure = self._failed(own, error)
             raise failure from (error if failure is not error else error.__cause__)
@@ -144,13 +149,13 @@ class RedisLink:
         """
         wanted = script(name)
 
-        def evaluate(client: redis.Redis) -> Any:
+        def evaluate(own: _Own) -> Any:
             try:
-                return client.evalsha(wanted.sha, len(keys), *keys, *args)
+                return own.wire.call("EVALSHA", wanted.sha, len(keys), *keys, *args)
             except redis.exceptions.NoScriptError:
-                return client.eval(wanted.text, len(keys), *keys, *args)
+                return own.wire.call("EVAL", wanted.text, len(keys), *keys, *args)
 
-        reply = self.do(evaluate)
+        reply = self._guarded(evaluate)
         if items is not None and not (isinstance(reply, list) and len(reply) == items):
             raise self.garbled(f"the reply of {name} has another shape")
         return reply
@@ -184,12 +189,15 @@ class RedisLink:
         own, self._own = self._own, None
         if own is not None and own.pid == os.getpid():
             own.client.close()
+            own.wire.close()
 
     def _mine(self) -> _Own:
         own = self._own
         if own is None or own.pid != os.getpid():
             # Two threads may both come here; the loser's client has not connected to anything.
-            own = self._own = _Own(os.getpid(), self._connect(), Switch(self._now_s))
+            client = self._connect()
+            wire = Wire(client.connection_pool)
+            own = self._own = _Own(os.getpid(), client, wire, Switch(self._now_s))
         return own
 
     def _connect(self) -> redis.Redis:
@@ -239,6 +247,7 @@ class RedisLink:
         is_away = own.switch.failed(surely_away=fault is Fault.AWAY)
         # Idle connections of a server that went away, or of a reply out of step, are of no use.
         own.client.connection_pool.disconnect(inuse_connections=False)
+        own.wire.close()
         if is_away:
             text = "[L2Cache] Redis not available, using in-memory fallback"
             self._say(own, logging.WARNING, "redis.lost", text, reason=str(error))
