@@ -145,9 +145,12 @@ class _Calling:
         return tuple(now_s + delay_s for delay_s in slots.delays_s), retry_at
 
     def _late_s(self) -> float:
-        """Say how late a call may leave: half of what the limits leave for calls on their way."""
+        """Say how late a call may leave: a quarter of what the limits add for uneven arrival.
+
+        The rest is for what happens after that: other threads, the network, the provider's own.
+        """
         margins_us = (limit.margin_us for limit in self.provider.spec.limits)
-        return min(margins_us, default=inf) / 2_000_000
+        return min(margins_us, default=inf) / 4_000_000
 
     def _learn(self, outcomes: Sequence[Outcome]) -> None:
         """Tell the governor when the provider wants to hear of us again, if it said so."""

@@ -26,7 +26,7 @@ class Wire:
         """Send a command and give its reply."""
         connection = self._connection()
         try:
-            connection.send_command(*command)
+            connection.send_packed_command([_packed(command)], check_health=False)
             reply = connection.read_response()
         except redis.exceptions.ResponseError:
             # The server's word on this command: the connection is in step.
@@ -58,3 +58,12 @@ class Wire:
         except redis.exceptions.ConnectionError:
             connection.disconnect()
         return connection
+
+
+def _packed(command: tuple[Any, ...]) -> bytes:
+    """Encode a command of bytes, texts and numbers as RESP, in one piece."""
+    parts = [b"*%d\r\n" % len(command)]
+    for item in command:
+        raw = item if isinstance(item, bytes) else str(item).encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
+    return b"".join(parts)
