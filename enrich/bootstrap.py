@@ -1,6 +1,7 @@
 """The one place that builds the parts and joins them."""
 
 import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +11,7 @@ from enrich.embedded import Server, celery_url, start
 from enrich.engine.local import LocalRunner
 from enrich.engine.parts import Parts, Policies
 from enrich.errors import DependencyError
-from enrich.ports import Recorder
+from enrich.ports import Provider, Recorder
 from enrich.settings import Settings, load_settings
 from enrich.state.breaker import RedisBreakers
 from enrich.state.budget import RedisBudgets
@@ -29,6 +30,9 @@ from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
 from enrich.telemetry import register_secret
 from providers.base import LocalProvider, SystemClock
+from providers.catalogued import catalogue_providers
+from providers.credentials import StoredCredentials
+from providers.http import HttpClient
 from providers.registry import select
 
 if TYPE_CHECKING:
@@ -66,6 +70,7 @@ class Services:
     _database: "Engine"
     _link: RedisLink
     _pools: tuple[ThreadPoolExecutor, ...]
+    _http: HttpClient | None = None
 
     def warm(self) -> None:
         """Load what the providers know, so that no question waits for it; one after the other."""
@@ -82,6 +87,8 @@ class Services:
         """Give back threads and connections."""
         for pool in self._pools:
             pool.shutdown(wait=False, cancel_futures=True)
+        if self._http:
+            self._http.close()
         self.metrics.close()
         self._database.dispose()
         self._link.close()
@@ -129,14 +136,14 @@ def endpoints() -> Endpoints:
     )
 
 
-def build(own: Settings | None = None) -> Services:
+def build() -> Services:
     """Build everything for one process; starts embedded servers where no address is set.
 
     Raises:
         SettingsError: a setting is wrong.
         DependencyError: PostgreSQL does not answer, or its schema is not ours. Redis may be away.
     """
-    own = own or settings()
+    own = settings()
     places = endpoints()
     _check_schema(own, places)
     database = make_engine(places.database_url)
@@ -149,6 +156,7 @@ def build(own: Settings | None = None) -> Services:
     probes = ThreadPoolExecutor(
         max_workers=own.probes.max_concurrent, thread_name_prefix="enrich-probe"
     )
+    http = HttpClient(contact=own.providers.contact or "") if own.providers.catalogue else None
     responses = _cache(link, "response", own, metrics)
     cells = _cache(link, "cell", own, metrics)
     parts = Parts(
@@ -182,7 +190,16 @@ def build(own: Settings | None = None) -> Services:
         _database=database,
         _link=link,
         _pools=(calls, probes),
+        _http=http,
     )
+
+
+def _catalogue(own: Settings, http: HttpClient) -> Mapping[str, Provider]:
+    values = {name: value.get_secret_value() for name, value in own.credentials.items()}
+    credentials = StoredCredentials(values)
+    for secret in credentials.secrets():
+        register_secret(secret)
+    return catalogue_providers(credentials, http, contact=own.providers.contact or "")
 
 
 def _cache(link: RedisLink, kind: str, own: Settings, recorder: Recorder) -> FallbackCache:

@@ -15,8 +15,9 @@ from enrich.domain.breaker_values import BreakerStatus
 from enrich.domain.keys import breaker_key
 from enrich.domain.metrics import EnrichmentMetrics
 from enrich.domain.result import CellResult
-from enrich.domain.run import Force, RunOptions
-from enrich.domain.values import JsonObject, microcredits_of
+from enrich.domain.run import Force
+from enrich.domain.values import JsonObject
+from enrich.engine.arguments import options_of
 from enrich.engine.cells import CellsRequest, Known, begin, finish
 from enrich.engine.report import run_report
 from enrich.engine.submit import RunRequest, enriched_columns, submit
@@ -67,14 +68,15 @@ def enrich_cell(
     column_key: str,
     parallel_probes: bool = True,
     ensemble_fusion: bool | None = None,
-    force: bool | Force = False,
+    force: bool | str | Force = False,
     tenant: str = "default",
     max_cost: float | None = None,
     timeout_s: float = 30.0,
 ) -> CellResult:
     """Enrich one cell and give it.
 
-    `parallel_probes=False` asks one provider after the other. `force=True` asks everybody again.
+    `parallel_probes=False` asks one provider after the other. `force=True` asks everybody again; a
+    level (`Force` or its name) passes over less of what is known.
     `max_cost` is in credits. After `timeout_s` a cell that a rate limit holds back is given as it
     stands; a worker goes on with it.
 
@@ -107,7 +109,7 @@ def enrich_row(
     columns: Sequence[str] | None = None,
     parallel_probes: bool = True,
     ensemble_fusion: bool | None = None,
-    force: bool | Force = False,
+    force: bool | str | Force = False,
     tenant: str = "default",
     max_cost: float | None = None,
     timeout_s: float = 30.0,
@@ -115,7 +117,7 @@ def enrich_row(
     """Enrich cells of one row, all enriched columns by default; see `enrich_cell`."""
     own = services()
     wanted = tuple(columns) if columns else enriched_columns(own.parts, tenant, table_id)
-    options = _options(force, parallel_probes, ensemble_fusion, max_cost)
+    options = options_of(force, parallel_probes, ensemble_fusion, max_cost)
     begun = begin(
         own.parts,
         CellsRequest(tenant=tenant, table=table_id, row=row_id, columns=wanted, options=options),
@@ -133,7 +135,7 @@ def enrich_rows(
     columns: Sequence[str] | None = None,
     parallel_probes: bool = True,
     ensemble_fusion: bool | None = None,
-    force: bool | Force = False,
+    force: bool | str | Force = False,
     tenant: str = "default",
     max_cost: float | None = None,
     timeout_s: float = 600.0,
@@ -145,7 +147,7 @@ def enrich_rows(
         table=table_id,
         columns=tuple(columns) if columns else None,
         selection=Selection(keys=tuple(row_ids) if row_ids is not None else None),
-        options=_options(force, parallel_probes, ensemble_fusion, max_cost),
+        options=options_of(force, parallel_probes, ensemble_fusion, max_cost),
     )
     begun = submit(own.parts, request)
     own.runner.run(begun.steps, patience_s=timeout_s)
@@ -217,18 +219,3 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return "unknown"
-
-
-def _options(
-    force: bool | Force,
-    parallel_probes: bool,
-    ensemble_fusion: bool | None,
-    max_cost: float | None,
-) -> RunOptions:
-    level = force if isinstance(force, Force) else Force.RESPONSES if force else Force.NONE
-    return RunOptions(
-        force=level,
-        parallel_probes=parallel_probes,
-        ensemble_fusion=ensemble_fusion,
-        max_cost_microcredits=None if max_cost is None else microcredits_of(max_cost),
-    )

@@ -8,15 +8,15 @@ from typing import Any
 from celery import Task
 from celery.exceptions import Ignore
 
-from enrich.domain.run import RunOptions
+from enrich.domain.run import RunOptions, RunState
 from enrich.domain.values import JsonObject
+from enrich.engine.arguments import columns_of, name_of, names_of, options_of, selection_of
 from enrich.engine.cells import CellsRequest, Known, begin
 from enrich.engine.report import run_report
 from enrich.engine.submit import RunRequest, Submitted, enriched_columns, submit
 from enrich.errors import BadInputError, BrokerDownError, UsageError
 from enrich.ports import Selection
 from tasks.app import app
-from tasks.arguments import columns_of, name_of, names_of, options_of, selection_of
 from tasks.canvas import CeleryDispatcher
 from tasks.replies import ReplyTo, encoded
 from tasks.services import services
@@ -187,7 +187,7 @@ def _run(
         reply_to=ReplyTo(task_id=str(task.request.id), tenant=tenant, table=table).encode(),
     )
     begun = submit(parts, request)
-    if not begun.steps:
+    if begun.run.state is RunState.DONE:
         return run_report(parts.runs.summary(tenant, begun.run.id))
     raise _left_to_the_end(begun)
 

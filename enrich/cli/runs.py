@@ -19,11 +19,13 @@ from enrich.cli.tables import enriched_columns
 from enrich.cli.watching import carry_out
 from enrich.domain.run import Force, RunState
 from enrich.domain.values import credits_of
+from enrich.engine.arguments import options_of, selection_of
 from enrich.engine.retry import retry
 from enrich.engine.submit import RunRequest, submit
 from enrich.errors import BadInputError, RunFailedError
 from enrich.ports import RunSummary
-from tasks.arguments import options_of, selection_of
+from tasks.app import app
+from tasks.replies import reply
 
 __all__ = [
     "cancel_command",
@@ -151,6 +153,10 @@ def cancel_command(*, run: int, tenant: str, as_json: bool) -> None:
     """Stop RUN: what is written stays, what comes late changes nothing."""
     with opened() as services:
         cancelled = services.parts.runs.cancel(tenant, run)
+        ended = services.parts.runs.ended(run)
+        if cancelled and ended is not None:
+            # Whoever waits for the run's end hears of it from us: no worker will come to it.
+            reply(app, services.parts, ended)
         summary = services.parts.runs.summary(tenant, run)
     if not cancelled:
         print_note(f"run {run} had ended before")

@@ -37,7 +37,11 @@ def tables_command(*, tenant: str, as_json: bool) -> None:
 @click.argument("key", required=False)
 @click.option("--field", help="Which field the column means; default: the one of its name.")
 @click.option("--overwrite", type=click.Choice([mode.value for mode in Overwrite]))
-@click.option("--min-confidence", type=click.FloatRange(0, 1), help="Below it dearer providers are asked too.")
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    help="Below it dearer providers are asked too.",
+)
 @tenant_option
 @as_json_option
 def columns_command(

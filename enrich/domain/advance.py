@@ -11,10 +11,10 @@ from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.run import Counts, OpenBatch, Phase
 from enrich.domain.table import CellWrite
 from enrich.domain.waterfall import (
+    PROBE_TIERS,
     is_protected,
     next_questions,
     open_columns,
-    probe_tiers,
     questions_for,
     waterfall_order,
 )
@@ -89,7 +89,7 @@ def _onward(
     batch: OpenBatch, specs: Sequence[ProviderSpec], waiting: Mapping[int, datetime]
 ) -> Decision | None:
     """Name the next wave: probes while there are any, then premium; None at the end."""
-    probes = [spec for spec in waterfall_order(specs) if spec.tier in probe_tiers]
+    probes = [spec for spec in waterfall_order(specs) if spec.tier in PROBE_TIERS]
     able = next_questions(batch, probes, waiting=waiting)
     if able:
         chosen = able if batch.run.options.parallel_probes else able[:1]

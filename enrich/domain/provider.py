@@ -107,11 +107,18 @@ class ProviderSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One row's question: its inputs by field, and the fields wanted."""
+    """One row's question: its inputs by field, and the fields wanted.
+
+    Attributes:
+        tenant: whose credential it is asked with.
+        token: what the provider gave when it began to work on this very question; empty at first.
+    """
 
     row: int
     inputs: JsonObject
     wanted: frozenset[str] = field(default=frozenset())
+    tenant: str = "default"
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from enrich.domain.table import PERSON, CellState, Column, Overwrite, Row
 from enrich.domain.values import is_blank
 
 __all__ = [
+    "PROBE_TIERS",
     "could_ask",
     "first_providers",
     "is_open",
@@ -25,13 +26,12 @@ __all__ = [
     "next_questions",
     "open_columns",
     "plan_waves",
-    "probe_tiers",
     "questions_for",
     "waterfall_order",
 ]
 
 _TIER_ORDER = {Tier.FREE: 0, Tier.CHEAP: 1, Tier.PREMIUM: 2}
-probe_tiers = frozenset({Tier.FREE, Tier.CHEAP})
+PROBE_TIERS = frozenset({Tier.FREE, Tier.CHEAP})
 
 
 def waterfall_order(specs: Iterable[ProviderSpec]) -> tuple[ProviderSpec, ...]:
@@ -141,7 +141,7 @@ def first_providers(
     run: RunView, specs: Iterable[ProviderSpec], options: RunOptions
 ) -> tuple[str, ...]:
     """Name whom the first wave asks: everybody who might answer, or one after the other."""
-    able = tuple(s for s in could_ask(run, specs) if s.tier in probe_tiers)
+    able = tuple(s for s in could_ask(run, specs) if s.tier in PROBE_TIERS)
     ordered = waterfall_order(able)
     return tuple(s.name for s in (ordered if options.parallel_probes else ordered[:1]))
 

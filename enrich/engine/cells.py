@@ -49,7 +49,8 @@ def begin(parts: Parts, request: CellsRequest) -> Known | Submitted:
     """
     started_s = parts.clock.monotonic_s()
     forced = request.options.force is not Force.NONE
-    if not forced and request.columns:
+    # What is cached was decided by the settings' fusion: another kind has to look for itself.
+    if request.options.ensemble_fusion is None and not forced and request.columns:
         cached = _cached(parts, request, request.columns, started_s)
         if len(cached) == len(request.columns):
             return Known(results=cached)

@@ -31,7 +31,8 @@ def fuse(parts: Parts, step: Step) -> Fusion:
     batch = parts.runs.open(step.batch, lease_s=policies.runs.lease_s)
     if batch is None:
         parts.recorder.count("steps_stale", labels={"step": "fuse"})
-        return Fusion()
+        # Whoever ended the run may have died before saying so: it is said again and harms nobody.
+        return Fusion(finished=parts.runs.ended(step.batch.run_id))
     decision = advance(
         batch,
         parts.specs,

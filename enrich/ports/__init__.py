@@ -19,7 +19,7 @@ from enrich.ports.durable import (
     TableView,
     WriteReport,
 )
-from enrich.ports.outside import Clock, Deadline, Dispatcher, Provider, Recorder
+from enrich.ports.outside import Clock, Credentials, Deadline, Dispatcher, Provider, Recorder
 from enrich.ports.shared import (
     Breakers,
     BreakerStatus,
@@ -49,6 +49,7 @@ __all__ = [
     "CallReport",
     "Claim",
     "Clock",
+    "Credentials",
     "Deadline",
     "Deferred",
     "Dispatcher",

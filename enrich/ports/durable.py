@@ -132,7 +132,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """A run to be stored; `reply_to` names who waits for its end."""
+    """A run to be stored; `reply_to` names who waits for its end, and is its own: it comes once."""
 
     tenant: str
     table: str
@@ -224,7 +224,8 @@ class RunStore(Protocol):
     ) -> tuple[RunView, tuple[BatchRef, ...]]:
         """Store a run and its batches; put the first `in_flight` of them under a lease.
 
-        An empty selection makes a run that is done. Raises `UnknownNameError`.
+        An empty selection makes a run that is done. A request that was stored before, known by its
+        `reply_to`, gives that run and no batches. Raises `UnknownNameError`.
         """
         ...
 
@@ -265,6 +266,10 @@ class RunStore(Protocol):
 
     def runs(self, tenant: str, *, limit: int = 50) -> tuple[RunSummary, ...]:
         """List a tenant's newest runs."""
+        ...
+
+    def ended(self, run_id: int) -> Finished | None:
+        """Give a run that has ended, whenever that was; None while it is under way or gone."""
         ...
 
     def cancel(self, tenant: str, run_id: int) -> bool:

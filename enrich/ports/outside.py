@@ -7,8 +7,9 @@ from typing import Protocol
 
 from enrich.domain.provider import Answer, ProviderSpec, Query
 from enrich.domain.run import Step
+from enrich.domain.secret import Secret
 
-__all__ = ["Clock", "Deadline", "Dispatcher", "Provider", "Recorder"]
+__all__ = ["Clock", "Credentials", "Deadline", "Dispatcher", "Provider", "Recorder"]
 
 
 class Clock(Protocol):
@@ -47,6 +48,17 @@ class Provider(Protocol):
 
         Whatever goes wrong outside is an outcome. An exception is a bug in the provider; the engine
         records it as `Malformed` for every row of the call. Called from several threads at once.
+        """
+        ...
+
+
+class Credentials(Protocol):
+    """Keys by reference: a provider's file names a credential, and only this knows its value."""
+
+    def get(self, tenant: str, name: str) -> Sequence[Secret]:
+        """Give a tenant's keys of this name, else everybody's, in the order in which to try them.
+
+        Empty when there are none. Reads memory; never raises, never blocks.
         """
         ...
 

@@ -16,7 +16,7 @@ from enrich.store.codec import (
     writes_to_json,
 )
 
-__all__ = ["open_batch", "settle_batch", "sweep_batches"]
+__all__ = ["finished_of", "open_batch", "settle_batch", "sweep_batches"]
 
 _OPEN = text("""
     WITH held AS (
@@ -143,7 +143,7 @@ def sweep_batches(
     return Swept(
         due=tuple((views[raw.run_id], _ref(raw)) for raw in due),
         parked=len(parked),
-        finished=tuple(_finished(raw) for raw in finished),
+        finished=tuple(finished_of(raw) for raw in finished),
     )
 
 
@@ -168,7 +168,7 @@ def _settled(ref: BatchRef, settlement: Settlement, raw: dict[str, Any]) -> Sett
     return Settled(
         won=True,
         report=WriteReport(**raw["report"]),
-        finished=_finished(raw["finished"]) if raw["finished"] else None,
+        finished=finished_of(raw["finished"]) if raw["finished"] else None,
         launched=tuple(
             replace(first, number=number, attempt=attempt) for number, attempt in raw["launched"]
         ),
@@ -176,7 +176,8 @@ def _settled(ref: BatchRef, settlement: Settlement, raw: dict[str, Any]) -> Sett
     )
 
 
-def _finished(raw: Any) -> Finished:
+def finished_of(raw: Any) -> Finished:
+    """Read a run's id, who waits for it, and its state."""
     run_id, reply_to, state = raw
     return Finished(run_id=run_id, reply_to=reply_to, state=RunState(state))
 

@@ -78,6 +78,10 @@ class MemoryRun:
         if self.state is not RunState.RUNNING or any(b.phase in OPEN_PHASES for b in self.batches):
             return None
         self.state, self.finished_at = RunState.DONE, now
+        return self.finished()
+
+    def finished(self) -> Finished:
+        """Say that it has ended, and who waits for that."""
         return Finished(run_id=self.id, reply_to=self.new.reply_to, state=self.state)
 
     def summary(self) -> RunSummary:

@@ -8,6 +8,7 @@ from enrich.domain.run import BatchRef, OpenBatch, Phase, Response, RunState, Ru
 from enrich.errors import UnknownNameError
 from enrich.ports.durable import (
     Deferred,
+    Finished,
     NewRun,
     RunSummary,
     Settled,
@@ -33,6 +34,9 @@ class MemoryRunStore:
     ) -> tuple[RunView, tuple[BatchRef, ...]]:
         """Store a run and its batches; put the first `in_flight` of them under a lease."""
         with self._db.lock:
+            same = [run for run in self._db.runs.values() if run.new.reply_to == new.reply_to]
+            if new.reply_to and same:
+                return same[0].view(), ()
             table = self._db.table(new.tenant, new.table)
             chosen = chosen_rows(table, new)
             run = MemoryRun(next(self._db.stamps), new, table, self._db.now(), len(chosen))
@@ -170,6 +174,12 @@ class MemoryRunStore:
             newest = sorted(self._db.runs.values(), key=lambda run: -run.id)
             mine = [run for run in newest if run.new.tenant == tenant]
             return tuple(run.summary() for run in mine[:limit])
+
+    def ended(self, run_id: int) -> Finished | None:
+        """Give a run that has ended, whenever that was; None while it is under way or gone."""
+        with self._db.lock:
+            run = self._db.runs.get(run_id)
+            return run.finished() if run and run.state is not RunState.RUNNING else None
 
     def cancel(self, tenant: str, run_id: int) -> bool:
         """Stop a run: its batches end, late results change nothing. False when it had ended."""

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, Engine, Row, text
 
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Response, RunState, RunView
 from enrich.errors import UnknownNameError
-from enrich.ports.durable import NewRun, RunSummary, Settled, Settlement, Swept
-from enrich.store.batches import open_batch, settle_batch, sweep_batches
+from enrich.ports.durable import Finished, NewRun, RunSummary, Settled, Settlement, Swept
+from enrich.store.batches import finished_of, open_batch, settle_batch, sweep_batches
 from enrich.store.codec import cleaned, counts_from_json, dumps, options_to_json, run_view
 from enrich.store.engine import Database
 from enrich.store.responses import evidence_of, record_responses
@@ -20,8 +20,11 @@ __all__ = ["PostgresRunStore"]
 _INSERT_RUN = text("""
     INSERT INTO runs (tenant_id, table_id, wanted, options, reply_to, state)
     VALUES (:tenant, :table_id, :wanted, CAST(:options AS jsonb), :reply_to, 'running')
+    ON CONFLICT (reply_to) WHERE reply_to <> '' DO NOTHING
     RETURNING id
 """)
+_SAME_REQUEST = text("SELECT id FROM runs WHERE reply_to = :reply_to AND reply_to <> ''")
+_ENDED = text("SELECT id, reply_to, state FROM runs WHERE id = :run_id AND state <> 'running'")
 _VIEW = text("SELECT * FROM run_views WHERE run_id = :run_id")
 
 # A million rows become batches without passing through this process.
@@ -106,7 +109,8 @@ class PostgresRunStore:
     ) -> tuple[RunView, tuple[BatchRef, ...]]:
         """Store a run and its batches; put the first `in_flight` of them under a lease.
 
-        An empty selection makes a run that is done. Raises `UnknownNameError`.
+        An empty selection makes a run that is done. A request that was stored before, known by its
+        `reply_to`, gives that run and no batches. Raises `UnknownNameError`.
         """
         options = dumps(options_to_json(new.options), name="options")
 
@@ -120,7 +124,11 @@ class PostgresRunStore:
                 "options": options,
                 "reply_to": cleaned(new.reply_to),
             }
-            run_id = connection.execute(_INSERT_RUN, run).scalar_one()
+            run_id = connection.execute(_INSERT_RUN, run).scalar()
+            if run_id is None:
+                run_id = connection.execute(_SAME_REQUEST, run).scalar_one()
+                before = connection.execute(_VIEW, {"run_id": run_id}).mappings().one()
+                return run_view(before), ()
             cut = {"run_id": run_id, "table_id": table_id, "batch_rows": new.batch_rows}
             refs = _cut(connection, new, {**cut, "in_flight": in_flight, "lease_s": lease_s})
             view = connection.execute(_VIEW, {"run_id": run_id}).mappings().one()
@@ -173,6 +181,11 @@ class PostgresRunStore:
     def runs(self, tenant: str, *, limit: int = 50) -> tuple[RunSummary, ...]:
         """List a tenant's newest runs."""
         return self._database.run(lambda c: _summaries(c, tenant, None, limit))
+
+    def ended(self, run_id: int) -> Finished | None:
+        """Give a run that has ended, whenever that was; None while it is under way or gone."""
+        found = self._database.run(lambda c: c.execute(_ENDED, {"run_id": run_id}).one_or_none())
+        return finished_of(found) if found else None
 
     def cancel(self, tenant: str, run_id: int) -> bool:
         """Stop a run: its batches end, late results change nothing. False when it had ended."""

@@ -141,6 +141,7 @@ runs = Table(
     CheckConstraint("batches_ended BETWEEN 0 AND batches_total", name="ended"),
     Index("ix_runs_tenant_id_id", "tenant_id", "id"),
     Index("ix_runs_table_id", "table_id"),
+    Index("uq_runs_reply_to", "reply_to", unique=True, postgresql_where=text("reply_to <> ''")),
 )
 
 batches = Table(

@@ -64,6 +64,8 @@ CREATE TABLE runs (
 ) WITH (fillfactor = 70);
 CREATE INDEX ix_runs_tenant_id_id ON runs (tenant_id, id);
 CREATE INDEX ix_runs_table_id ON runs (table_id);
+-- A request that is delivered twice is one run.
+CREATE UNIQUE INDEX uq_runs_reply_to ON runs (reply_to) WHERE reply_to <> '';
 
 -- What every step reads of a run.
 CREATE VIEW run_views AS

@@ -51,6 +51,7 @@ def begin(
     wanted: Sequence[str] = WANTED,
     tenant: str = TENANT,
     options: RunOptions | None = None,
+    reply_to: str = "",
 ) -> tuple[RunView, tuple[BatchRef, ...]]:
     new = NewRun(
         tenant=tenant,
@@ -59,7 +60,7 @@ def begin(
         selection=selection,
         options=options or RunOptions(),
         batch_rows=batch_rows,
-        reply_to="somebody",
+        reply_to=reply_to,
     )
     return stores.runs.create(new, in_flight=in_flight, lease_s=lease_s)
 
@@ -373,7 +374,7 @@ def test_a_batch_that_ends_makes_room_for_the_next(stores: Stores) -> None:
 
 def test_the_last_batch_ends_the_run_and_says_so_once(stores: Stores) -> None:
     make_table(stores.rows, 4)
-    run, (first, second) = begin(stores)
+    run, (first, second) = begin(stores, reply_to="somebody")
 
     ends = [settle(stores, ref).finished for ref in (first, second, second)]
 
@@ -471,7 +472,7 @@ def test_a_batch_under_a_lease_is_left_alone(stores: Stores) -> None:
 
 def test_a_batch_past_its_attempts_is_parked_and_the_run_ends(stores: Stores) -> None:
     make_table(stores.rows, 1)
-    run, _ = begin(stores, lease_s=NO_LEASE_S)
+    run, _ = begin(stores, reply_to="somebody", lease_s=NO_LEASE_S)
     stores.runs.sweep(lease_s=NO_LEASE_S, max_attempts=2)
 
     swept = stores.runs.sweep(lease_s=60, max_attempts=2)
@@ -577,3 +578,22 @@ def test_a_batch_opened_for_one_provider_holds_what_that_one_said(stores: Stores
 
     assert batch is not None
     assert [response.provider for response in batch.responses] == ["whois"]
+
+
+def test_a_request_that_comes_twice_is_one_run(stores: Stores) -> None:
+    make_table(stores.rows, 1)
+    first, refs = begin(stores, reply_to="somebody")
+
+    again, none = begin(stores, reply_to="somebody")
+
+    assert (again.id, len(refs), none) == (first.id, 1, ())
+
+
+def test_a_run_that_has_ended_is_told_again(stores: Stores) -> None:
+    make_table(stores.rows, 1)
+    run, (ref,) = begin(stores)
+    assert stores.runs.ended(run.id) is None
+
+    settled = settle(stores, ref)
+
+    assert stores.runs.ended(run.id) == settled.finished

@@ -273,7 +273,7 @@ def test_a_second_fusion_changes_nothing() -> None:
         twice = fuse(own.parts, step)
 
         assert once.finished is not None
-        assert (twice.finished, twice.steps, own.row()) == (None, (), before)
+        assert (twice.finished, twice.steps, own.row()) == (once.finished, (), before)
 
 
 def test_a_cancelled_run_asks_nobody_any_more() -> None:
@@ -431,3 +431,11 @@ def test_a_call_that_carries_many_rows_takes_one_start_of_the_limit() -> None:
         own.run()
 
         assert len(provider.asked) == 4
+
+
+def test_a_redelivered_fusion_of_a_run_that_has_ended_says_so_again() -> None:
+    with world(Scripted(BY_EMAIL, KNOWS_ALL)) as own:
+        _, (step,) = own.submit()
+        probe(own.parts, step, "by_email")
+
+        assert fuse(own.parts, step).finished == fuse(own.parts, step).finished

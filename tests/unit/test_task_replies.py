@@ -7,10 +7,10 @@ from typing import Any, cast
 from celery import Celery
 
 from enrich.domain.run import RunOptions, RunState
+from enrich.engine.arguments import selection_of
 from enrich.engine.purge import purge_row
 from enrich.errors import UnknownNameError
 from enrich.ports import Finished, Selection
-from tasks.arguments import selection_of
 from tasks.replies import ReplyTo, reply
 from tests.unit.batches import NOW
 from tests.unit.engine_world import world

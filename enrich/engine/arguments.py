@@ -1,4 +1,4 @@
-"""Read the arguments of a message: anybody may have sent them, in any language."""
+"""Read the arguments of a request: anybody may have sent them, in any language."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -78,6 +78,8 @@ def selection_of(where: object, options: RunOptions, now: datetime) -> tuple[Sel
 
 
 def _force_of(force: object) -> Force:
+    if isinstance(force, Force):
+        return force
     if isinstance(force, bool):
         return Force.RESPONSES if force else Force.NONE
     try:
