@@ -166,6 +166,7 @@ def build() -> Services:
             own.providers.chosen(),
             simulated=own.providers.simulated,
             modules=own.providers.modules,
+            more=_catalogue(own, http) if http else None,
         ),
         responses=responses,
         cells=cells,

@@ -8,7 +8,7 @@ from datetime import datetime
 from math import isfinite
 from typing import NoReturn
 
-from enrich.domain.outcome import Malformed, Unavailable
+from enrich.domain.outcome import InvalidInput, Malformed, Unavailable
 from enrich.domain.values import Json
 
 __all__ = ["HttpCall", "HttpFault", "NotJsonError", "Reply", "parse_json"]
@@ -48,7 +48,7 @@ class Reply:
 class HttpFault:
     """Why there is no reply. `is_sent` says whether the provider may have got the request."""
 
-    outcome: Unavailable | Malformed
+    outcome: Unavailable | Malformed | InvalidInput
     is_sent: bool = True
 
 

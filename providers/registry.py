@@ -69,17 +69,26 @@ def providers(modules: tuple[str, ...] = ()) -> Mapping[str, Provider]:
 
 
 def select(
-    names: Iterable[str] | None = None, *, simulated: bool = False, modules: tuple[str, ...] = ()
+    names: Iterable[str] | None = None,
+    *,
+    simulated: bool = False,
+    modules: tuple[str, ...] = (),
+    more: Mapping[str, Provider] | None = None,
 ) -> Mapping[str, Provider]:
     """Give the providers of these names, or all; simulated ones only when asked for.
 
-    A simulated provider that is named counts as asked for. `modules` adds others to choose from.
+    A simulated provider that is named counts as asked for. `modules` adds others to choose from,
+    and so does `more`: those of the catalogue.
 
     Raises:
         UnknownNameError: there is no provider of a name; the nearest is offered.
-        SettingsError: one that is added cannot be made.
+        SettingsError: one that is added cannot be made, or has a name that is there already.
     """
-    known = providers(modules)
+    known = dict(providers(modules))
+    for name, provider in (more or {}).items():
+        if name in known:
+            raise SettingsError("ENRICH_PROVIDERS__CATALOGUE", f"{name!r} is there already")
+        known[name] = provider
     if names is None:
         chosen = [name for name, one in known.items() if simulated or not one.spec.simulated]
     else:

@@ -3,6 +3,10 @@
 `DATABASE_URL`, `REDIS_URL`, `ENRICH_HOME` and `ENRICH_PRODUCTION` have names of their own; every
 other one is `ENRICH_<GROUP>__<NAME>`. A variable that is set to nothing counts as unset. The
 defaults are those of the policies, so that each is written down once.
+
+The keys of providers are `ENRICH_CREDENTIALS__<NAME>`, where the name is what a provider's file
+calls its credential: one key, or several with spaces between, or `file:/path` of a file with a key
+a line. `ENRICH_CREDENTIALS__<NAME>__<TENANT>` is one tenant's own.
 """
 
 import os
@@ -12,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from enrich.errors import SettingsError
@@ -71,6 +75,7 @@ class Settings(BaseSettings):
     runs: RunSettings = RunSettings()
     broker: BrokerSettings = BrokerSettings()
     log: LogSettings = LogSettings()
+    credentials: dict[str, SecretStr] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -102,10 +107,13 @@ class Settings(BaseSettings):
         return (_SHARED_BROKER,) if self._shares_broker() else ()
 
     def secrets(self) -> tuple[str, ...]:
-        """Give the passwords among the addresses, for a log to hide."""
+        """Give the passwords among the addresses, and the keys, for a log to hide."""
         urls = (self.database_url, self.redis_url, self.broker.url)
         passwords = {urlsplit(url.get_secret_value()).password for url in urls if url}
-        known = {word for word in passwords if word}
+        keys = (
+            key for each in self.credentials.values() for key in each.get_secret_value().split()
+        )
+        known = {word for word in passwords if word}.union(keys)
         return tuple(sorted(known | {unquote(word) for word in known}))
 
     def _shares_broker(self) -> bool:

@@ -1,8 +1,9 @@
 """From the names and strings of an environment to the fields of a model, and back for errors."""
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -14,6 +15,8 @@ from enrich.errors import SettingsError
 __all__ = ["EnvironmentSource", "checked", "variables"]
 
 _PREFIX = "ENRICH_"
+#: A name within a group whose names are free.
+_FREE_NAME = re.compile(r"[a-z][a-z0-9]*(_{1,2}[a-z0-9]+)*")
 _WITHOUT_PREFIX = frozenset({"database_url", "redis_url"})
 _QUOTED_CHARS = 40
 _Model = TypeVar("_Model", bound=BaseSettings)
@@ -27,9 +30,14 @@ _PROBLEMS = {
 
 
 def variables(model: type[BaseModel]) -> dict[str, _Path]:
-    """List every variable that a model of settings reads, with the path of its field."""
+    """List every variable that a model of settings reads, with the path of its field.
+
+    Those of a group whose names are free (a mapping) are not among them.
+    """
     names: dict[str, _Path] = {}
     for key, field in model.model_fields.items():
+        if _is_free(field):
+            continue
         if group := _group_of(field):
             inner = ((name, f.alias or name) for name, f in group.model_fields.items())
             names |= {_variable((key, shown)): (key, shown) for _, shown in inner}
@@ -64,11 +72,16 @@ def _nested(env: Mapping[str, str], model: type[BaseModel]) -> dict[str, Any]:
         SettingsError: a variable with our prefix is none of ours; offers the nearest that is.
     """
     known = variables(model)
+    free = {
+        name: path
+        for name in env
+        if name not in known and (path := _free_path(name, model)) is not None
+    }
     for name in env:
-        if name.upper().startswith(_PREFIX) and name not in known:
+        if name.upper().startswith(_PREFIX) and name not in known and name not in free:
             raise _unknown(name, known)
     values: dict[str, Any] = {}
-    for name, path in known.items():
+    for name, path in (known | free).items():
         if text := env.get(name, "").strip():
             _put(values, path, text)
     return values
@@ -90,6 +103,20 @@ def checked(model: type[_Model], env: Mapping[str, str]) -> _Model:
 def _group_of(field: FieldInfo) -> type[BaseModel] | None:
     kind = field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _is_free(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) is dict
+
+
+def _free_path(name: str, model: type[BaseModel]) -> _Path | None:
+    """Give the path of a variable in a group whose names are free; None when it is in none."""
+    for key, field in model.model_fields.items():
+        prefix = f"{_variable((key,))}__"
+        inner = name.removeprefix(prefix).lower()
+        if _is_free(field) and name.startswith(prefix) and _FREE_NAME.fullmatch(inner):
+            return (key, inner)
+    return None
 
 
 def _variable(path: _Path) -> str:

@@ -206,12 +206,16 @@ class BrokerSettings(Values):
 class ProviderSettings(Values):
     """Who may be asked: those named (comma between), else all; the simulated only on request.
 
-    `modules` adds providers of other packages: functions that give one each.
+    `modules` adds providers of other packages: functions that give one each. `catalogue` adds those
+    that are asked over the network, as far as they have the keys that they need; some of them
+    demand a `contact`, an address to write to about our calls.
     """
 
     names: str | None = None
     simulated: Flag = False
     modules: Places = ()
+    catalogue: Flag = False
+    contact: Annotated[str, Field(pattern=r"^[ -~]{3,100}$")] | None = None
 
     def chosen(self) -> tuple[str, ...] | None:
         """Give the names, or None for all."""

@@ -18,7 +18,7 @@ from providers.spec.template import (
     render_json,
 )
 
-__all__ = ["bulk_call", "key_of", "poll_call", "request_for"]
+__all__ = ["bulk_call", "key_of", "poll_call", "question_of", "request_for"]
 
 
 def request_for(spec: HttpSpec, inputs: JsonObject, *, base_url: str | None = None) -> HttpCall:
@@ -58,24 +58,29 @@ def bulk_call(spec: HttpSpec, asked: Sequence[Asked], *, base_url: str | None = 
     Raises:
         BadValueError: an input cannot be sent; `question_of` says which row's.
     """
-    bulk = spec.bulk
-    if bulk is None:
-        raise BadValueError("the provider", "takes one row at a time")
-    items = [question_of(bulk, each) for each in asked]
+    bulk = _bulk_of(spec)
+    items = [question_of(spec, each) for each in asked]
     if bulk.join is not None:
         joined = {bulk.into: bulk.join.join(str(item) for item in items)}
         return _call(spec, bulk, {}, base_url=base_url, more=joined)
     return _call(spec, bulk, {}, base_url=base_url, items=items)
 
 
-def question_of(bulk: Bulk, asked: Asked) -> Json:
+def question_of(spec: HttpSpec, asked: Asked) -> Json:
     """Make one row's question among many. Raises `BadValueError`."""
+    bulk = _bulk_of(spec)
     item = render_json(bulk.item, {**asked.inputs, "$key": asked.key})
     if item is None:
         raise BadValueError("the row", "has too little to ask with")
     if bulk.join is not None and bulk.join in str(item):
         raise BadValueError("the row", "has a value that cannot be asked about among others")
     return item
+
+
+def _bulk_of(spec: HttpSpec) -> Bulk:
+    if spec.bulk is None:
+        raise BadValueError("the provider", "takes one row at a time")
+    return spec.bulk
 
 
 def _call(

@@ -166,7 +166,8 @@ Statuses = Annotated[
 #: Any JSON value; the alias of the domain is recursive in a way that pydantic cannot follow.
 AnyJson = Annotated[Any, PlainValidator(lambda value: value), WithJsonSchema({})]
 FieldName = Annotated[str, BeforeValidator(_field)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
+#: No two underscores in a row: they part a credential from its tenant.
+Name = Annotated[str, Field(max_length=63, pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
 Text = Annotated[str, Field(max_length=1000)]
 
 

@@ -1,0 +1,235 @@
+"""A file of the catalogue becomes a provider: requests out of rows, outcomes out of replies.
+
+Both are pure functions (`providers.spec`); here stand the one call between them, the choice of a
+key, and the sorting of rows into calls.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from enrich.domain.outcome import (
+    CreditsExhausted,
+    Gone,
+    InvalidInput,
+    Outcome,
+    OutcomeKind,
+    Pending,
+    Skipped,
+)
+from enrich.domain.provider import Answer, ProviderSpec, Query
+from enrich.domain.secret import Secret
+from enrich.domain.values import microcredits_of
+from enrich.ports.outside import Clock, Credentials, Deadline
+from providers.base import DEADLINE, SystemClock
+from providers.credentials import KeyRotation
+from providers.exchange import HttpCall, HttpFault, Reply
+from providers.http import HttpClient
+from providers.signing import Signer
+from providers.spec.asking import bulk_call, key_of, poll_call, question_of, request_for
+from providers.spec.file import HttpSpec
+from providers.spec.reading import Asked, read, read_bulk
+from providers.spec.template import BadValueError
+
+__all__ = ["NO_CREDENTIAL", "HttpProvider"]
+
+#: The reason of `Skipped` when a tenant has no key for a provider that needs one.
+NO_CREDENTIAL = "no credential"
+_NO_CREDENTIAL_FOR = timedelta(hours=1)
+_REFUSED_S = 900.0
+_USED_UP_S = 3600.0
+_ABOUT_THE_KEY = frozenset({OutcomeKind.UNAUTHORIZED, OutcomeKind.CREDITS_EXHAUSTED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Rows that travel in one call: their places, the call, and how to read its reply."""
+
+    places: Sequence[int]
+    call: HttpCall
+    read: Callable[[Reply], list[Outcome]]
+
+
+class HttpProvider:
+    """One HTTP provider, as its file describes it."""
+
+    def __init__(
+        self,
+        http: HttpSpec,
+        *,
+        client: HttpClient,
+        credentials: Credentials,
+        clock: Clock | None = None,
+        base_url: str | None = None,
+    ) -> None:
+        """Join a file and a client; `base_url` sends everything elsewhere, to a stand-in."""
+        self._http, self._client, self._credentials = http, client, credentials
+        self._clock = clock or SystemClock()
+        self._base_url = base_url
+        self._rotation = KeyRotation(self._clock)
+        self._signer = Signer(http, client, self._clock)
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """What it gives, needs and costs."""
+        return self._http.provider_spec
+
+    @property
+    def http(self) -> HttpSpec:
+        """The file it is made of."""
+        return self._http
+
+    def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
+        """Ask about rows, as many in one call as the file allows; all of one tenant."""
+        if self._http.state == "gone":
+            return [_free(Gone(self._http.successor)) for _ in queries]
+        answers: dict[int, Answer] = {}
+        for group in self._groups(queries, answers):
+            tenant = queries[group.places[0]].tenant
+            told = self._told(group, tenant, deadline)
+            answers |= dict(zip(group.places, told, strict=True))
+        return [answers[place] for place in range(len(queries))]
+
+    def _groups(self, queries: Sequence[Query], refused: dict[int, Answer]) -> Iterator[_Group]:
+        """Sort rows into calls; what cannot be sent is answered into `refused` at once."""
+        fresh = [place for place, query in enumerate(queries) if not query.token]
+        begun: dict[str, list[int]] = {}
+        for place, query in enumerate(queries):
+            if query.token:
+                begun.setdefault(query.token.partition("@")[2], []).append(place)
+        for token, places in begun.items():
+            yield from self._poll(token, places, queries, refused)
+        if self._http.bulk and (len(fresh) > 1 or not self._http.request):
+            yield from self._bulk(fresh, queries, refused)
+            return
+        for place in fresh:
+            yield from self._single(place, queries[place], refused)
+
+    def _single(self, place: int, query: Query, refused: dict[int, Answer]) -> Iterator[_Group]:
+        asked = Asked(query.inputs)
+        try:
+            call = request_for(self._http, query.inputs, base_url=self._base_url)
+        except BadValueError as exc:
+            refused[place] = _free(InvalidInput(str(exc)))
+            return
+        yield _Group((place,), call, lambda reply: [self._read_one(reply, asked)])
+
+    def _bulk(
+        self, places: Sequence[int], queries: Sequence[Query], refused: dict[int, Answer]
+    ) -> Iterator[_Group]:
+        asked: dict[int, Asked] = {}
+        for place in places:
+            inputs = queries[place].inputs
+            try:
+                one = Asked(inputs, key_of(self._http, inputs, place))
+                question_of(self._http, one)
+                asked[place] = one
+            except BadValueError as exc:
+                refused[place] = _free(InvalidInput(str(exc)))
+        if asked:
+            them = tuple(asked.values())
+            call = bulk_call(self._http, them, base_url=self._base_url)
+            yield _Group(tuple(asked), call, lambda reply: self._read_many(reply, them))
+
+    def _poll(
+        self,
+        token: str,
+        places: Sequence[int],
+        queries: Sequence[Query],
+        refused: dict[int, Answer],
+    ) -> Iterator[_Group]:
+        keys = [queries[place].token.partition("@")[0] for place in places]
+        them = [Asked(queries[place].inputs, key) for place, key in zip(places, keys, strict=True)]
+        try:
+            call = poll_call(self._http, token, base_url=self._base_url)
+        except BadValueError as exc:
+            refused |= {place: _free(InvalidInput(str(exc))) for place in places}
+            return
+        if any(keys):
+            yield _Group(places, call, lambda reply: self._read_many(reply, them))
+        else:
+            yield _Group(places, call, lambda reply: [self._read_one(reply, each) for each in them])
+
+    def _read_one(self, reply: Reply, asked: Asked) -> Outcome:
+        return _with_key(read(self._http, reply, asked), "")
+
+    def _read_many(self, reply: Reply, asked: Sequence[Asked]) -> list[Outcome]:
+        outcomes = read_bulk(self._http, reply, asked)
+        return [_with_key(each, one.key) for each, one in zip(outcomes, asked, strict=True)]
+
+    def _told(self, group: _Group, tenant: str, deadline: Deadline) -> list[Answer]:
+        """Make the call with one key after the other, until one is accepted; give the answers."""
+        if deadline.left_s(self._clock) <= 0:
+            return [Answer(outcome=Skipped(DEADLINE)) for _ in group.places]
+        keys = self._keys(tenant)
+        if not keys:
+            until = self._clock.now() + _NO_CREDENTIAL_FOR
+            return [_free(Skipped(NO_CREDENTIAL, until)) for _ in group.places]
+        answers: list[Answer] = []
+        for key in keys:
+            answers = self._called(group, key, deadline)
+            if key is None or not self._is_about_the_key(answers):
+                break
+            self._rest(key, answers[0].outcome)
+        return answers
+
+    def _keys(self, tenant: str) -> Sequence[Secret | None]:
+        name = self._http.credential
+        if name is None:
+            return (None,)
+        keys = self._rotation.order(self._credentials.get(tenant, name))
+        return keys or ((None,) if self._http.auth.optional else ())
+
+    def _called(self, group: _Group, key: Secret | None, deadline: Deadline) -> list[Answer]:
+        started_s = self._clock.monotonic_s()
+        call = group.call if key is None else self._signer.signed(group.call, key, deadline)
+        reply: Reply | HttpFault | Outcome = (
+            self._client.send(
+                call, deadline=deadline, timeouts=self._http.timeouts, retry=self._http.retry
+            )
+            if isinstance(call, HttpCall)
+            else call
+        )
+        latency_s = self._clock.monotonic_s() - started_s
+        if isinstance(reply, Reply):
+            cost = self._spent(reply) if len(group.places) == 1 else None
+            return [
+                Answer(outcome=outcome, latency_s=latency_s, cost_microcredits=cost)
+                for outcome in group.read(reply)
+            ]
+        outcome = reply.outcome if isinstance(reply, HttpFault) else reply
+        return [Answer(outcome=outcome, latency_s=latency_s) for _ in group.places]
+
+    def _is_about_the_key(self, answers: Sequence[Answer]) -> bool:
+        return all(answer.outcome.kind in _ABOUT_THE_KEY for answer in answers)
+
+    def _rest(self, key: Secret, outcome: Outcome) -> None:
+        self._signer.forget(key)
+        rest_s = _REFUSED_S
+        if isinstance(outcome, CreditsExhausted):
+            reset_at, now = outcome.reset_at, self._clock.now()
+            rest_s = (reset_at - now).total_seconds() if reset_at else _USED_UP_S
+        self._rotation.rest(key, rest_s)
+
+    def _spent(self, reply: Reply) -> int | None:
+        """Read what the provider says that the call took; None leaves it to the file's rule."""
+        header = self._http.price.spent_header
+        said = reply.headers.get(header.lower(), "") if header else ""
+        try:
+            units = float(said)
+        except ValueError:
+            return None
+        is_sound = 0 <= units <= 1000
+        return microcredits_of(units * self._http.price.credits) if is_sound else None
+
+
+def _free(outcome: Outcome) -> Answer:
+    """Answer without a call."""
+    return Answer(outcome=outcome, cost_microcredits=0)
+
+
+def _with_key(outcome: Outcome, key: str) -> Outcome:
+    """Let a token remember by what its row is known among the others of its call."""
+    if isinstance(outcome, Pending) and outcome.token:
+        return Pending(outcome.retry_at, f"{key}@{outcome.token}")
+    return outcome
