@@ -36,10 +36,12 @@ _ROUTES = {
 
 def configuration() -> dict[str, Any]:
     """Build the settings; starts the embedded servers when no address is set."""
-    places = endpoints()
+    broker_url = endpoints().celery_broker_url
+    return _messages() | _delivery(broker_url) | _results(broker_url) | _watching() | _schedule()
+
+
+def _messages() -> dict[str, Any]:
     return {
-        "broker_url": places.celery_broker_url,
-        "result_backend": places.celery_broker_url,
         # JSON only: a pickle in a message would be code that runs here.
         "accept_content": ["json"],
         "result_accept_content": ["json"],
@@ -49,18 +51,15 @@ def configuration() -> dict[str, Any]:
         "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
         "task_routes": {name: {"queue": queue} for name, queue in _ROUTES.items()},
         "task_create_missing_queues": False,
+    }
+
+
+def _delivery(broker_url: str) -> dict[str, Any]:
+    return {
+        "broker_url": broker_url,
         # A task that a dead worker held is delivered again; every task is idempotent.
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
-        # Twice the rate, and one known way to stall a chord is closed; requests ask for theirs.
-        "task_ignore_result": True,
-        # True loses the part of a chord that was delivered twice.
-        "worker_deduplicate_successful_tasks": False,
-        # One pool of connections instead of one per thread.
-        "result_backend_thread_safe": True,
-        "result_backend_always_retry": True,
-        "result_expires": 3600,
-        "result_chord_join_timeout": 3.0,
         # The sweep is what saves a batch, so a worker need not hold many messages: 1 stalls less
         # work when it dies, 2 keeps the threads busy.
         "worker_prefetch_multiplier": 2,
@@ -77,13 +76,38 @@ def configuration() -> dict[str, Any]:
             "socket_keepalive": True,
             "queue_order_strategy": "priority",
         },
+    }
+
+
+def _results(result_backend: str) -> dict[str, Any]:
+    return {
+        "result_backend": result_backend,
+        # Twice the rate, and one known way to stall a chord is closed; requests ask for theirs.
+        "task_ignore_result": True,
+        # True loses the part of a chord that was delivered twice.
+        "worker_deduplicate_successful_tasks": False,
+        # One pool of connections instead of one per thread.
+        "result_backend_thread_safe": True,
+        "result_backend_always_retry": True,
+        "result_expires": 3600,
+        "result_chord_join_timeout": 3.0,
         "redis_socket_timeout": 10,
         "redis_socket_connect_timeout": 3,
-        # Events cost a third of the rate; Flower and operators get those of the joining tasks.
+    }
+
+
+def _watching() -> dict[str, Any]:
+    return {
+        # Events cost a third of the rate; whoever wants them starts the worker with --task-events.
         "worker_send_task_events": False,
         "task_send_sent_event": False,
-        # Our own logging: one JSON line an event.
+        # Our own logging: one event a line.
         "worker_hijack_root_logger": False,
+    }
+
+
+def _schedule() -> dict[str, Any]:
+    return {
         "beat_schedule": {
             "sweep": {
                 "task": "enrich.sweep",
