@@ -15,7 +15,7 @@ from tests.benchmarks.places import Place
 
 __all__ = ["cell_hit", "many_rows"]
 
-_CALLS, _ROWS = 500, 100
+_CALLS, _ROWS = 100, 100
 
 
 def cell_hit(place: Place) -> list[Figure]:
@@ -55,7 +55,7 @@ def many_rows(place: Place) -> list[Figure]:
         work=lambda: cache.get_many("default", names),
         against=f"{_ROWS} times get_many of one",
         bare=lambda: [cache.get_many("default", [name]) for name in names],
-        calls=10,
+        calls=3,
     )
     link.close()
     return [figure, _against_mget(place, names)]
@@ -72,7 +72,7 @@ def _against_mget(place: Place, names: list[str]) -> Figure:
             work=lambda: cache.get_many("default", names),
             against=f"bare MGET of {_ROWS} keys",
             bare=lambda: _mget(bare, keys),
-            calls=100,
+            calls=25,
         )
     link.close()
     return figure

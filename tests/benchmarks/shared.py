@@ -17,7 +17,7 @@ from tests.benchmarks.places import Place
 
 __all__ = ["breaker", "budget", "governor", "singleflight"]
 
-_CALLS = 300
+_CALLS = 60
 #: So much that nothing is ever refused.
 _WIDE = RateLimit(1_000_000, 1.0)
 _NOTHING = "return 1"

@@ -20,7 +20,7 @@ from enrich.ports import CacheEntry
 from enrich.state.cache import RedisCache
 from enrich.state.leases import RedisLeases
 from enrich.state.link import RedisLink
-from tests.benchmarks.measuring import ROUNDS, Figure
+from tests.benchmarks.measuring import Figure
 from tests.benchmarks.places import Place
 
 __all__ = ["waiters"]
@@ -28,6 +28,7 @@ __all__ = ["waiters"]
 _PROCESSES, _THREADS = 8, 5
 _CROWD = _PROCESSES * _THREADS
 _PATIENCE_S = 60.0
+_ROUNDS = 7
 _LEASE_S = 2.0
 _FORKS = multiprocessing.get_context("forkserver")
 T = TypeVar("T")
@@ -90,8 +91,8 @@ def waiters(place: Place) -> list[Figure]:
     """The lag behind a leader that ends well, and behind one that is killed."""
     _FORKS.set_forkserver_preload([__name__])
     asker = Asker(place.redis_url, place.version)
-    own = [_round(place, asker, f"calm{number}") for number in range(ROUNDS)]
-    killed = [_killed(place, asker, f"killed{number}") for number in range(ROUNDS)]
+    own = [_round(place, asker, f"calm{number}") for number in range(_ROUNDS)]
+    killed = [_killed(place, asker, f"killed{number}") for number in range(_ROUNDS)]
     with place.bare() as client:
         bare_us = median(_time_us(client.ping) for _ in range(200))
     asker.link.close()
