@@ -9,7 +9,8 @@ A batch lives through:
 `fuse` is a step, not a phase: it moves the batch on and is guarded by the phase that it ends.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -191,12 +192,17 @@ class RunView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenBatch:
-    """A batch with all that a step reads: one round trip."""
+    """A batch with all that a step reads: one round trip.
+
+    `tokens` are what providers gave last, in whichever batch of the run, for questions that they
+    had begun to work on: by row and input key.
+    """
 
     ref: BatchRef
     run: RunView
     rows: tuple[Row, ...]
     responses: tuple[Response, ...]
+    tokens: Mapping[tuple[int, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

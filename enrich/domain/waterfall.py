@@ -6,6 +6,7 @@ inputs of a row) is asked twice.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from enrich.domain.keys import input_key
@@ -98,12 +99,15 @@ def questions_for(
     mine = [r for r in batch.responses if r.provider == spec.name]
     left_out = {r.row for r in mine if r.outcome.kind is OutcomeKind.FOUND}.union(waiting)
     asked = {(r.row, r.input_key) for r in mine if r.is_final or r.attempt >= batch.ref.attempt}
-    questions = (_question(row, batch.run, spec) for row in batch.rows if row.id not in left_out)
-    return tuple(
-        query
-        for query in questions
-        if query is not None and (query.row, key_of(batch.run, spec, query)) not in asked
-    )
+    questions = []
+    for row in batch.rows:
+        query = None if row.id in left_out else _question(row, batch.run, spec)
+        if query is None:
+            continue
+        name = (query.row, key_of(batch.run, spec, query))
+        if name not in asked:
+            questions.append(replace(query, token=batch.tokens.get(name, "")))
+    return tuple(questions)
 
 
 def key_of(run: RunView, spec: ProviderSpec, query: Query) -> str:
@@ -120,7 +124,8 @@ def _question(row: Row, run: RunView, spec: ProviderSpec) -> Query | None:
     known = row.known_fields(tuple(c for c in run.columns if c not in undecided))
     if not spec.can_ask_with(known):
         return None
-    return Query(row=row.id, inputs=spec.inputs_of(known), wanted=frozenset(wanted))
+    inputs = spec.inputs_of(known)
+    return Query(row=row.id, inputs=inputs, wanted=frozenset(wanted), tenant=run.tenant)
 
 
 def next_questions(

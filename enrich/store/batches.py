@@ -36,7 +36,13 @@ _OPEN = text("""
                 WHERE run_id = h.run_id AND row_id = ANY (h.row_ids)
                   AND (slot = 0 OR batch = h.number)
                   AND (CAST(:provider AS text) IS NULL OR provider = :provider)
-                ORDER BY row_id, provider, input_key, slot = 0 DESC, id DESC) AS s) AS responses
+                ORDER BY row_id, provider, input_key, slot = 0 DESC, id DESC) AS s) AS responses,
+           (SELECT json_agg(json_build_array(t.row_id, t.input_key, t.token)) FROM (
+                SELECT DISTINCT ON (row_id, input_key) row_id, input_key, outcome->>'token' AS token
+                FROM responses
+                WHERE run_id = h.run_id AND row_id = ANY (h.row_ids) AND kind = 'pending'
+                  AND outcome->>'token' <> ''
+                ORDER BY row_id, input_key, id DESC) AS t) AS tokens
     FROM held h JOIN run_views v ON v.run_id = h.run_id
 """)
 
@@ -103,6 +109,7 @@ def open_batch(
         run=run_view(found),
         rows=tuple(row_from_json(row) for row in found["rows"] or ()),
         responses=tuple(response_from_json(raw) for raw in found["responses"] or ()),
+        tokens={(row, key): token for row, key, token in found["tokens"] or ()},
     )
 
 

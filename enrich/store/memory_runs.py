@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from enrich.domain.outcome import Pending
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Response, RunState, RunView
 from enrich.errors import UnknownNameError
 from enrich.ports.durable import (
@@ -61,7 +62,8 @@ class MemoryRunStore:
             rows = tuple(run.table.rows[i] for i in batch.rows if i in run.table.rows)
             said = self._responses(ref, batch)
             mine = tuple(r for r in said if provider in {None, r.provider})
-            return OpenBatch(ref=ref, run=run.view(), rows=rows, responses=mine)
+            tokens = self._tokens(ref, batch)
+            return OpenBatch(ref=ref, run=run.view(), rows=rows, responses=mine, tokens=tokens)
 
     def _responses(self, ref: BatchRef, batch: MemoryBatch) -> tuple[Response, ...]:
         said: dict[tuple[int, str, str], Response] = {}
@@ -75,6 +77,14 @@ class MemoryRunStore:
             keeps = held is not None and held.is_final and not response.is_final
             said[question] = held if keeps and held is not None else response
         return tuple(said.values())
+
+    def _tokens(self, ref: BatchRef, batch: MemoryBatch) -> dict[tuple[int, str], str]:
+        return {
+            (said.row, said.input_key): said.outcome.token
+            for run_id, _, said in self._db.ledger.values()
+            if run_id == ref.run_id and said.row in batch.rows
+            if isinstance(said.outcome, Pending) and said.outcome.token
+        }
 
     def record(self, ref: BatchRef, responses: Sequence[Response]) -> int:
         """Append to the ledger; a response that is there already is kept."""

@@ -419,6 +419,20 @@ def test_a_deferred_batch_sees_answers_of_the_first_but_not_its_not_yets(stores:
     assert batch.responses == (by(ref, said(row, NotFound(), provider="whois")),)
 
 
+def test_a_deferred_batch_knows_the_newest_token_of_what_is_worked_on(stores: Stores) -> None:
+    row = make_table(stores.rows, 1)[0]
+    ref = begin(stores)[1][0]
+    stores.runs.record(ref, [said(row, Pending(NOW, "t-1"), key="k"), said(row, Pending(NOW))])
+
+    deferred = settle(stores, ref, replace(END, deferred=Deferred(rows=(row,), ready_at=NOW)))
+    second = deferred.deferred[0] if deferred.deferred else ref
+    stores.runs.record(second, [said(row, Pending(NOW, "t-2"), key="k")])
+
+    batch = stores.runs.open(second, lease_s=60)
+    assert batch is not None
+    assert batch.tokens == {(row, "k"): "t-2"}
+
+
 def test_a_batch_that_waits_for_its_moment_takes_no_place_of_its_run(stores: Stores) -> None:
     rows = make_table(stores.rows, 4)
     _, refs = begin(stores, in_flight=1)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from enrich.domain.outcome import NotFound, RateLimited
+from enrich.domain.outcome import NotFound, Pending, RateLimited
 from enrich.domain.provider import Tier
 from enrich.domain.run import CellFilter, Force, RunOptions
 from enrich.domain.table import CellState, Overwrite
@@ -194,3 +194,21 @@ def test_a_value_that_is_to_be_decided_again_is_no_input() -> None:
     forced = batch(one, options=RunOptions(force=Force.CELLS))
 
     assert questions_for(forced, BY_DOMAIN) == ()
+
+
+def test_a_question_that_is_worked_on_is_asked_again_by_its_token() -> None:
+    begun = said(BY_EMAIL, INPUTS, Pending(NOW, "job-1"))
+    again = replace(batch(row(**INPUTS)), tokens={(1, begun.input_key): "job-1"})
+
+    (query,) = questions_for(again, BY_EMAIL)
+
+    assert (query.token, query.tenant) == ("job-1", "default")
+
+
+def test_a_token_is_not_taken_to_another_question() -> None:
+    begun = said(BY_EMAIL, {"email": "b@acme.com"}, Pending(NOW, "job-1"))
+    again = replace(batch(row(**INPUTS)), tokens={(1, begun.input_key): "job-1"})
+
+    (query,) = questions_for(again, BY_EMAIL)
+
+    assert query.token == ""
