@@ -143,55 +143,66 @@ def build() -> Services:
         SettingsError: a setting is wrong.
         DependencyError: PostgreSQL does not answer, or its schema is not ours. Redis may be away.
     """
-    own = settings()
-    places = endpoints()
+    own, places = settings(), endpoints()
     _check_schema(own, places)
     database = make_engine(places.database_url)
-    clock = SystemClock()
-    version = own.cache.version
     # The numbers have a connection of their own: one that counts its faults must not count itself.
-    metrics = RedisMetrics(RedisLink(places.redis_url, is_silent=True), version=version)
+    metrics = RedisMetrics(RedisLink(places.redis_url, is_silent=True), version=own.cache.version)
     link = RedisLink(places.redis_url, recorder=metrics)
-    calls = ThreadPoolExecutor(max_workers=32, thread_name_prefix="enrich-call")
-    probes = ThreadPoolExecutor(
-        max_workers=own.probes.max_concurrent, thread_name_prefix="enrich-probe"
-    )
     http = HttpClient(contact=own.providers.contact or "") if own.providers.catalogue else None
-    responses = _cache(link, "response", own, metrics)
-    cells = _cache(link, "cell", own, metrics)
-    parts = Parts(
-        rows=PostgresRowStore(database),
-        runs=PostgresRunStore(database),
-        providers=select(
-            own.providers.chosen(),
-            simulated=own.providers.simulated,
-            modules=own.providers.modules,
-            more=_catalogue(own, http) if http else None,
-        ),
-        responses=responses,
-        cells=cells,
-        leases=_leases(link, own, metrics),
-        breakers=RedisBreakers(
-            link, own.breaker.policy(), clock=clock, recorder=metrics, version=version
-        ),
-        governor=RedisGovernor(link, clock=clock, recorder=metrics, version=version),
-        budgets=RedisBudgets(link, clock=clock, version=version, recorder=metrics),
-        recorder=metrics,
-        clock=clock,
-        calls=calls,
-        policies=_policies(own),
-    )
+    calls = ThreadPoolExecutor(max_workers=32, thread_name_prefix="enrich-call")
+    probes = ThreadPoolExecutor(own.probes.max_concurrent, thread_name_prefix="enrich-probe")
+    caches = _cache(link, "response", own, metrics), _cache(link, "cell", own, metrics)
+    parts = _parts(own, database, link, metrics, caches, calls, _providers(own, http))
     return Services(
         settings=own,
         endpoints=places,
         parts=parts,
         runner=LocalRunner(parts, probes),
         metrics=metrics,
-        caches=(responses, cells),
+        caches=caches,
         _database=database,
         _link=link,
         _pools=(calls, probes),
         _http=http,
+    )
+
+
+def _parts(
+    own: Settings,
+    database: "Engine",
+    link: RedisLink,
+    recorder: Recorder,
+    caches: tuple[FallbackCache, FallbackCache],
+    calls: ThreadPoolExecutor,
+    providers: Mapping[str, Provider],
+) -> Parts:
+    clock, version = SystemClock(), own.cache.version
+    return Parts(
+        rows=PostgresRowStore(database),
+        runs=PostgresRunStore(database),
+        providers=providers,
+        responses=caches[0],
+        cells=caches[1],
+        leases=_leases(link, own, recorder),
+        breakers=RedisBreakers(
+            link, own.breaker.policy(), clock=clock, recorder=recorder, version=version
+        ),
+        governor=RedisGovernor(link, clock=clock, recorder=recorder, version=version),
+        budgets=RedisBudgets(link, clock=clock, version=version, recorder=recorder),
+        recorder=recorder,
+        clock=clock,
+        calls=calls,
+        policies=_policies(own),
+    )
+
+
+def _providers(own: Settings, http: HttpClient | None) -> Mapping[str, Provider]:
+    return select(
+        own.providers.chosen(),
+        simulated=own.providers.simulated,
+        modules=own.providers.modules,
+        more=_catalogue(own, http) if http else None,
     )
 
 
