@@ -1,0 +1,123 @@
+"""A file to start from: every part of a provider's file, with what it is for."""
+
+from providers.spec.template import FILTERS
+
+__all__ = ["skeleton"]
+
+_SKELETON = """\
+# A provider that is asked over HTTP. Try it with its own examples below; no code is needed.
+name = "@NAME@"                  # small letters, digits, underscores; the name of this file
+version = "1"                    # a new one voids what is cached of the old one
+title = "What it is, in one line"
+state = "active"                 # active, deprecated or gone; then also: successor = "…"
+tier = "cheap"                   # free and cheap are asked in parallel, premium when needed
+licence = "commercial, by contract"
+source = "https://example.com/docs"
+data_class = "company"           # public, company or personal
+base_url = "https://api.example.com/v1"
+contact = false                  # true: it wants a User-Agent that says whom to write to
+
+# Alternatives: a row can be asked about when it has all fields of one of them.
+inputs = [["domain"], ["company_name", "country_code"]]
+optional_inputs = []             # sent along when the row has them
+guessed = ["limits[0].count"]    # keys of this file that are not from the provider's own words
+
+[price]
+credits = 0.01                   # one credit is one US dollar
+charge = "on_hit"                # on_hit, or on_call
+# spent_header = "x-credits"     # where it says how many of its units a call took
+
+[auth]
+kind = "header"                  # none, header, bearer, basic, query, oauth2 (with token_url)
+name = "X-Api-Key"
+# The key itself is set as ENRICH_CREDENTIALS__@UPPER@, never here.
+
+[[limits]]
+count = 60
+per_s = 60
+of = "key"                       # key, ip or account
+
+[timeouts]                       # seconds
+connect_s = 2.0
+read_s = 5.0
+total_s = 10.0
+
+[keep]                           # seconds that answers are kept
+found_s = 604800
+not_found_s = 86400
+
+# The first request whose needs a row has is sent. A hole {field} takes the row's value, escaped for
+# its place; what has no value is left out. Filters: @FILTERS@.
+[[request]]
+needs = ["domain"]
+path = "/companies/{domain|lower}"
+
+[[request]]
+needs = ["company_name"]
+method = "POST"
+path = "/companies/search"
+json = { name = "{company_name}", country = "{country_code|upper}" }
+
+# What replies mean; the first rule that holds speaks. Without one: 2xx found, 400 and 422
+# invalid_input, 401 and 403 unauthorized, 402 credits_exhausted, 408 and 5xx unavailable, 410 gone,
+# 429 rate_limited (by Retry-After), 451 legal_block. 404 must be said.
+[[outcomes]]
+status = 404
+outcome = "not_found"
+
+[[outcomes]]
+status = 200
+when = "error.code == 'quota'"   # JMESPath on the body
+outcome = "credits_exhausted"
+reset_at = [{ calendar = "month" }]
+
+[response]
+record = "company"               # JMESPath; the other paths start here
+echo = [{ input = "domain", path = "domain", type = "domain" }]
+
+[response.confidence]            # how sure it says it is, of `scale`
+path = "score"
+scale = 100
+missing = 0.5
+
+[response.fields]                # prior: how far a value is trusted before that
+company_name = { path = "name", prior = 0.9 }
+domain = { path = "domain", type = "domain", prior = 0.95 }
+employees = { path = "size", type = "integer", prior = 0.7 }
+founded = { path = "founded", type = "year", prior = 0.8 }
+
+# Replies and what they must become: one of each outcome that the provider has.
+[[example]]
+name = "a company that is known"
+inputs = { domain = "example.com" }
+sends = "GET https://api.example.com/v1/companies/example.com"
+body = '{"company": {"name": "Example", "domain": "www.example.com", "size": "1,200", "score": 80}}'
+outcome = "found"
+values = { company_name = "Example", domain = "example.com", employees = 1200 }
+confidence = { company_name = 0.72 }
+
+[[example]]
+name = "nobody"
+inputs = { domain = "nobody.example" }
+status = 404
+outcome = "not_found"
+
+[[example]]
+name = "the month's quota is used up"
+inputs = { domain = "example.com" }
+body = '{"error": {"code": "quota"}}'
+outcome = "credits_exhausted"
+
+[[example]]
+name = "it is down"
+inputs = { domain = "example.com" }
+status = 503
+outcome = "unavailable"
+"""
+
+
+def skeleton(name: str) -> str:
+    """Give the text of a file for a provider of this name: it loads, and its examples hold."""
+    filters = ", ".join(sorted(FILTERS))
+    text = _SKELETON.replace("@NAME@", name).replace("@UPPER@", name.upper())
+    return text.replace("@FILTERS@", filters)
