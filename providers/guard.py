@@ -59,6 +59,10 @@ _REFUSED = tuple(
 )
 
 
+#: What is given out of IPv6 so far; whatever lies outside is nobody's.
+_GIVEN_OUT = ip_network("2000::/3")
+
+
 class RefusedAddressError(OSError):
     """A row leads where we do not go; never says where that is."""
 
@@ -71,6 +75,8 @@ def is_public(address: str) -> bool:
     try:
         parsed: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
     except ValueError:
+        return False
+    if parsed.version == 6 and parsed not in _GIVEN_OUT:
         return False
     return not any(parsed in block for block in _REFUSED if block.version == parsed.version)
 
@@ -102,7 +108,8 @@ def safe_url(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").rstrip(".").encode("idna").decode().lower()
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        usual = 443 if parts.scheme == "https" else 80
+        port = usual if parts.port is None else parts.port
     except ValueError:
         raise RefusedAddressError("it is no address") from None
     if parts.scheme not in {"http", "https"}:
