@@ -29,9 +29,18 @@ class Page:
 class WebsiteReader:
     """Fetches pages through a guard: public addresses only, each redirect checked anew."""
 
-    def __init__(self, *, resolve: Resolve = resolve_any, contact: str = "") -> None:
-        """Open nothing yet; `resolve` finds addresses, which are then checked."""
-        self._client = HttpClient(resolve=guarded(resolve), contact=contact)
+    def __init__(
+        self,
+        *,
+        resolve: Resolve = resolve_any,
+        contact: str = "",
+        client: HttpClient | None = None,
+    ) -> None:
+        """Open nothing yet; `resolve` finds addresses, which are then checked.
+
+        A `client` of one's own brings its own resolver: it has to be a guarded one.
+        """
+        self._client = client or HttpClient(resolve=guarded(resolve), contact=contact)
 
     def fetch(self, url: str, deadline: Deadline) -> Page | Outcome:
         """Give the page, or the outcome that stands in its place."""
