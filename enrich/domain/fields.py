@@ -96,6 +96,31 @@ _COMPANY = (
            "wikipedia|wikipedia link|wiki"),
     _field("linkedin_url", _T.URL, "its or the person's page at LinkedIn",
            "linkedin|linkedin profile"),
+    _field("company_number", _T.IDENTIFIER, "number in its country's register",
+           "registration number|company registration number|register number|registry number"),
+    _field("uk_company_number", _T.IDENTIFIER, "number at Companies House",
+           "companies house number|crn"),
+    _field("siren", _T.IDENTIFIER, "number in the French register", "numero siren|siren number"),
+    _field("no_org_number", _T.IDENTIFIER, "number in the Norwegian register",
+           "organisasjonsnummer|orgnr|org nr"),
+    _field("ein", _T.IDENTIFIER, "number at the US tax office",
+           "employer identification number"),
+    _field("company_status", _T.CATEGORY, "active, dissolved and the like, by its register",
+           "registration status"),
+    _field("company_description", _T.TEXT, "what it does, in a sentence or two",
+           "about|about the company|short description"),
+    _field("employee_range", _T.CATEGORY, "number of people it employs, as a range",
+           "company size|size range|employees range"),
+    _field("sic_code", _T.CODE, "code of its industry in SIC", "sic"),
+    _field("nace_code", _T.CODE, "code of its industry in NACE or a national form of it",
+           "nace|naf|ape"),
+    _field("funding_total", _T.MONEY, "money raised from investors, in US dollars",
+           "total funding|funding"),
+    _field("registrar", _T.TEXT, "who registered its domain", "domain registrar"),
+    _field("domain_registered_on", _T.DATE, "day on which its domain was registered",
+           "domain registered|domain created"),
+    _field("domain_expires_on", _T.DATE, "day until which its domain is registered",
+           "domain expires|domain expiry"),
 )  # fmt: skip
 _PLACE = (
     _field("headquarters", _T.PLACE, "where the head office is, as written",
@@ -133,6 +158,10 @@ _CONTACT = (
     _field("email_is_valid", _T.FLAG, "the address is well formed; not whether it is read"),
     _field("email_is_free", _T.FLAG, "the address is at a free mail provider"),
     _field("email_is_disposable", _T.FLAG, "the address is at a throw-away provider"),
+    _field("email_status", _T.CATEGORY, "whether mail arrives: valid, invalid, accept_all, risky",
+           "email verification|email verification status|deliverability"),
+    _field("email_is_catch_all", _T.FLAG, "its server takes mail to any address"),
+    _field("email_is_role", _T.FLAG, "the address is of a role, such as info@"),
     _field("phone", _T.PHONE, "telephone number, as written",
            "telephone|telefon|tel|phone number|telephone number|mobile|cell|mobile phone"
            "|contact number|work phone|telefono"),
@@ -143,6 +172,10 @@ _CONTACT = (
     _field("phone_carrier", _T.TEXT, "carrier that the number's range was given to"),
     _field("phone_line_type", _T.CATEGORY, "mobile, fixed_line, toll_free and the like"),
     _field("phone_time_zone", _T.CODE, "time zone of the number's area"),
+    _field("phone_is_valid", _T.FLAG, "the number can exist"),
+    _field("ip_address", _T.IDENTIFIER, "address in the internet", "ip|ip addr|ipv4|ipv6"),
+    _field("asn", _T.CODE, "number of the network that the address is in", "as number"),
+    _field("network_owner", _T.COMPANY, "who runs that network", "isp|network operator"),
 )  # fmt: skip
 _PERSON = (
     _field("full_name", _T.PERSON, "whole name of the person",
@@ -157,6 +190,8 @@ _PERSON = (
     _field("nickname", _T.NAME, "nickname"),
     _field("job_title", _T.TEXT, "position at the employer", "position|role|occupation"),
     _field("birth_date", _T.DATE, "date of birth", "birthday|date of birth|dob|born"),
+    _field("github_login", _T.IDENTIFIER, "name of the account at GitHub",
+           "github|github user|github username|github handle"),
 )  # fmt: skip
 
 #: Every field by its name, in reading order.
