@@ -30,13 +30,12 @@ from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
 from enrich.telemetry import register_secret
 from providers.base import LocalProvider, SystemClock
-from providers.catalogued import catalogue_providers
-from providers.credentials import StoredCredentials
-from providers.http import HttpClient
 from providers.registry import select
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from providers.catalogued import Catalogue
 
 __all__ = ["Endpoints", "Services", "build", "endpoints", "settings"]
 
@@ -70,7 +69,7 @@ class Services:
     _database: "Engine"
     _link: RedisLink
     _pools: tuple[ThreadPoolExecutor, ...]
-    _http: HttpClient | None = None
+    _catalogue: "Catalogue | None" = None
 
     def warm(self) -> None:
         """Load what the providers know, so that no question waits for it; one after the other."""
@@ -87,8 +86,8 @@ class Services:
         """Give back threads and connections."""
         for pool in self._pools:
             pool.shutdown(wait=False, cancel_futures=True)
-        if self._http:
-            self._http.close()
+        if self._catalogue:
+            self._catalogue.close()
         self.metrics.close()
         self._database.dispose()
         self._link.close()
@@ -149,11 +148,11 @@ def build() -> Services:
     # The numbers have a connection of their own: one that counts its faults must not count itself.
     metrics = RedisMetrics(RedisLink(places.redis_url, is_silent=True), version=own.cache.version)
     link = RedisLink(places.redis_url, recorder=metrics)
-    http = HttpClient(contact=own.providers.contact or "") if own.providers.catalogue else None
+    catalogue = _catalogue(own)
     calls = ThreadPoolExecutor(max_workers=32, thread_name_prefix="enrich-call")
     probes = ThreadPoolExecutor(own.probes.max_concurrent, thread_name_prefix="enrich-probe")
     caches = _cache(link, "response", own, metrics), _cache(link, "cell", own, metrics)
-    parts = _parts(own, database, link, metrics, caches, calls, _providers(own, http))
+    parts = _parts(own, database, link, metrics, caches, calls, _providers(own, catalogue))
     return Services(
         settings=own,
         endpoints=places,
@@ -164,7 +163,7 @@ def build() -> Services:
         _database=database,
         _link=link,
         _pools=(calls, probes),
-        _http=http,
+        _catalogue=catalogue,
     )
 
 
@@ -197,21 +196,26 @@ def _parts(
     )
 
 
-def _providers(own: Settings, http: HttpClient | None) -> Mapping[str, Provider]:
+def _providers(own: Settings, catalogue: "Catalogue | None") -> Mapping[str, Provider]:
     return select(
         own.providers.chosen(),
         simulated=own.providers.simulated,
         modules=own.providers.modules,
-        more=_catalogue(own, http) if http else None,
+        more=catalogue.providers if catalogue else None,
     )
 
 
-def _catalogue(own: Settings, http: HttpClient) -> Mapping[str, Provider]:
-    values = {name: value.get_secret_value() for name, value in own.credentials.items()}
-    credentials = StoredCredentials(values)
-    for secret in credentials.secrets():
+def _catalogue(own: Settings) -> "Catalogue | None":
+    if not own.providers.catalogue:
+        return None
+    # A third of a second, which only those pay who ask over the network.
+    from providers.catalogued import Catalogue
+
+    keys = {name: value.get_secret_value() for name, value in own.credentials.items()}
+    catalogue = Catalogue(keys, contact=own.providers.contact or "")
+    for secret in catalogue.secrets:
         register_secret(secret)
-    return catalogue_providers(credentials, http, contact=own.providers.contact or "")
+    return catalogue
 
 
 def _cache(link: RedisLink, kind: str, own: Settings, recorder: Recorder) -> FallbackCache:

@@ -11,9 +11,30 @@ from providers.http_provider import HttpProvider
 from providers.spec.file import HttpSpec
 from providers.spec.loading import load_catalogue
 
-__all__ = ["catalogue_providers", "why_not"]
+__all__ = ["Catalogue", "catalogue_providers", "why_not"]
 
 log = logging.getLogger("enrich.providers")
+
+
+class Catalogue:
+    """The providers of the catalogue and the client that they share; `close` when done.
+
+    Raises:
+        BadFileError: a file of the catalogue is wrong.
+        SettingsError: a file of keys cannot be read.
+    """
+
+    def __init__(self, keys: Mapping[str, str], *, contact: str = "") -> None:
+        """Build them; `keys` are the credentials by name, `contact` is whom one may write to."""
+        credentials = StoredCredentials(keys)
+        #: What a log has to hide.
+        self.secrets = credentials.secrets()
+        self._client = HttpClient(contact=contact)
+        self.providers = catalogue_providers(credentials, self._client, contact=contact)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._client.close()
 
 
 def catalogue_providers(

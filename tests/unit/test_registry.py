@@ -9,6 +9,9 @@ import pytest
 from enrich.domain.fields import FIELDS
 from enrich.errors import SettingsError, UnknownNameError
 from enrich.ports.outside import Provider
+from providers.catalogued import catalogue_providers
+from providers.credentials import StoredCredentials
+from providers.http import HttpClient
 from providers.registry import index, providers, select
 
 _HEAVY = {
@@ -57,6 +60,20 @@ def test_simulated_providers_answer_only_when_asked_for() -> None:
 
 def test_a_selection_keeps_the_order_of_its_names() -> None:
     assert list(select(["places", "countries", "places"])) == ["places", "countries"]
+
+
+def test_providers_of_the_catalogue_stand_behind_the_others() -> None:
+    gleif = catalogue_providers(StoredCredentials({}), HttpClient())["gleif"]
+
+    assert list(select(["places", "gleif"], more={"gleif": gleif})) == ["places", "gleif"]
+    assert "gleif" not in select()
+
+
+def test_k11_a_provider_of_the_catalogue_with_a_name_that_is_taken_is_an_error_at_start() -> None:
+    gleif = catalogue_providers(StoredCredentials({}), HttpClient())["gleif"]
+
+    with pytest.raises(SettingsError, match="'places' is there already"):
+        select(more={"places": gleif})
 
 
 @_EACH

@@ -212,6 +212,39 @@ def test_encoded_password_is_hidden_in_both_forms() -> None:
     assert settings.secrets() == ("a%40b", "a@b")
 
 
+def test_keys_have_free_names_and_are_never_shown() -> None:
+    settings = load_settings(
+        {
+            "ENRICH_CREDENTIALS__ACME": f"{PASSWORD} second-key",
+            "ENRICH_CREDENTIALS__ACME__GLEN": "x",
+        }
+    )
+
+    assert settings.credentials.keys() == {"acme", "acme__glen"}
+    assert settings.credentials["acme"].get_secret_value() == f"{PASSWORD} second-key"
+    assert PASSWORD not in f"{settings!r} {settings.model_dump_json()}"
+    assert set(settings.secrets()) >= {PASSWORD, "second-key"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ENRICH_CREDENTIALS",
+        "ENRICH_CREDENTIALS__",
+        "ENRICH_CREDENTIALS__A___B",
+        "ENRICH_CREDENTIALS__A-B",
+        "ENRICH_CREDENTIAL__ACME",
+        "enrich_credentials__acme",
+    ],
+)
+def test_k01_a_name_of_a_key_that_cannot_be_one_is_refused(name: str) -> None:
+    assert refusal(**{name: "x"}).name == name
+
+
+def test_no_provider_is_asked_over_the_network_by_default() -> None:
+    assert load_settings({}).providers.catalogue is False
+
+
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         load_settings({}).production = True  # type: ignore[misc]

@@ -22,7 +22,7 @@ from enrich.domain.outcome import (
 from enrich.domain.values import Json
 from providers.exchange import NotJsonError, parse_json
 from providers.spec.reading import Asked, kind_of_status, read_bulk
-from providers.spec.values import Unusable, clean, typed
+from providers.spec.values import Read, Unusable, clean, typed
 from tests.specs import AT, outcome_of, reply, spec_of, values_in
 
 HOUR = timedelta(hours=1)
@@ -158,7 +158,7 @@ def test_text_that_is_not_utf_8_is_no_json() -> None:
         parse_json('{"a": "ü"}'.encode("latin-1"))
 
 
-_R08: list[tuple[str, Json, Json]] = [
+_R08: list[tuple[str, Json, Read]] = [
     ("integer", "10,000+", 10000),
     ("integer", "10 000", 10000),
     ("integer", 12.0, 12),
@@ -216,7 +216,7 @@ _R08: list[tuple[str, Json, Json]] = [
 
 
 @pytest.mark.parametrize(("kind", "raw", "value"), _R08)
-def test_r08_a_value_is_brought_to_its_type_or_dropped(kind: str, raw: Json, value: Json) -> None:
+def test_r08_a_value_is_brought_to_its_type_or_dropped(kind: str, raw: Json, value: Read) -> None:
     fields = f'company_name = {{ path = "name", type = "{kind}", prior = 0.9 }}'
     mapped = spec_of(fields=fields).response.fields["company_name"]
 
