@@ -1,0 +1,91 @@
+"""What a vendor knows: replies to the questions of one request, honest or with a lie. Pure."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from enrich.domain.outcome import OutcomeKind
+from providers.simulator.asked import Asking, Question, asking_of, incoming_of
+from providers.simulator.behaviour import Behaviour
+from providers.simulator.bodies import adapted, lied
+from providers.simulator.dialect import Plan, example_of, plan_of, replay, said
+from providers.simulator.many import entry_of, whole_of
+from providers.simulator.schedule import is_known
+from providers.spec.asking import request_for
+from providers.spec.file import HttpSpec
+from providers.spec.model import Example
+from providers.spec.template import BadValueError
+
+__all__ = ["Told", "answered", "shown_by"]
+
+_ABOUT_ROWS = frozenset({OutcomeKind.FOUND, OutcomeKind.NOT_FOUND, OutcomeKind.INVALID_INPUT})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A reply, the questions that it is about, and what it says of each."""
+
+    plan: Plan
+    questions: Sequence[Question] = ()
+    kinds: Sequence[OutcomeKind] = field(default=())
+
+
+def shown_by(spec: HttpSpec) -> Mapping[str, Example]:
+    """Give the file's examples about rows by what they ask: the first of each question speaks."""
+    out: dict[str, Example] = {}
+    for example in spec.example:
+        question = _question(spec, example) if example.outcome in _ABOUT_ROWS else None
+        if question is not None:
+            out.setdefault(question.digest, example)
+    return out
+
+
+def answered(
+    spec: HttpSpec,
+    behaviour: Behaviour,
+    shown: Mapping[str, Example],
+    asking: Asking,
+    *,
+    is_lie: bool,
+) -> Told:
+    """Answer from the file's examples: as shown for a question of theirs, adapted for another."""
+    if asking.is_bulk:
+        return _many(spec, behaviour, asking.questions)
+    question = asking.questions[0]
+    example = shown.get(question.digest)
+    if example is not None and example.outcome is not OutcomeKind.FOUND:
+        return Told(replay(example), asking.questions, (example.outcome,))
+    example = example or example_of(spec, OutcomeKind.FOUND)
+    if example is None or not is_known(behaviour, spec.name, question.digest):
+        nothing = plan_of(spec, OutcomeKind.NOT_FOUND)
+        return Told(nothing, asking.questions, (OutcomeKind.NOT_FOUND,))
+    document = adapted(spec, example, question.inputs)
+    if is_lie:
+        document = lied(spec, document, question.inputs)
+    return Told(said(spec, document), asking.questions, (OutcomeKind.FOUND,))
+
+
+def _many(spec: HttpSpec, behaviour: Behaviour, questions: Sequence[Question]) -> Told:
+    bulk, example = spec.bulk, example_of(spec, OutcomeKind.FOUND)
+    if bulk is None or example is None:
+        return Told(Plan(status=501, kind=OutcomeKind.MALFORMED), questions)
+    known = [is_known(behaviour, spec.name, each.digest) for each in questions]
+    entries = [
+        entry_of(spec, bulk, example, each) if is_there else None
+        for each, is_there in zip(questions, known, strict=True)
+    ]
+    if behaviour.shuffled and bulk.match == "key":
+        random.Random(behaviour.seed).shuffle(entries)  # noqa: S311 - a replay must be equal
+    kinds = [OutcomeKind.FOUND if is_there else OutcomeKind.NOT_FOUND for is_there in known]
+    return Told(said(spec, whole_of(bulk, entries)), questions, kinds)
+
+
+def _question(spec: HttpSpec, example: Example) -> Question | None:
+    if not spec.request:
+        return None
+    try:
+        call = request_for(spec, example.inputs, base_url="http://vendor")
+    except BadValueError:
+        return None
+    asking = asking_of(spec, incoming_of(call))
+    return asking.questions[0] if asking and len(asking.questions) == 1 else None
