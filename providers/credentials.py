@@ -4,7 +4,6 @@ A credential's name is what a provider's file says. Its value comes from the set
 several with spaces between, or `file:/path` of a file with a key a line.
 """
 
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,13 +15,15 @@ from enrich.ports.outside import Clock
 __all__ = ["KeyRotation", "StoredCredentials"]
 
 _FILE = "file:"
-#: Only such a tenant can have keys of its own in the environment, whose names have no other case.
-_TENANT = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 _NONE: tuple[Secret, ...] = ()
 
 
 class StoredCredentials:
-    """Credentials that lie in memory: `name` for everybody, `name__tenant` for one tenant."""
+    """Credentials that lie in memory: `name` for everybody, `name__tenant` for one tenant.
+
+    Names are in small letters, as they come from an environment that has no other case; so only a
+    tenant in small letters can have keys of its own there.
+    """
 
     def __init__(self, values: Mapping[str, str]) -> None:
         """Read the values, and the files that they name.
@@ -34,8 +35,8 @@ class StoredCredentials:
 
     def get(self, tenant: str, name: str) -> Sequence[Secret]:
         """Give a tenant's own keys, else everybody's."""
-        own = self._keys.get(f"{name}__{tenant}", _NONE) if _TENANT.fullmatch(tenant) else _NONE
-        return own or self._keys.get(name, _NONE)
+        # No name holds two underscores, so a tenant cannot be spelt to reach another's keys.
+        return self._keys.get(f"{name}__{tenant}") or self._keys.get(name, _NONE)
 
     def has(self, name: str) -> bool:
         """Say whether anybody has a key of this name."""

@@ -135,11 +135,9 @@ class HttpClient:
         try:
             headers = {name.lower(): value for name, value in response.headers.items()}
             body = _body_of(response.raw, headers)
-        except BaseException:
-            # What is left of it on the wire must not be taken for the next answer.
-            response.raw.close()
-            raise
         finally:
+            # A connection that was not read to its end is closed: what is left on it must not be
+            # taken for the next answer. One that was is in the pool by now.
             response.close()
         return Reply(status=response.status_code, headers=headers, body=body, at=self._clock.now())
 

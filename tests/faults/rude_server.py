@@ -20,6 +20,7 @@ class Rude:
     requests: list[str] = field(default_factory=list)
     #: Taken from the front; the last one is said again and again.
     scripts: list[bytes | Script] = field(default_factory=list)
+    connections: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def says(self, *scripts: bytes | Script) -> None:
@@ -74,6 +75,7 @@ def _accept(listener: socket.socket, rude: Rude) -> None:
             client, _ = listener.accept()
         except OSError:
             return
+        rude.connections += 1
         threading.Thread(target=_serve, args=(client, rude), daemon=True).start()
 
 

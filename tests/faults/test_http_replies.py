@@ -147,6 +147,10 @@ _REPLIES: dict[str, tuple[bytes, Outcome]] = {
         http(gzip.compress(ACME.encode())[:-9], "Content-Encoding: gzip"),
         Malformed("the body cannot be decoded"),
     ),
+    "R06 something behind a gzip": (
+        http(gzip.compress(ACME.encode()) + b"more", "Content-Encoding: gzip"),
+        Malformed("the body cannot be decoded"),
+    ),
     "R07 ten megabytes": (http(_LARGE), Malformed("the body is too large")),
     "R07 deep": (http("[" * 1000 + "]" * 1000), Malformed("the answer is too deep")),
     "R07 none": (http('{"name": NaN}'), Malformed("the answer is a number that is none")),
@@ -246,6 +250,16 @@ def test_r13_another_companys_record_is_a_mismatch(rude: Rude, client: HttpClien
     echo = 'echo = [{ input = "domain", path = "host", type = "domain" }]'
 
     assert told(provider_at(rude, client, response=echo)) == Malformed("mismatch")
+
+
+def test_a_connection_is_used_again(rude: Rude, client: HttpClient) -> None:
+    rude.says(http(ACME))
+    provider = provider_at(rude, client)
+
+    told(provider)
+    told(provider)
+
+    assert (len(rude.requests), rude.connections) == (2, 1)
 
 
 def test_r17_a_cookie_is_never_sent_back(rude: Rude, client: HttpClient) -> None:

@@ -136,7 +136,7 @@ def test_a_tenant_is_asked_for_with_its_own_key(rude: Rude, client: HttpClient) 
 
     ask(provider, "a.example", tenant="globex")
     ask(provider, "a.example", tenant="initech")
-    ask(provider, "a.example", tenant="GLOBEX")
+    ask(provider, "a.example", tenant="_globex")
 
     assert sent(rude, "X-Api-Key") == ["own", "common", "common"]
 
