@@ -212,7 +212,8 @@ def _catalogue(own: Settings) -> "Catalogue | None":
     from providers.catalogued import Catalogue
 
     keys = {name: value.get_secret_value() for name, value in own.credentials.items()}
-    catalogue = Catalogue(keys, contact=own.providers.contact or "")
+    asked = own.providers
+    catalogue = Catalogue(keys, contact=asked.contact or "", base_url=asked.base_url)
     for secret in catalogue.secrets:
         register_secret(secret)
     return catalogue

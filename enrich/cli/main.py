@@ -37,6 +37,7 @@ COMMANDS = {
     "retry": ("runs", "Take up a run's parked batches again."),
     "cell": ("cells", "Show a cell, and who said what about it."),
     "providers": ("providers", "List the providers, or describe one."),
+    "simulate": ("simulate", "Serve the catalogue's vendors on loopback; nothing is paid."),
     "breaker": ("providers", "Show or set a provider's circuit breaker."),
     "cache": ("cache", "Show how well the cache does, or clear it."),
     "metrics": ("metrics", "Print the counters of all workers, and the providers' health."),

@@ -208,7 +208,8 @@ class ProviderSettings(Values):
 
     `modules` adds providers of other packages: functions that give one each. `catalogue` adds those
     that are asked over the network, as far as they have the keys that they need; some of them
-    demand a `contact`, an address to write to about our calls.
+    demand a `contact`, an address to write to about our calls. With `base_url` (of loopback only)
+    all of them are asked there, as `enrich simulate` serves them.
     """
 
     names: str | None = None
@@ -216,6 +217,9 @@ class ProviderSettings(Values):
     modules: Places = ()
     catalogue: Flag = False
     contact: Annotated[str, Field(pattern=r"^[ -~]{3,100}$")] | None = None
+    base_url: Annotated[str, Field(pattern=r"^http://(127\.0\.0\.1|localhost):\d{1,5}$")] | None = (
+        None
+    )
 
     def chosen(self) -> tuple[str, ...] | None:
         """Give the names, or None for all."""

@@ -16,7 +16,7 @@ from providers.spec.template import Hole, JsonTemplate, Template, names_of, plai
 __all__ = ["Asking", "Incoming", "Question", "asking_of", "incoming_of"]
 
 #: What these make of a value cannot be undone.
-_LOSSY = frozenset({"md5", "sha256", "first_word", "last_word", "digits"})
+_LOSSY = frozenset({"md5", "sha256", "first_word", "last_word"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         name, _, number = name.partition("@")
         vendor = self.server.vendors.get(name)
         if vendor is None or not _is_example(vendor, number):
-            self._plain(404, f"no vendor here; there are {', '.join(self.server.vendors)}".encode())
+            self._plain(501, f"no vendor here; there are {', '.join(self.server.vendors)}".encode())
             return
         incoming = Incoming(
             method=self.command,

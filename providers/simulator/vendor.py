@@ -90,7 +90,8 @@ class Vendor:
     def _decided(self, incoming: Incoming, at: datetime, now_s: float) -> _Decided:
         asking = asking_of(self.spec, incoming)
         if asking is None or (asking.is_bulk and not can_answer_many(self.spec)):
-            plan = Plan(status=404 if asking is None else 501, kind=OutcomeKind.MALFORMED)
+            # Not 404: with many vendors that means that the row is unknown.
+            plan = Plan(status=501, kind=OutcomeKind.UNAVAILABLE)
             return _Decided(Sending(plan=plan), Told(plan), kind=NO_ENDPOINT)
         key = key_of(self.spec.auth, incoming)
         refused = self._refused(incoming, key, at, now_s)

@@ -12,6 +12,7 @@ from enrich.domain.provider import Answer, Query
 from enrich.domain.values import JsonObject
 from enrich.ports.outside import Deadline
 from providers.base import SystemClock
+from providers.catalogued import elsewhere
 from providers.credentials import StoredCredentials
 from providers.http import HttpClient
 from providers.http_provider import HttpProvider
@@ -21,20 +22,16 @@ from providers.simulator.dialect import example_of
 from providers.simulator.many import can_answer_many
 from providers.spec import HttpSpec, load_catalogue
 from providers.spec.checking import without_example
-from providers.spec.model import Auth, Example
+from providers.spec.model import Example
 
-_SPECS = load_catalogue()
 _LIMIT_S = 20.0
 
 
-def _asked_directly(spec: HttpSpec) -> HttpSpec:
-    """Let a key be sent as it is where it would first be changed for a token elsewhere."""
-    bearer = Auth(kind="bearer", credential=spec.auth.credential)
-    auth = bearer if spec.auth.kind == "oauth2" else spec.auth
-    return spec.model_copy(update={"auth": auth, "state": "active"})
-
-
-_ASKED = tuple(map(_asked_directly, _SPECS))
+#: Also what is gone by now is asked, and a key is sent as it is instead of for a token.
+_ASKED = tuple(
+    elsewhere(spec, "http://127.0.0.1:1").model_copy(update={"state": "active"})
+    for spec in load_catalogue()
+)
 _EXAMPLES = [
     pytest.param(spec, number, id=f"{spec.name}-{example.name}")
     for spec in _ASKED
