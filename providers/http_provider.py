@@ -27,8 +27,9 @@ from providers.exchange import HttpCall, HttpFault, Reply
 from providers.http import HttpClient
 from providers.signing import Signer
 from providers.spec.asking import bulk_call, key_of, poll_call, question_of, request_for
+from providers.spec.bulk import read_bulk
 from providers.spec.file import HttpSpec
-from providers.spec.reading import Asked, read, read_bulk
+from providers.spec.reading import Asked, read
 from providers.spec.template import BadValueError
 
 __all__ = ["NO_CREDENTIAL", "HttpProvider"]

@@ -34,13 +34,25 @@ from providers.spec.model import Confidence, Echo, Extract, Rule
 from providers.spec.moments import RETRY_AFTER, moment_of
 from providers.spec.values import Unusable, typed
 
-__all__ = ["Answered", "Asked", "kind_of_status", "read", "read_bulk", "token_of"]
+__all__ = [
+    "NOTHING",
+    "Answered",
+    "Asked",
+    "answered",
+    "judged",
+    "kind_of_status",
+    "of_kind",
+    "outcome_of",
+    "read",
+    "token_of",
+]
 
 _DAY = timedelta(days=1)
 _LONGEST_CREDITS = timedelta(days=62)
 _RETRY_S = 60.0
 _TOKEN = re.compile(r"[\x21-\x7e]{1,500}")
-_NOTHING: tuple[Json, ...] = (None, [], {}, "")
+#: What an answer is that says nothing.
+NOTHING: tuple[Json, ...] = (None, [], {}, "")
 
 #: What a status means where the file says nothing. 404 is not among them: it means "no match" with
 #: one provider and "no such path" with another, so the file has to say.
@@ -91,28 +103,7 @@ def kind_of_status(status: int) -> OutcomeKind:
 
 def read(spec: HttpSpec, reply: Reply, asked: Asked) -> Outcome:
     """Read the reply to one question."""
-    return _outcome(_answered(spec, reply), asked)
-
-
-def read_bulk(spec: HttpSpec, reply: Reply, asked: Sequence[Asked]) -> list[Outcome]:
-    """Read the reply to many questions; give one outcome each, in their order."""
-    whole = _answered(spec, reply)
-    rule, kind = _judged(whole)
-    if kind is not OutcomeKind.FOUND:
-        return [_of_kind(kind, rule, whole) for _ in asked]
-    bulk = spec.bulk
-    entries = bulk.answers.of(whole.document) if bulk and not whole.fault else None
-    if bulk is None or not isinstance(entries, list):
-        fault = Malformed(whole.fault or "no list of answers")
-        return [fault for _ in asked]
-    if bulk.match == "position":
-        if len(entries) != len(asked):
-            return [Malformed("answers do not match questions") for _ in asked]
-        matched = entries
-    else:
-        by_key = _by_key(spec, entries)
-        matched = [by_key.get(each.key.casefold()) for each in asked]
-    return [_entry(spec, reply, entry, one) for entry, one in zip(matched, asked, strict=True)]
+    return outcome_of(answered(spec, reply), asked)
 
 
 def token_of(extract: Extract, reply: Reply, document: Json) -> str:
@@ -130,27 +121,7 @@ def token_of(extract: Extract, reply: Reply, document: Json) -> str:
     return token if _TOKEN.fullmatch(token) else ""
 
 
-def _by_key(spec: HttpSpec, entries: list[Json]) -> dict[str, Json]:
-    found: dict[str, Json] = {}
-    for entry in entries:
-        key = spec.bulk.answer_key.of(entry) if spec.bulk and spec.bulk.answer_key else None
-        if isinstance(key, str | int) and not isinstance(key, bool):
-            found.setdefault(str(key).casefold(), entry)
-    return found
-
-
-def _entry(spec: HttpSpec, reply: Reply, entry: Json, asked: Asked) -> Outcome:
-    if entry in _NOTHING:
-        return NotFound()
-    said = spec.bulk.status.of(entry) if spec.bulk and spec.bulk.status else None
-    is_status = isinstance(said, int) and not isinstance(said, bool)
-    status = said if is_status and isinstance(said, int) else reply.status
-    if spec.bulk and spec.bulk.record is not None:
-        entry = spec.bulk.record.of(entry)
-    return _outcome(Answered(spec, reply, status, entry), asked)
-
-
-def _answered(spec: HttpSpec, reply: Reply) -> Answered:
+def answered(spec: HttpSpec, reply: Reply) -> Answered:
     """Read the body, if it is one that can be read."""
     if not reply.body.strip():
         return Answered(spec, reply, reply.status)
@@ -167,16 +138,18 @@ def _is_json(content_type: str, allowed: Sequence[str]) -> bool:
     return not bare or bare in allowed or bare == "application/json" or bare.endswith("+json")
 
 
-def _outcome(answer: Answered, asked: Asked) -> Outcome:
-    rule, kind = _judged(answer)
+def outcome_of(answer: Answered, asked: Asked) -> Outcome:
+    """Say what an answer means for its question."""
+    rule, kind = judged(answer)
     if kind is not OutcomeKind.FOUND:
-        return _of_kind(kind, rule, answer)
+        return of_kind(kind, rule, answer)
     if answer.fault:
         return Malformed(answer.fault)
     return _mapped(answer, asked)
 
 
-def _judged(answer: Answered) -> tuple[Rule | None, OutcomeKind]:
+def judged(answer: Answered) -> tuple[Rule | None, OutcomeKind]:
+    """Give the kind of an answer, and the rule that says so, if one does."""
     for rule in answer.spec.outcomes:
         if _holds(rule, answer):
             return rule, rule.outcome
@@ -198,7 +171,8 @@ def _is_status(wanted: int | str, status: int) -> bool:
     return wanted == status if isinstance(wanted, int) else wanted[0] == str(status)[0]
 
 
-def _of_kind(kind: OutcomeKind, rule: Rule | None, answer: Answered) -> Outcome:
+def of_kind(kind: OutcomeKind, rule: Rule | None, answer: Answered) -> Outcome:
+    """Build the outcome of a kind, with what the answer says of moments and tokens."""
     reason = (rule.reason if rule else "") or f"status {answer.status}"
     match kind:
         case OutcomeKind.NOT_FOUND:
@@ -247,7 +221,7 @@ def _mapped(answer: Answered, asked: Asked) -> Outcome:
     record = answer.document
     if response.record is not None:
         record = response.record.of(record)
-    if record in _NOTHING:
+    if record in NOTHING:
         return NotFound() if response.empty == "not_found" else Malformed("an empty answer")
     if not isinstance(record, dict | list):
         return Malformed("the answer is no record")
@@ -265,7 +239,7 @@ def _observed(spec: HttpSpec, record: Json, sure: float) -> Outcome:
         value = typed(mapped.path.of(record), mapped)
         if value is Unusable.WRONG and mapped.wrong == "malformed":
             return Malformed(f"{field} is of a wrong type")
-        if not isinstance(value, Unusable) and value not in _NOTHING:
+        if not isinstance(value, Unusable) and value not in NOTHING:
             own = _sureness(mapped.confidence, record) if mapped.confidence else sure
             confidence = round(mapped.prior * own, 4)
             observations[field] = Observation(value=value, confidence=confidence)

@@ -21,7 +21,8 @@ from enrich.domain.outcome import (
 )
 from enrich.domain.values import Json
 from providers.exchange import NotJsonError, parse_json
-from providers.spec.reading import Asked, kind_of_status, read_bulk
+from providers.spec.bulk import read_bulk
+from providers.spec.reading import Asked, kind_of_status
 from providers.spec.values import Read, Unusable, clean, typed
 from tests.specs import AT, outcome_of, reply, spec_of, values_in
 
