@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enrich.domain.outcome import OutcomeKind
 from providers.simulator.asked import Asking, Question, asking_of, incoming_of
 from providers.simulator.behaviour import Behaviour
-from providers.simulator.bodies import adapted, lied
+from providers.simulator.bodies import adapted, document_of, lied
 from providers.simulator.dialect import Plan, example_of, plan_of, replay, said
 from providers.simulator.many import entry_of, whole_of
 from providers.simulator.schedule import is_known
@@ -55,11 +55,12 @@ def answered(
     example = shown.get(question.digest)
     if example is not None and example.outcome is not OutcomeKind.FOUND:
         return Told(replay(example), asking.questions, (example.outcome,))
+    said_of_it = document_of(example) if example is not None else None
     example = example or example_of(spec, OutcomeKind.FOUND)
     if example is None or not is_known(behaviour, spec.name, question.digest):
         nothing = plan_of(spec, OutcomeKind.NOT_FOUND)
         return Told(nothing, asking.questions, (OutcomeKind.NOT_FOUND,))
-    document = adapted(spec, example, question.inputs)
+    document = said_of_it or adapted(spec, example, question.inputs)
     if is_lie:
         document = lied(spec, document, question.inputs)
     return Told(said(spec, document), asking.questions, (OutcomeKind.FOUND,))
@@ -77,7 +78,7 @@ def _many(spec: HttpSpec, behaviour: Behaviour, questions: Sequence[Question]) -
     if behaviour.shuffled and bulk.match == "key":
         random.Random(behaviour.seed).shuffle(entries)  # noqa: S311 - a replay must be equal
     kinds = [OutcomeKind.FOUND if is_there else OutcomeKind.NOT_FOUND for is_there in known]
-    return Told(said(spec, whole_of(bulk, entries)), questions, kinds)
+    return Told(said(spec, whole_of(bulk, example, entries)), questions, kinds)
 
 
 def _question(spec: HttpSpec, example: Example) -> Question | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from enrich.domain.values import Json, JsonObject
 from providers.simulator.asked import Question
-from providers.simulator.bodies import adapted
+from providers.simulator.bodies import adapted, document_of
 from providers.spec.file import HttpSpec
 from providers.spec.model import Bulk, Example
 from providers.spec.parts import Expression
@@ -29,16 +29,27 @@ def can_answer_many(spec: HttpSpec) -> bool:
 def entry_of(spec: HttpSpec, bulk: Bulk, example: Example, question: Question) -> Json:
     """Give the entry about one row that is known."""
     entry = adapted(spec, example, question.inputs)
-    entry = _put(None, bulk.record, entry) if bulk.record is not None else entry
+    listed = _listed(bulk, entry)
+    if listed:
+        entry = listed[0]
+    elif bulk.record is not None:
+        entry = _put(None, bulk.record, entry)
     if bulk.answer_key is not None and bulk.match == "key":
         entry = _put(entry, bulk.answer_key, question.key)
     return _put(entry, bulk.status, example.status) if bulk.status is not None else entry
 
 
-def whole_of(bulk: Bulk, entries: "Sequence[Json | None]") -> Json:
+def whole_of(bulk: Bulk, example: Example, entries: "Sequence[Json | None]") -> Json:
     """Give the document with these entries; a row that is unknown is left out, or null by place."""
     kept = [each for each in entries if each is not None or bulk.match == "position"]
-    return _put(None, bulk.answers, kept)
+    document = document_of(example)
+    return _put(document if _listed(bulk, document) else None, bulk.answers, kept)
+
+
+def _listed(bulk: Bulk, document: Json) -> list[Json]:
+    """Give the entries of an example that is a reply to many; none when it is one to one."""
+    entries = bulk.answers.of(document)
+    return entries if isinstance(entries, list) else []
 
 
 def _steps(place: Expression) -> list[str] | None:

@@ -36,7 +36,6 @@ _EXAMPLES = [
     pytest.param(spec, number, id=f"{spec.name}-{example.name}")
     for spec in _ASKED
     for number, example in enumerate(spec.example)
-    if spec.request
 ]
 _EACH = pytest.mark.parametrize("spec", _ASKED, ids=lambda spec: spec.name)
 _MANY = pytest.mark.parametrize(
