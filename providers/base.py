@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from enrich.domain.outcome import Found, NotFound, Outcome, Skipped
+from enrich.domain.outcome import DEADLINE, Found, NotFound, Outcome, Skipped
 from enrich.domain.provider import Answer, ProviderSpec, Query
 from enrich.domain.values import Json, JsonObject, Observation, is_blank
 from enrich.ports.outside import Clock, Deadline
@@ -21,9 +21,6 @@ __all__ = ["DEADLINE", "LocalProvider", "Once", "SystemClock", "observed", "text
 T = TypeVar("T")
 
 _ANY_ROWS = 1_000_000
-
-#: The reason of `Skipped` when no time was left.
-DEADLINE = "deadline"
 
 
 class SystemClock:

@@ -20,7 +20,10 @@ from typing import ClassVar, TypeAlias
 from enrich.domain.values import Json, JsonObject, Observation
 
 __all__ = [
+    "DEADLINE",
+    "LATE",
     "LATER_KINDS",
+    "OUT_OF_TIME",
     "CreditsExhausted",
     "Found",
     "Gone",
@@ -159,6 +162,11 @@ class Skipped:
     reason: str
     retry_at: datetime | None = field(default=None)
 
+
+#: Reasons of `Skipped` that make work later: no time was left, or the booked start was missed.
+DEADLINE = "deadline"
+LATE = "late for its start"
+OUT_OF_TIME = frozenset({DEADLINE, LATE})
 
 #: Outcomes that say when to come back: they make work later, never failed.
 LATER_KINDS = frozenset({OutcomeKind.PENDING, OutcomeKind.RATE_LIMITED})

@@ -8,7 +8,16 @@ from math import ceil, inf
 from enrich.domain.calls import Permit, Refusal, report_of
 from enrich.domain.keys import breaker_key
 from enrich.domain.metrics import PROVIDER_CALL
-from enrich.domain.outcome import Found, Malformed, Outcome, Pending, RateLimited, Skipped
+from enrich.domain.outcome import (
+    LATE,
+    OUT_OF_TIME,
+    Found,
+    Malformed,
+    Outcome,
+    Pending,
+    RateLimited,
+    Skipped,
+)
 from enrich.domain.provider import Answer, Query
 from enrich.domain.run import RunView
 from enrich.domain.values import is_storable
@@ -127,7 +136,7 @@ class _Calling:
         """Book another start for a call that is too late for its own."""
         self.parts.recorder.count("calls_late", labels={"provider": self.provider.spec.name})
         starts_s, retry_at = self._reserved(1)
-        return starts_s[0] if starts_s else Skipped("late for its start", retry_at)
+        return starts_s[0] if starts_s else Skipped(LATE, retry_at)
 
     def _reserved(self, calls: int) -> tuple[tuple[float, ...], datetime]:
         """Give the starts that are to be had, and when to come back for more."""
@@ -176,9 +185,9 @@ class _Calling:
 
 
 def _taken(outcome: Outcome, now: datetime) -> Outcome:
-    """Take an outcome in: a provider's own skip means "no time was left" and is asked again."""
+    """Take an outcome in: what there was no time for is asked again."""
     match outcome:
-        case Skipped(retry_at=moment):
+        case Skipped(reason=reason, retry_at=moment) if reason in OUT_OF_TIME:
             return Pending(moment or now)
         case Found(observations=seen) if not all(is_storable(o.value) for o in seen.values()):
             return Malformed("a value that is not JSON")
