@@ -254,6 +254,23 @@ def test_rows_of_one_bulk_question_get_their_own_answers_in_any_order() -> None:
     assert told[1:] == [NotFound(), NotFound()]
 
 
+def test_a_question_about_many_is_answered_by_what_was_asked() -> None:
+    rows = [
+        Asked({"domain": "www.B.example"}, "b.example"),
+        Asked({"domain": "a.example"}, "a.example"),
+    ]
+    body = """[{"matched_on": "a.example", "matches": []},
+              {"matched_on": "b.example", "matches": [{"confidence_score": 0.5,
+               "company_data": {"basic_info": {"name": "B"}}}]}]"""
+
+    sent = bulk_call(SPECS["crustdata"], rows).body or b""
+    told = read_bulk(SPECS["crustdata"], reply(body), rows)
+
+    assert b'"domains": ["b.example", "a.example"]' in sent
+    assert values_in(told[0]) == {"company_name": "B"}
+    assert told[1] == NotFound()
+
+
 def test_no_reply_of_an_example_holds_a_key() -> None:
     bodies = chain.from_iterable(
         (example.body, *example.headers.values())
