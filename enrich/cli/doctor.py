@@ -70,8 +70,14 @@ def _check(name: str, look: Callable[[], str]) -> _Finding:
 
 def _settings() -> str:
     own = settings()
-    given = sorted(name for name in os.environ if name.startswith("ENRICH_"))
-    where = "embedded servers" if own.database_url is None else "servers of yours"
+    ours = {"DATABASE_URL", "REDIS_URL"}
+    given = sorted(name for name in os.environ if name.startswith("ENRICH_") or name in ours)
+    embedded = [
+        name
+        for name, url in (("PostgreSQL", own.database_url), ("Valkey", own.redis_url))
+        if url is None
+    ]
+    where = f"embedded: {' and '.join(embedded)}" if embedded else "servers of yours"
     return f"{where}; set: {', '.join(given) or 'nothing'}"
 
 
@@ -97,6 +103,8 @@ def _postgres() -> str:
 
 def _schema() -> str:
     url = endpoints().database_url
+    if settings().database_url is None:
+        return f"{head()} when it is first used"
     if lacking := pending(url):
         raise DependencyError(f"{len(lacking)} migrations are pending; run `enrich migrate`")
     return f"{head()}, the newest"
@@ -119,12 +127,12 @@ def _redis(url: str) -> str:
 
 
 def _providers() -> str:
-    from providers.registry import providers
+    from providers.registry import providers, select
 
-    added = settings().providers.modules
-    specs = [provider.spec for provider in providers(added).values()]
-    simulated = sum(spec.simulated for spec in specs)
-    return f"{len(specs)}, of them {simulated} simulated"
+    own = settings().providers
+    known = providers(own.modules)
+    asked = select(own.chosen(), simulated=own.simulated, modules=own.modules)
+    return f"{len(known)} known, {len(asked)} asked"
 
 
 def _workers() -> _Finding:

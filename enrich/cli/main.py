@@ -6,6 +6,7 @@ Each subcommand lives in a module that is loaded when it is called, so that help
 quick and need none of the libraries.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -95,6 +96,8 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line and exit with its code; expected errors are one sentence on stderr."""
+    # What happens before a command sets its logs up is not for the person at the shell.
+    logging.getLogger("enrich").addHandler(logging.NullHandler())
     try:
         code = cli.main(arguments and list(arguments), prog_name="enrich", standalone_mode=False)
         sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import click
 
@@ -9,9 +10,11 @@ from enrich import embedded
 from enrich.bootstrap import endpoints, settings
 from enrich.cli.output import as_json_option, print_json
 from enrich.embedded import celery_url
+from enrich.embedded.home import holds
+from enrich.errors import BadInputError
 from enrich.store.migrate import current, head, pending, upgrade
 
-__all__ = ["down_command", "env_command", "migrate_command", "without_password"]
+__all__ = ["down_command", "env_command", "migrate_command", "up_lock", "without_password"]
 
 _PASSWORD = re.compile(r"(?<=//)([^/@:]*):([^/@]*)@")
 
@@ -20,7 +23,14 @@ _PASSWORD = re.compile(r"(?<=//)([^/@:]*):([^/@]*)@")
 @as_json_option
 def down_command(*, as_json: bool) -> None:
     """Stop the embedded servers; what they keep stays under ENRICH_HOME."""
-    stopped = sorted(server.value for server in embedded.stop(settings().home))
+    home = settings().home
+    if holds(up_lock(home)):
+        raise BadInputError(
+            "ENRICH_HOME",
+            f"`enrich up` runs in {home}",
+            hint="stop that: it stops its servers too",
+        )
+    stopped = sorted(server.value for server in embedded.stop(home))
     if as_json:
         print_json({"stopped": stopped})
         return
@@ -49,6 +59,11 @@ def env_command(*, show_passwords: bool, as_json: bool) -> None:
         return
     for name, url in addresses.items():
         click.echo(f"export {name}={shlex.quote(url)}")
+
+
+def up_lock(home: Path) -> Path:
+    """Name the file that `enrich up` holds locked while it runs in a home."""
+    return home / "up.lock"
 
 
 def without_password(url: str) -> str:

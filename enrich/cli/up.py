@@ -9,10 +9,12 @@ import click
 from enrich import embedded
 from enrich.bootstrap import endpoints, settings
 from enrich.cli.output import print_note
-from enrich.cli.servers import without_password
-from enrich.cli.services import opened
+from enrich.cli.servers import up_lock, without_password
+from enrich.cli.services import check_broker, opened
 from enrich.cli.workers import beat_program, own_servers, stopped_by_signals, worker_program
+from enrich.embedded.home import claimed
 from enrich.embedded.processes import Supervisor
+from enrich.errors import BadInputError
 
 __all__ = ["up_command"]
 
@@ -30,9 +32,16 @@ def up_command(*, workers: int, threads: int | None, no_beat: bool) -> None:
     """
     programs = [worker_program(f"worker{n}", threads=threads) for n in range(1, workers + 1)]
     programs += [] if no_beat else [beat_program()]
-    with stopped_by_signals(), own_servers() as started:
-        with opened():  # refuses a schema that is not ours before anything is started
-            pass
+    home = settings().home
+    with stopped_by_signals(), claimed(up_lock(home)) as is_first, own_servers() as started:
+        if not is_first:
+            raise BadInputError(
+                "ENRICH_HOME",
+                f"`enrich up` runs in {home} already",
+                hint="stop that one, give it more --workers, or set another ENRICH_HOME",
+            )
+        with opened() as services:  # refuses a schema that is not ours before anything is started
+            check_broker(services.endpoints.broker_url)
         with Supervisor(programs, tell=print_note) as supervisor:
             _tell(started, supervisor)
             _keep(supervisor, settings().home, started)
@@ -61,18 +70,19 @@ def _mend_servers(home: Path, started: tuple[embedded.Server, ...]) -> None:
 
 def _tell(started: tuple[embedded.Server, ...], supervisor: Supervisor) -> None:
     places = endpoints()
-    print_note(
-        f"""
-  database  {without_password(places.database_url)}
-  redis     {without_password(places.redis_url)}
-  broker    {without_password(places.broker_url)}
-  started   {", ".join([*started, *(f"{n} ({pid})" for n, pid in supervisor.pids.items())])}
-
-  In another terminal:
-    enrich import FILE --table T        rows in
-    enrich run T --columns website      work
-    enrich status RUN                   how it stands
-    eval "$(enrich env)"                the addresses, for other programs
-  Ctrl-C stops all of it.
-"""
+    running = ", ".join([*started, *(f"{n} ({pid})" for n, pid in supervisor.pids.items())])
+    lines = (
+        f"  database  {without_password(places.database_url)}",
+        f"  redis     {without_password(places.redis_url)}",
+        f"  broker    {without_password(places.broker_url)}",
+        f"  started   {running}",
+        "",
+        "  In another terminal:",
+        "    enrich import FILE --table T        rows in",
+        "    enrich run T --columns website      work",
+        "    enrich status RUN                   how it stands",
+        '    eval "$(enrich env)"                the addresses, for other programs',
+        "  Ctrl-C stops all of it.",
     )
+    for line in lines:
+        print_note(line)

@@ -29,7 +29,7 @@ def carry_out(
         dispatcher.dispatch(steps)
         try:
             if steps and not app.control.ping(timeout=_PING_S, limit=1):
-                print_note("no worker answers: `enrich up` starts one, and it will find the run")
+                print_note(f"run {run_id} waits: no worker answers; `enrich up` starts one")
             if wait:
                 return wait_for(services, tenant, run_id)
         except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from pathlib import Path
 from enrich.embedded.account import Account, own
 from enrich.errors import EmbeddedServerError
 
-__all__ = ["Home", "holds", "locked"]
+__all__ = ["Home", "claimed", "holds", "locked"]
 
 #: The shortest limit of a socket's path among the platforms (macOS, its final zero included).
 _SOCKET_PATH_MAX = 104
@@ -93,6 +93,22 @@ def locked(path: Path) -> Iterator[int]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Lock the file at `path` if nobody holds it, for as long as the block lasts; says whether."""
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
     finally:
         os.close(descriptor)
 

@@ -313,8 +313,12 @@ def test_up_works_until_it_is_told_to_stop(bare_shell: Shell) -> None:
             bare_shell("import", "-", "--table", "t", input="id,company\n1,Apple Inc.\n")
 
             run = bare_shell.json("run", "t", "--columns", "website", "--wait")
+            second, down = bare_shell("up"), bare_shell("down")
         finally:
             end(up, signal.SIGTERM)
 
     assert (run["state"], run["filled"], up.returncode) == ("done", 1, 0)
+    assert (second.returncode, down.returncode) == (2, 2)
+    assert "already; stop that one" in second.stderr
+    assert "stop that: it stops its servers too" in down.stderr
     assert bare_shell.json("down") == {"stopped": []}
