@@ -78,10 +78,12 @@ class Behaviour:
     limits: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be. Raises `ValueError`."""
+        """Refuse what cannot be. Raises `ValueError` or `TypeError`."""
         for name in _RATES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie within 0 and 1")
+        if not isinstance(self.keys, tuple):
+            raise TypeError("keys must be a list")
         if self.burst < 1 or self.polls < 1 or min(self.latency_s, self.latency_sigma) < 0:
             raise ValueError("burst and polls must be 1 or more, latencies 0 or more")
         if self.drip_s <= 0 or (self.purse_credits or 0) < 0:

@@ -1,5 +1,6 @@
 """Simulated vendors: equal seeds, equal replies; limits, purses and prices as their files say."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,11 +19,12 @@ from providers.simulator.asked import Incoming, asking_of, incoming_of
 from providers.simulator.bodies import replaced
 from providers.simulator.dialect import charged, example_of, refusal
 from providers.simulator.schedule import burst_at, delay_s, fault_for, is_known
+from providers.simulator.signed import key_of as signed_with
 from providers.simulator.vendor import Sending, Vendor
 from providers.spec import HttpSpec, load_catalogue
 from providers.spec.asking import bulk_call, key_of, poll_call, request_for
 from providers.spec.bulk import read_bulk
-from providers.spec.model import Limit
+from providers.spec.model import Auth, Limit
 from providers.spec.reading import Asked, read
 from tests.specs import spec_of
 
@@ -104,6 +106,38 @@ def test_an_answer_is_about_the_row_that_was_asked_about() -> None:
 
     assert isinstance(outcome, Found)
     assert outcome.observations["lei"].value == lei
+
+
+def test_an_answer_echoes_what_the_example_did_not_ask_with() -> None:
+    spec = spec_of(
+        request='[[request]]\npath = "/c"\nquery = { d = "{domain}", city = "{city}" }',
+        response='echo = [{ input = "city", path = "at" }]',
+        more=f"[[example]]\nname = 'a'\ninputs = {{ domain = 'a.org' }}\noutcome = 'found'\n"
+        f"body = '{json.dumps({'name': 'A', 'at': 'Bern'})}'",
+    )
+
+    outcome = told(vendor_of(spec), {"domain": "b.org", "city": "Basel"})
+
+    assert outcome.kind is OutcomeKind.FOUND
+
+
+@pytest.mark.parametrize(
+    ("auth", "headers", "query"),
+    [
+        (Auth(kind="header", name="X-Key", prefix="Token "), {"x-key": "Token k"}, {}),
+        (Auth(kind="bearer"), {"authorization": "Bearer k"}, {}),
+        (Auth(kind="basic"), {"authorization": "Basic azo="}, {}),
+        (Auth(kind="query", name="key"), {}, {"key": "k"}),
+    ],
+    ids=["header", "bearer", "basic", "query"],
+)
+def test_a_key_is_read_where_its_vendor_looks(
+    auth: Auth, headers: dict[str, str], query: dict[str, str]
+) -> None:
+    incoming = Incoming(method="GET", path="/", headers=headers, query=query)
+
+    assert signed_with(auth, incoming) == "k"
+    assert signed_with(auth, Incoming(method="GET", path="/")) == ""
 
 
 def test_a_lie_is_of_the_same_form_and_still_about_the_row() -> None:
@@ -369,7 +403,9 @@ def test_a_file_gives_each_vendor_its_ways(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["coverage = 2", "covrage = 1", "coverage = ", "providers = 1", 'lies = "x"']
+    "text",
+    ["coverage = 2", "covrage = 1", "coverage = ", "providers = 1", 'lies = "x"', 'keys = "k"'],
+    ["coverage = 2", "covrage = 1", "coverage = ", "providers = 1", 'lies = "x"', 'keys = "k"'],
 )
 def test_a_file_that_cannot_be_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "ways.toml"
