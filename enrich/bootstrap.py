@@ -239,6 +239,7 @@ def _policies(own: Settings) -> Policies:
         probes=own.probes.policy(),
         fusion=own.fusion.policy(),
         runs=own.runs.policy(),
+        budgets=own.budgets.policy(),
     )
 
 

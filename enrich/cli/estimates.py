@@ -1,5 +1,6 @@
 """What `enrich run --estimate` prints."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import click
@@ -21,6 +22,7 @@ def print_estimate(
     wanted: tuple[str, ...] | None,
     options: RunOptions,
     *,
+    hit_rates: Mapping[str, float],
     as_json: bool,
 ) -> None:
     present = parts.rows.table(tenant, table).columns
@@ -32,23 +34,38 @@ def print_estimate(
         wanted=keys,
         options=options,
         specs=parts.specs,
+        hit_rates=hit_rates,
     )
     if as_json:
-        print_json({**asdict(found), "most_credits": credits_of(found.most_microcredits)})
+        print_json(
+            {
+                **asdict(found),
+                "least_credits": credits_of(found.least_microcredits),
+                "expected_credits": credits_of(found.expected_microcredits),
+                "most_credits": credits_of(found.most_microcredits),
+            }
+        )
         return
     print_facts(
         [
             ("cells", f"{found.cells} in {found.rows} rows"),
             ("out of reach", f"{found.out_of_reach}: nobody can fill them from what there is"),
-            ("cost at most", f"{credits_of(found.most_microcredits):.4f} credits"),
-            ("", "the cache and answers that suffice make it less"),
+            ("cost at least", f"{credits_of(found.least_microcredits):.4f} credits"),
+            ("expected", f"{credits_of(found.expected_microcredits):.4f}"),
+            ("at most", f"{credits_of(found.most_microcredits):.4f}; the cache makes it less"),
         ]
     )
     click.echo()
     print_table(
-        ("provider", "tier", "rows at most", "credits at most"),
+        ("provider", "tier", "rows at most", "credits expected", "at most"),
         [
-            (s.provider, s.tier, s.rows, f"{credits_of(s.most_microcredits):.4f}")
+            (
+                s.provider,
+                s.tier,
+                s.rows,
+                f"{credits_of(s.expected_microcredits):.4f}",
+                f"{credits_of(s.most_microcredits):.4f}",
+            )
             for s in found.shares
         ],
     )

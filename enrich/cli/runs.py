@@ -17,6 +17,7 @@ from enrich.cli.services import opened
 from enrich.cli.summaries import print_summary, summary_json
 from enrich.cli.tables import enriched_columns
 from enrich.cli.watching import carry_out
+from enrich.domain.metrics import hit_rates_of
 from enrich.domain.run import Force, RunState
 from enrich.domain.values import credits_of
 from enrich.engine.arguments import options_of, selection_of
@@ -68,7 +69,7 @@ _WHERE = (*_STATES, "stale", "low-confidence")
     help="What is known and may not be used.",
 )
 @click.option("--max-cost", type=click.FloatRange(0), help="Credits that the run may spend.")
-@click.option("--estimate", is_flag=True, help="Say what it could cost at most; do nothing.")
+@click.option("--estimate", is_flag=True, help="Say what it could cost; do nothing.")
 @click.option("--wait", is_flag=True, help="Wait for the end, and fail if it is not a good one.")
 @click.option("--in-process", is_flag=True, help="Work here, without a worker; implies --wait.")
 @tenant_option
@@ -99,7 +100,10 @@ def run_command(
         rows = services.parts.rows
         selection, options = selection_of(chosen, options, datetime.now(UTC))
         if estimate:
-            print_estimate(services.parts, tenant, table, wanted, options, as_json=as_json)
+            rates = hit_rates_of(services.metrics.read())
+            print_estimate(
+                services.parts, tenant, table, wanted, options, hit_rates=rates, as_json=as_json
+            )
             return
         if wanted:
             rows.save_columns(tenant, table, enriched_columns(rows, tenant, table, wanted))

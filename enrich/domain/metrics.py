@@ -25,6 +25,7 @@ __all__ = [
     "SingleflightStats",
     "Sums",
     "bucket_of",
+    "hit_rates_of",
     "labels_of",
     "metrics_of",
     "seconds_of",
@@ -179,6 +180,17 @@ def metrics_of(sums: Sums, breakers: Mapping[str, Iterable[BreakerStatus]]) -> E
             name: _health(sums, name, tuple(breakers.get(name, ()))) for name in sorted(names)
         },
     )
+
+
+def hit_rates_of(sums: Sums) -> dict[str, float]:
+    """Tell by provider how often it knew a row that it was asked about; only of those asked."""
+    rates = {}
+    for name in sums.values_of("provider"):
+        found = sums.total(CACHE_MISSES, provider=name, outcome="found")
+        asked = found + sums.total(CACHE_MISSES, provider=name, outcome="not_found")
+        if asked:
+            rates[name] = found / asked
+    return rates
 
 
 def _health(sums: Sums, provider: str, breakers: tuple[BreakerStatus, ...]) -> ProviderHealth:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 __all__ = [
     "BreakerPolicy",
+    "BudgetPolicy",
     "CachePolicy",
     "FusionPolicy",
     "ProbePolicy",
@@ -103,6 +104,14 @@ class BreakerPolicy:
     slow_s: float | None = None
     backoff: float = 1.0
     max_reset_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetPolicy:
+    """What may be spent beside a run's own limit, in micro-credits a UTC day; None is no limit."""
+
+    table_day_microcredits: int | None = None
+    tenant_day_microcredits: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

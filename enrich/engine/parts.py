@@ -5,6 +5,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from enrich.domain.policy import (
+    BudgetPolicy,
     CachePolicy,
     FusionPolicy,
     ProbePolicy,
@@ -39,6 +40,7 @@ class Policies:
     probes: ProbePolicy = field(default_factory=ProbePolicy)
     fusion: FusionPolicy = field(default_factory=FusionPolicy)
     runs: RunPolicy = field(default_factory=RunPolicy)
+    budgets: BudgetPolicy = field(default_factory=BudgetPolicy)
 
     def fusion_for(self, options: RunOptions) -> FusionPolicy:
         """Give the fusion policy of a run: its own wish, else the settings'."""

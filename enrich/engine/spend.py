@@ -9,7 +9,7 @@ from enrich.ports import BudgetsAway, OverBudget, Reservation
 __all__ = ["Purse"]
 
 
-#: What a run without a limit may spend; its spending is counted all the same.
+#: What may be spent where there is no limit; the spending is counted all the same.
 _NO_CAP = 2**53
 
 
@@ -49,10 +49,20 @@ class Purse:
             self._parts.budgets.commit(self._run.tenant, self._reservation, spent_microcredits)
 
     def _reserve(self, calls: int) -> Reservation | OverBudget | BudgetsAway:
-        cap = self._run.options.max_cost_microcredits
         return self._parts.budgets.reserve(
             self._run.tenant,
-            {f"run:{self._run.id}": _NO_CAP if cap is None else cap},
+            self._caps(),
             calls * self._price,
             hold_s=4 * self._parts.policies.probes.timeout_s,
         )
+
+    def _caps(self) -> dict[str, int]:
+        """Name every scope that the money counts in: the run, and the day of table and tenant."""
+        policy, run = self._parts.policies.budgets, self._run
+        day = self._parts.clock.now().date().isoformat()
+        caps = {
+            f"run:{run.id}": run.options.max_cost_microcredits,
+            f"table:{run.table}:{day}": policy.table_day_microcredits,
+            f"tenant:{day}": policy.tenant_day_microcredits,
+        }
+        return {scope: _NO_CAP if cap is None else cap for scope, cap in caps.items()}

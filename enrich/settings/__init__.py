@@ -24,6 +24,7 @@ from enrich.settings.environment import EnvironmentSource, checked
 from enrich.settings.groups import (
     BreakerSettings,
     BrokerSettings,
+    BudgetSettings,
     CacheSettings,
     Flag,
     FusionSettings,
@@ -37,6 +38,7 @@ from enrich.settings.groups import (
 __all__ = [
     "BreakerSettings",
     "BrokerSettings",
+    "BudgetSettings",
     "CacheSettings",
     "FusionSettings",
     "LogSettings",
@@ -74,6 +76,7 @@ class Settings(BaseSettings):
     breaker: BreakerSettings = BreakerSettings()
     runs: RunSettings = RunSettings()
     broker: BrokerSettings = BrokerSettings()
+    budgets: BudgetSettings = BudgetSettings()
     log: LogSettings = LogSettings()
     credentials: dict[str, SecretStr] = Field(default_factory=dict)
 

@@ -8,16 +8,19 @@ from pydantic_core import PydanticCustomError
 
 from enrich.domain.policy import (
     BreakerPolicy,
+    BudgetPolicy,
     CachePolicy,
     FusionPolicy,
     ProbePolicy,
     RunPolicy,
     SingleflightPolicy,
 )
+from enrich.domain.values import microcredits_of
 
 __all__ = [
     "BreakerSettings",
     "BrokerSettings",
+    "BudgetSettings",
     "CacheSettings",
     "Flag",
     "FusionSettings",
@@ -68,6 +71,7 @@ FieldTtls = Annotated[dict[str, Ttl], BeforeValidator(_pairs)]
 Places = Annotated[tuple[str, ...], BeforeValidator(_places)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Credits = Annotated[float, Field(ge=0, le=1e9)]
 
 
 class Values(BaseModel):
@@ -186,6 +190,24 @@ class RunSettings(Values):
             max_attempts=self.max_attempts,
             max_wait_s=self.max_wait_seconds,
         )
+
+
+class BudgetSettings(Values):
+    """What may be spent a UTC day, in credits, beside a run's own limit; unset is no limit."""
+
+    table_day_credits: Credits | None = None
+    tenant_day_credits: Credits | None = None
+
+    def policy(self) -> BudgetPolicy:
+        """Give the domain's form."""
+        return BudgetPolicy(
+            table_day_microcredits=_micro(self.table_day_credits),
+            tenant_day_microcredits=_micro(self.tenant_day_credits),
+        )
+
+
+def _micro(amount: float | None) -> int | None:
+    return None if amount is None else microcredits_of(amount)
 
 
 class LogSettings(Values):

@@ -7,7 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from enrich.domain.outcome import NotFound, Outcome
-from enrich.domain.policy import BreakerPolicy, CachePolicy, RunPolicy, SingleflightPolicy
+from enrich.domain.policy import (
+    BreakerPolicy,
+    BudgetPolicy,
+    CachePolicy,
+    RunPolicy,
+    SingleflightPolicy,
+)
 from enrich.domain.provider import Answer, ProviderSpec, Query
 from enrich.domain.run import RunOptions, Step
 from enrich.domain.table import Column, Row
@@ -101,6 +107,7 @@ def world(
     columns: tuple[Column, ...] = (EMAIL, DOMAIN, COMPANY),
     runs: RunPolicy | None = None,
     cache: CachePolicy | None = None,
+    budgets: BudgetPolicy | None = None,
 ) -> Iterator[World]:
     """Build the world, and take its threads down at the end."""
     clock = HandClock()
@@ -121,7 +128,11 @@ def world(
             recorder=recorder,
             clock=clock,
             calls=calls,
-            policies=Policies(cache=cache, runs=runs or RunPolicy(batch_rows=2, max_wait_s=0)),
+            policies=Policies(
+                cache=cache,
+                runs=runs or RunPolicy(batch_rows=2, max_wait_s=0),
+                budgets=budgets or BudgetPolicy(),
+            ),
         )
         parts.rows.save_columns("default", "t", columns)
         rows = [NewRow(key=f"r{i}", data={"email": e}) for i, e in enumerate(emails, start=1)]

@@ -13,7 +13,7 @@ from enrich.domain.outcome import (
     RateLimited,
     Unavailable,
 )
-from enrich.domain.policy import CachePolicy, RunPolicy
+from enrich.domain.policy import BudgetPolicy, CachePolicy, RunPolicy
 from enrich.domain.provider import Charge, Query, Tier
 from enrich.domain.rate import RateLimit
 from enrich.domain.run import CellFilter, Force, RunState, StepKind
@@ -439,3 +439,19 @@ def test_a_redelivered_fusion_of_a_run_that_has_ended_says_so_again() -> None:
         probe(own.parts, step, "by_email")
 
         assert fuse(own.parts, step).finished == fuse(own.parts, step).finished
+
+
+@pytest.mark.parametrize("scope", ["table", "tenant"])
+def test_the_day_of_a_table_and_of_a_tenant_have_budgets_of_their_own(scope: str) -> None:
+    priced = replace(BY_EMAIL, tier=Tier.CHEAP, price_microcredits=10, charge=Charge.ON_CALL)
+    provider = Scripted(priced, {})
+    budgets = BudgetPolicy(**{f"{scope}_day_microcredits": 25})
+
+    with world(provider, emails=[f"{n}@acme.com" for n in range(6)], budgets=budgets) as own:
+        own.run()
+        assert len(provider.asked) == 2
+        own.clock.sleep(86_400)
+        own.run(force=Force.RESPONSES)
+
+        assert len(provider.asked) == 4
+        assert own.row("r6").cells["domain"].reason == f"by_email: skipped (over budget: {scope})"

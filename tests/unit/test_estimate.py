@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from enrich.domain.provider import ProviderSpec, Tier
+from enrich.domain.provider import Charge, ProviderSpec, Tier
 from enrich.domain.run import Force, RunOptions
 from enrich.domain.table import Column, Row
 from enrich.domain.values import JsonObject
@@ -86,3 +86,32 @@ def test_order_of_the_rows_does_not_matter() -> None:
     rows = _rows({"name": "3M"}, {"site": "x"}, {"tel": "1"})
 
     assert _estimate(rows) == _estimate([replace(row) for row in reversed(rows)])
+
+
+def test_what_is_expected_goes_by_how_often_the_providers_knew_rows() -> None:
+    found = estimate(
+        _rows(*({"name": str(n)} for n in range(10))),
+        columns=_COLUMNS,
+        wanted=_WANTED,
+        options=RunOptions(),
+        specs=_SPECS,
+        hit_rates={"sites": 0.8, "dear": 1.0},
+    )
+
+    by_name = {share.provider: share for share in found.shares}
+    assert by_name["sites"].expected_microcredits == 32
+    assert by_name["dear"].expected_microcredits == 100
+    assert (found.least_microcredits, found.most_microcredits) == (0, 540)
+
+
+def test_asking_a_provider_that_charges_for_it_costs_at_least_that() -> None:
+    on_call = replace(_SPECS[1], charge=Charge.ON_CALL)
+    found = estimate(
+        _rows({"name": "3M"}),
+        columns=_COLUMNS,
+        wanted=_WANTED,
+        options=RunOptions(),
+        specs=(on_call,),
+    )
+
+    assert (found.least_microcredits, found.most_microcredits) == (4, 4)
