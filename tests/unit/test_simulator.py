@@ -405,7 +405,6 @@ def test_a_file_gives_each_vendor_its_ways(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     ["coverage = 2", "covrage = 1", "coverage = ", "providers = 1", 'lies = "x"', 'keys = "k"'],
-    ["coverage = 2", "covrage = 1", "coverage = ", "providers = 1", 'lies = "x"', 'keys = "k"'],
 )
 def test_a_file_that_cannot_be_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "ways.toml"
