@@ -58,12 +58,20 @@ def answered(
     said_of_it = document_of(example) if example is not None else None
     example = example or example_of(spec, OutcomeKind.FOUND)
     if example is None or not is_known(behaviour, spec.name, question.digest):
-        nothing = plan_of(spec, OutcomeKind.NOT_FOUND)
-        return Told(nothing, asking.questions, (OutcomeKind.NOT_FOUND,))
+        return Told(_nothing(spec, question), asking.questions, (OutcomeKind.NOT_FOUND,))
     document = said_of_it or adapted(spec, example, question.inputs)
     if is_lie:
         document = lied(spec, document, question.inputs)
     return Told(said(spec, document), asking.questions, (OutcomeKind.FOUND,))
+
+
+def _nothing(spec: HttpSpec, question: Question) -> Plan:
+    """Say that a row is unknown; some vendors repeat even then what they were asked."""
+    example = example_of(spec, OutcomeKind.NOT_FOUND)
+    document = adapted(spec, example, question.inputs) if example else None
+    if document is None:
+        return plan_of(spec, OutcomeKind.NOT_FOUND)
+    return said(spec, document, OutcomeKind.NOT_FOUND)
 
 
 def _many(spec: HttpSpec, behaviour: Behaviour, questions: Sequence[Question]) -> Told:

@@ -58,6 +58,13 @@ def simulator() -> Iterator[Simulator]:
         yield simulator
 
 
+@pytest.fixture(scope="module")
+def ignorant() -> Iterator[Simulator]:
+    """The same vendors, knowing nothing."""
+    with Simulator(_ASKED, Behaviour(limits=False, coverage=0.0)) as simulator:
+        yield simulator
+
+
 def _ask(spec: HttpSpec, client: HttpClient, base_url: str, *rows: JsonObject) -> list[Answer]:
     credentials = StoredCredentials({spec.credential or "nobody": "key-of-tests"})
     provider = HttpProvider(spec, client=client, credentials=credentials, base_url=base_url)
@@ -109,6 +116,17 @@ def test_the_question_of_an_example_is_found_with_its_values(
     (answer,) = _ask(spec, client, simulator.url_of(spec.name), example.inputs)
 
     assert _found(answer) == example.values
+
+
+@_EACH
+def test_a_row_that_a_vendor_does_not_know_is_not_found(
+    spec: HttpSpec, client: HttpClient, ignorant: Simulator
+) -> None:
+    example = _found_example(spec)
+
+    (answer,) = _ask(spec, client, ignorant.url_of(spec.name), example.inputs)
+
+    assert answer.outcome.kind is OutcomeKind.NOT_FOUND
 
 
 @_MANY
