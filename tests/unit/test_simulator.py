@@ -160,6 +160,12 @@ def test_without_coverage_nothing_is_found_and_nothing_charged() -> None:
     assert ledger.charged_microcredits() == 0
 
 
+def test_a_vendor_repeats_the_question_even_when_it_knows_nothing() -> None:
+    vendor = vendor_of(_SPECS["emailrep"], coverage=0.0)
+
+    assert told(vendor, {"email": "bob@other.org"}).kind is OutcomeKind.NOT_FOUND
+
+
 @pytest.mark.parametrize("key", ["", "other"], ids=["none", "wrong"])
 def test_a_key_that_is_not_known_is_refused(key: str) -> None:
     assert told(vendor_of(keys=("k",)), key=key).kind is OutcomeKind.UNAUTHORIZED
