@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from enrich.bootstrap import settings
 from enrich.cli.output import (
     as_json_option,
     print_json,
@@ -65,7 +66,7 @@ class _Pass:
 
 
 @click.command("demo")
-@click.option("--rows", "count", type=click.IntRange(1, 1400), default=240, show_default=True)
+@click.option("--rows", "count", type=click.IntRange(1, 1400), default=200, show_default=True)
 @click.option("--keep", is_flag=True, help="Leave the servers running.")
 @tenant_option
 @as_json_option
@@ -78,13 +79,18 @@ def demo_command(*, count: int, keep: bool, tenant: str, as_json: bool) -> None:
     say = print_note if as_json else click.echo
     # Read by this process and by the worker; before anything else reads the settings.
     os.environ.setdefault("ENRICH_PROVIDERS__SIMULATED", "true")
-    with stopped_by_signals(), own_servers(keep=keep) as started, opened() as services:
+    with stopped_by_signals(), own_servers(keep=keep) as started:
         say(f"servers: {_servers(started)}")
-        log = services.settings.home / "demo-worker.log"
+        log = settings().home / "demo-worker.log"
         worker = worker_program("demo", log=log)
-        beat = beat_program(log=services.settings.home / "demo-beat.log")
-        with Supervisor([worker, beat]) as supervisor, dispatching() as dispatcher:
-            keys = _import_sample(services, tenant, count)  # while the worker starts
+        beat = beat_program(log=settings().home / "demo-beat.log")
+        # The worker starts first: the parts here are built and the rows imported meanwhile.
+        with (
+            Supervisor([worker, beat]) as supervisor,
+            opened() as services,
+            dispatching() as dispatcher,
+        ):
+            keys = _import_sample(services, tenant, count)
             say(f"table {_TABLE!r}: {count} rows of {', '.join(COLUMNS)}")
             pid = wait_until_ready(supervisor, worker)
             say(f"worker: process {pid} (celery -A tasks worker), log {log}")
@@ -92,7 +98,7 @@ def demo_command(*, count: int, keep: bool, tenant: str, as_json: bool) -> None:
             run = partial(_run, services, dispatcher, tenant, keys)
             first = _Pass("asked", run(Force.RESPONSES))
             again = _Pass("again", run(Force.CELLS))
-        _show(services, tenant, keys, (first, again), as_json=as_json)
+            _show(services, tenant, keys, (first, again), as_json=as_json)
     say("left running: enrich tables; stop with: enrich down" if keep and started else "stopped")
     _judge((first, again))
 
