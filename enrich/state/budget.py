@@ -20,7 +20,8 @@ __all__ = ["RedisBudgets", "checked_amount"]
 
 #: A scope that nobody touches is forgotten after that, so none may span a longer time.
 _SCOPE_TTL_MS = 35 * 24 * 3600 * 1000
-_ENDED_TTL_MS = 3600 * 1000
+#: A commit that is told again counts once for that long: longer than an outage that delays one.
+_ENDED_TTL_MS = 48 * 3600 * 1000
 _RETRY_S = 5.0
 _OWED_COMMITS = 10_000
 

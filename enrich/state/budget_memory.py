@@ -11,7 +11,8 @@ from enrich.state.budget import checked_amount
 
 __all__ = ["MemoryBudgets"]
 
-_ENDED_S = 3600.0
+#: As in Redis: a commit that is told again counts once for that long.
+_ENDED_S = 48 * 3600.0
 
 
 @dataclass(slots=True)
