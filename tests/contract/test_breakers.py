@@ -1,4 +1,16 @@
-"""Breakers in memory and in Valkey keep the same promises; the numbers are those of the cases."""
+"""Breakers in memory and in Valkey keep the same promises; the numbers are those of the cases.
+
+Elsewhere:  most of B01-B66 tests/unit/test_breaker.py, pure · B43, B69 with real processes
+            tests/integration/test_shared_state_processes.py ·
+            B70-B73 tests/faults/test_breaker_faults.py ·
+            B33, B58, B59 tests/unit/test_engine.py
+Not here:   B50  the concrete errors of HTTP: tests/integration/test_http_providers.py
+            B55, B56  what a provider raises is malformed, and the permit returns
+            B57  there are no listeners, only a log line and a count
+            B67  scopes belong to the HTTP service, which is not there yet
+            B71  that it falls back is shown; no test asserts the 260 ms
+            B74  two machines; workers whose clocks differ stand for them
+"""
 
 import itertools
 import threading
