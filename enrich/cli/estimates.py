@@ -9,7 +9,7 @@ from enrich.cli.output import print_facts, print_json, print_table
 from enrich.cli.tables import enriched_columns
 from enrich.domain.run import RunOptions
 from enrich.domain.values import credits_of
-from enrich.engine.estimate import estimate
+from enrich.engine.estimate import Estimate, estimate
 from enrich.engine.parts import Parts
 
 __all__ = ["print_estimate"]
@@ -25,6 +25,7 @@ def print_estimate(
     hit_rates: Mapping[str, float],
     as_json: bool,
 ) -> None:
+    """Print what a run of these columns could cost: least, expected, most."""
     present = parts.rows.table(tenant, table).columns
     chosen = enriched_columns(parts.rows, tenant, table, wanted) if wanted else present
     keys = wanted or tuple(column.key for column in present if column.enriched)
@@ -37,15 +38,21 @@ def print_estimate(
         hit_rates=hit_rates,
     )
     if as_json:
-        print_json(
-            {
-                **asdict(found),
-                "least_credits": credits_of(found.least_microcredits),
-                "expected_credits": credits_of(found.expected_microcredits),
-                "most_credits": credits_of(found.most_microcredits),
-            }
-        )
-        return
+        print_json(_as_json(found))
+    else:
+        _print_text(found)
+
+
+def _as_json(found: Estimate) -> dict[str, object]:
+    return {
+        **asdict(found),
+        "least_credits": credits_of(found.least_microcredits),
+        "expected_credits": credits_of(found.expected_microcredits),
+        "most_credits": credits_of(found.most_microcredits),
+    }
+
+
+def _print_text(found: Estimate) -> None:
     print_facts(
         [
             ("cells", f"{found.cells} in {found.rows} rows"),
