@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 __all__ = [
     "batches",
     "columns",
+    "credentials",
     "metadata",
     "responses",
     "rows",
@@ -99,6 +100,20 @@ columns = Table(
     Column("position", Integer, nullable=False),
     PrimaryKeyConstraint("table_id", "key"),
     CheckConstraint("overwrite IN ('never', 'always')", name="overwrite"),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
+    _words("credential"),
+    _words("name"),
+    _words("sealed"),
+    _moment("created_at"),
+    UniqueConstraint(
+        "tenant_id", "credential", "name", name="uq_credentials_tenant_id_credential_name"
+    ),
 )
 
 rows = Table(
