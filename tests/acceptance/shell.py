@@ -13,6 +13,7 @@ from typing import Any
 __all__ = ["Shell", "end"]
 
 _TIMEOUT_S = 180
+_END_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Shell:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # A suite begun in the background ignores this signal, and so would its children.
+            preexec_fn=_listen_to_interrupts,
         )
 
     def write(self, name: str, content: str | bytes) -> str:
@@ -70,4 +73,12 @@ class Shell:
 def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, str]:
     """Send a signal and give what the process printed until its end."""
     process.send_signal(number)
-    return process.communicate(timeout=_TIMEOUT_S)
+    try:
+        return process.communicate(timeout=_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
+def _listen_to_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
