@@ -5,6 +5,7 @@
     │   ├── SettingsError           a setting is unknown or has a wrong value
     │   ├── BadInputError           a value in a request, a file or a message is wrong
     │   │   └── BadFileError        … at a line of a file
+    │   ├── SealedError             a stored key cannot be sealed or opened
     │   └── UnknownNameError        no table, row, column, provider or run of this name
     ├── DependencyError             something that we need is down (exit code 3)
     │   ├── DatabaseDownError
@@ -27,6 +28,7 @@ __all__ = [
     "EmbeddedServerError",
     "EnrichError",
     "RunFailedError",
+    "SealedError",
     "SettingsError",
     "UnknownNameError",
     "UsageError",
@@ -67,6 +69,14 @@ class BadFileError(BadInputError):
     def __init__(self, path: str, problem: str, *, line: int = 0, hint: str = "") -> None:
         super().__init__(f"{path}, line {line}" if line else path, problem, hint=hint)
         self.path, self.line = path, line
+
+
+class SealedError(UsageError):
+    """A stored key cannot be sealed or opened; says whose, never what it is."""
+
+    def __init__(self, whose: str, problem: str, *, hint: str = "") -> None:
+        super().__init__(_sentence(f"credential {whose}: {problem}", hint))
+        self.whose, self.problem, self.hint = whose, problem, hint
 
 
 class UnknownNameError(UsageError):

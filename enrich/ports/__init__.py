@@ -4,6 +4,7 @@ connection do.
 `durable` is Postgres, `shared` is the short-lived state of all workers, `outside` the rest.
 """
 
+from enrich.ports.credentials import CredentialStore, KeptCredential
 from enrich.ports.durable import (
     Deferred,
     Finished,
@@ -49,12 +50,14 @@ __all__ = [
     "CallReport",
     "Claim",
     "Clock",
+    "CredentialStore",
     "Credentials",
     "Deadline",
     "Deferred",
     "Dispatcher",
     "Finished",
     "Governor",
+    "KeptCredential",
     "Leases",
     "NewRow",
     "NewRun",
