@@ -84,7 +84,7 @@ class LocalProvider(Generic[T]):
         The first question of a process waits for the data; they are ours, so it is answered then.
         """
         if deadline.left_s(self._clock) <= 0:
-            return [Answer(outcome=Skipped(DEADLINE)) for _ in queries]
+            return [Answer(outcome=Skipped(DEADLINE), calls=0) for _ in queries]
         data = self._data()
         return [self._answer(data, query) for query in queries]
 

@@ -36,20 +36,28 @@ class HttpCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back: names of headers in small letters, the body decoded and within its limits."""
+    """What came back: names of headers in small letters, the body decoded and within its limits.
+
+    `calls` is how many requests it took.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     at: datetime
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpFault:
-    """Why there is no reply. `is_sent` says whether the provider may have got the request."""
+    """Why there is no reply. `is_sent` says whether the provider may have got the last request.
+
+    `calls` is how many requests it may have got in all.
+    """
 
     outcome: Unavailable | Malformed | InvalidInput
     is_sent: bool = True
+    calls: int = 1
 
 
 class NotJsonError(ValueError):

@@ -9,6 +9,7 @@ import random
 import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
 from threading import Event
 from typing import Any
@@ -96,12 +97,14 @@ class HttpClient:
         until_s = self._clock.monotonic_s() + times.total_s
         limit = Deadline(min(deadline.at_monotonic_s, until_s))
         wire = OnTheWire(limit, self._clock, times.connect_s, times.read_s, self._resolved)
+        calls = 0
         for attempt in range(retry.attempts + 1):
             ended = self._tried(call, wire)
+            calls += isinstance(ended, Reply) or ended.is_sent
             pause_s = retry.pause_s * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - spreads, hides nothing
             is_last = attempt == retry.attempts or limit.left_s(self._clock) <= pause_s
             if is_last or not _may_try_again(ended, retry):
-                return ended
+                return replace(ended, calls=calls)
             self._pause.wait(pause_s)
         raise AssertionError("a last attempt returns")
 

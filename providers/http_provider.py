@@ -17,7 +17,7 @@ from enrich.domain.outcome import (
     Pending,
     Skipped,
 )
-from enrich.domain.provider import Answer, ProviderSpec, Query
+from enrich.domain.provider import Answer, ProviderSpec, Query, one_call
 from enrich.domain.secret import Secret
 from enrich.domain.values import microcredits_of
 from enrich.ports.outside import Clock, Credentials, Deadline
@@ -161,18 +161,20 @@ class HttpProvider:
     def _told(self, group: _Group, tenant: str, deadline: Deadline) -> list[Answer]:
         """Make the call with one key after the other, until one is accepted; give the answers."""
         if deadline.left_s(self._clock) <= 0:
-            return [Answer(outcome=Skipped(DEADLINE)) for _ in group.places]
+            return [_free(Skipped(DEADLINE)) for _ in group.places]
         keys = self._keys(tenant)
         if not keys:
             until = self._clock.now() + _NO_CREDENTIAL_FOR
             return [_free(Skipped(NO_CREDENTIAL, until)) for _ in group.places]
         answers: list[Answer] = []
+        calls = 0
         for key in keys:
             answers = self._called(group, key, deadline)
+            calls += answers[0].calls
             if key is None or not self._is_about_the_key(answers):
                 break
             self._rest(key, answers[0].outcome)
-        return answers
+        return one_call(answers, calls=calls)
 
     def _keys(self, tenant: str) -> Sequence[Secret | None]:
         name = self._http.credential
@@ -194,12 +196,13 @@ class HttpProvider:
         latency_s = self._clock.monotonic_s() - started_s
         if isinstance(reply, Reply):
             cost = self._spent(reply) if len(group.places) == 1 else None
-            return [
-                Answer(outcome=outcome, latency_s=latency_s, cost_microcredits=cost)
-                for outcome in group.read(reply)
-            ]
+            read = group.read(reply)
+            answers = [Answer(outcome=o, latency_s=latency_s, cost_microcredits=cost) for o in read]
+            return one_call(answers, calls=reply.calls)
+        calls = reply.calls if isinstance(reply, HttpFault) else 0
         outcome = reply.outcome if isinstance(reply, HttpFault) else reply
-        return [Answer(outcome=outcome, latency_s=latency_s) for _ in group.places]
+        failed = Answer(outcome=outcome, latency_s=latency_s)
+        return one_call([failed for _ in group.places], calls=calls)
 
     def _is_about_the_key(self, answers: Sequence[Answer]) -> bool:
         return all(answer.outcome.kind in _ABOUT_THE_KEY for answer in answers)
@@ -226,7 +229,7 @@ class HttpProvider:
 
 def _free(outcome: Outcome) -> Answer:
     """Answer without a call."""
-    return Answer(outcome=outcome, cost_microcredits=0)
+    return Answer(outcome=outcome, cost_microcredits=0, calls=0)
 
 
 def _with_key(outcome: Outcome, key: str) -> Outcome:

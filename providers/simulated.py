@@ -17,7 +17,7 @@ from statistics import NormalDist
 from enrich.domain.fields import FIELDS, FieldType
 from enrich.domain.keys import digest, folded
 from enrich.domain.outcome import Found, NotFound, Outcome, RateLimited, Skipped, Unavailable
-from enrich.domain.provider import Answer, ProviderSpec, Query
+from enrich.domain.provider import Answer, ProviderSpec, Query, one_call
 from enrich.domain.values import Json, JsonObject, Observation, is_blank
 from enrich.ports.outside import Clock, Deadline, Provider
 from providers.base import DEADLINE, SystemClock
@@ -88,18 +88,18 @@ class SimulatedProvider:
     def _call(self, queries: Sequence[Query], deadline: Deadline) -> list[Answer]:
         left_s = deadline.left_s(self._clock)
         if left_s <= 0:
-            return [Answer(outcome=Skipped(DEADLINE)) for _ in queries]
+            return [Answer(outcome=Skipped(DEADLINE), calls=0) for _ in queries]
         keys = [self._key(query.inputs) for query in queries]
         latency_s = self._latency_s(keys[0])
         self._sleep(min(latency_s, left_s))
         if latency_s > left_s:
             late = Unavailable("timed out")
-            return [Answer(outcome=late, latency_s=left_s) for _ in queries]
+            return one_call([Answer(outcome=late, latency_s=left_s) for _ in queries])
         truths = self._truth([query.inputs for query in queries])
-        return [
+        return one_call(
             Answer(outcome=self._outcome(key, truth), latency_s=latency_s)
             for key, truth in zip(keys, truths, strict=True)
-        ]
+        )
 
     def _key(self, inputs: JsonObject) -> str:
         text = json.dumps(folded(inputs), sort_keys=True, ensure_ascii=False)

@@ -144,7 +144,7 @@ def _spent(batch: OpenBatch) -> Counts:
     own = [r for r in batch.responses if r.batch == batch.ref.number]
     return Counts(
         cost_microcredits=sum(r.cost_microcredits for r in own),
-        provider_calls=sum(r.is_call for r in own),
+        provider_calls=sum(r.calls for r in own),
         cache_hits=sum(r.from_cache for r in own),
     )
 

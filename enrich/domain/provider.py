@@ -1,14 +1,14 @@
 """What is known about a provider before it is asked."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from enrich.domain.outcome import Found, Outcome, OutcomeKind
 from enrich.domain.rate import RateLimit
 from enrich.domain.values import Json, JsonObject, is_blank
 
-__all__ = ["Answer", "Charge", "ProviderSpec", "Query", "Tier"]
+__all__ = ["Answer", "Charge", "ProviderSpec", "Query", "Tier", "one_call"]
 
 
 class Tier(StrEnum):
@@ -125,9 +125,16 @@ class Query:
 class Answer:
     """What came of one query, in the order of the queries.
 
-    `cost_microcredits` is None when the provider's own rule says the price.
+    `cost_microcredits` is None when the provider's own rule says the price. `calls` is how many
+    requests left for it: rows that travelled together count theirs at the first of them.
     """
 
     outcome: Outcome
     latency_s: float = 0.0
     cost_microcredits: int | None = None
+    calls: int = 1
+
+
+def one_call(answers: Iterable[Answer], *, calls: int = 1) -> list[Answer]:
+    """Give the answers of rows that travelled together: the first of them bears the calls."""
+    return [replace(answer, calls=0 if place else calls) for place, answer in enumerate(answers)]

@@ -140,8 +140,9 @@ class Response:
     """What one provider said about one row: a line of the ledger, never changed.
 
     `input_key` names the question (tenant, provider, version, inputs); cost is zero when the answer
-    came from the cache; `stale` when it had run out there and the provider was down. `batch` and
-    `attempt` say who recorded it.
+    came from the cache; `stale` when it had run out there and the provider was down. `calls` is how
+    many requests left for the provider: rows that travelled together count theirs at the first of
+    them. `batch` and `attempt` say who recorded it.
     """
 
     row: int
@@ -155,13 +156,9 @@ class Response:
     from_cache: bool = False
     coalesced: bool = False
     stale: bool = False
+    calls: int = 0
     batch: int = 0
     attempt: int = 0
-
-    @property
-    def is_call(self) -> bool:
-        """Say whether a provider answered this very question, this time."""
-        return not self.from_cache and not self.coalesced and self.is_final
 
     @property
     def is_final(self) -> bool:

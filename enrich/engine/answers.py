@@ -51,7 +51,7 @@ class Answers:
     def in_place_of(self, said: Mapping[str, Said]) -> dict[str, Said]:
         """Put older answers in the place of those that a provider which is down could not give.
 
-        They are marked stale; what the failed call cost stays with them.
+        They are marked stale; the failed call and what it cost stay with them.
         """
         policy = self.parts.policies.cache
         failed = tuple(name for name, one in said.items() if one.outcome.kind in IS_DOWN)
@@ -60,7 +60,12 @@ class Answers:
         hits = self.parts.responses.get_many(self.run.tenant, failed, stale_ok=True)
         older = {name: one for name, hit in hits.items() if (one := _read(hit))}
         stale = {
-            name: replace(one, cost_microcredits=said[name].cost_microcredits, stale=True)
+            name: replace(
+                one,
+                cost_microcredits=said[name].cost_microcredits,
+                calls=said[name].calls,
+                stale=True,
+            )
             for name, one in older.items()
             if isinstance(one.outcome, Found)
         }

@@ -199,6 +199,7 @@ def _response(provider: Provider, query: Query, name: str, said: Said, *, shared
         outcome=said.outcome,
         cost_microcredits=0 if shared else said.cost_microcredits,
         latency_s=said.latency_s,
+        calls=0 if shared else said.calls,
         observed_at=said.observed_at,
         from_cache=said.from_cache,
         coalesced=said.coalesced or shared,

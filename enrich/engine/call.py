@@ -40,6 +40,7 @@ class Said:
     observed_at: datetime
     cost_microcredits: int = 0
     latency_s: float = 0.0
+    calls: int = 0
     from_cache: bool = False
     coalesced: bool = False
     stale: bool = False
@@ -116,6 +117,7 @@ class _Calling:
                 observed_at=now,
                 cost_microcredits=self._cost(answer),
                 latency_s=answer.latency_s,
+                calls=answer.calls,
             )
         return said
 

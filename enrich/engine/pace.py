@@ -13,7 +13,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass, replace
 
 from enrich.domain.outcome import Malformed, Skipped
-from enrich.domain.provider import Answer, Query
+from enrich.domain.provider import Answer, Query, one_call
 from enrich.engine.parts import Parts
 from enrich.ports import Deadline, Provider
 
@@ -112,7 +112,7 @@ class _Lanes:
     def _postpone(self, call: _Call) -> None:
         start = self._starts.again()
         if isinstance(start, Skipped):
-            self._done[call.first] = [Answer(outcome=start) for _ in call.queries]
+            self._done[call.first] = [Answer(outcome=start, calls=0) for _ in call.queries]
         else:
             # Booked behind all others, so this is its place in the line.
             self._left.append(replace(call, at_s=start))
@@ -126,4 +126,5 @@ class _Lanes:
             answers = ()
         if len(answers) == len(call.queries):
             return answers
-        return [Answer(outcome=Malformed("the provider's code failed")) for _ in call.queries]
+        failed = Answer(outcome=Malformed("the provider's code failed"))
+        return one_call(failed for _ in call.queries)

@@ -245,6 +245,7 @@ def response_to_json(response: Response) -> JsonObject:
         "from_cache": response.from_cache,
         "coalesced": response.coalesced,
         "stale": response.stale,
+        "calls": response.calls,
         "batch": response.batch,
         "attempt": response.attempt,
     }
@@ -267,6 +268,7 @@ def response_from_json(raw: Mapping[Any, Any]) -> Response:
         from_cache=raw["from_cache"],
         coalesced=raw["coalesced"],
         stale=raw["stale"],
+        calls=raw["calls"],
         batch=raw["batch"],
         attempt=raw["attempt"],
     )

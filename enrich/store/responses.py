@@ -14,16 +14,16 @@ _RECORD = text("""
     INSERT INTO responses (
         run_id, batch, attempt, row_id, provider, provider_version, input_key, slot, kind, outcome,
         cost_microcredits, latency_s, observed_at, from_cache, coalesced,
-        stale)
+        stale, calls)
     SELECT :run_id, :batch, :attempt, u.row_id, u.provider, u.provider_version, u.input_key,
            CASE WHEN u.final THEN 0 ELSE :attempt END, u.kind, u.outcome,
            u.cost_microcredits, u.latency_s, u.observed_at, u.from_cache, u.coalesced,
-           u.stale
+           u.stale, u.calls
     FROM jsonb_to_recordset(CAST(:responses AS jsonb)) AS u (
         row_id bigint, provider text, provider_version text, input_key text, final boolean,
         kind text, outcome jsonb, cost_microcredits bigint, latency_s double precision,
         observed_at timestamptz, from_cache boolean, coalesced boolean,
-        stale boolean)
+        stale boolean, calls integer)
     JOIN rows r ON r.id = u.row_id
     -- In one order for everybody: two probes that wait for each other's keys would deadlock.
     ORDER BY u.row_id, u.provider, u.input_key

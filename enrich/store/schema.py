@@ -200,6 +200,7 @@ responses = Table(
     Column("coalesced", Boolean, nullable=False, server_default=text("false")),
     Column("stale", Boolean, nullable=False, server_default=text("false")),
     _moment("recorded_at"),
+    Column("calls", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint(
         "run_id", "row_id", "provider", "input_key", "batch", "slot", name="uq_responses_question"
     ),

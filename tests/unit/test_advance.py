@@ -146,7 +146,7 @@ def test_what_the_ledger_says_of_this_batch_is_counted_once() -> None:
     own = said(FREE, INPUTS, found(domain="acme.com"))
     world = batch(
         ROW,
-        responses=[replace(own, batch=1, cost_microcredits=5), replace(own, batch=2)],
+        responses=[replace(own, batch=1, cost_microcredits=5, calls=1), replace(own, batch=2)],
         wanted=("domain",),
     )
 
