@@ -1,19 +1,19 @@
 """What a vendor knows: replies to the questions of one request, honest or with a lie. Pure."""
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from enrich.domain.outcome import OutcomeKind
+from enrich.domain.values import Json
 from providers.simulator.asked import Asking, Question, asking_of, incoming_of
 from providers.simulator.behaviour import Behaviour
 from providers.simulator.bodies import adapted, document_of, lied
 from providers.simulator.dialect import Plan, example_of, plan_of, replay, said
 from providers.simulator.many import entry_of, whole_of
-from providers.simulator.schedule import is_known
+from providers.simulator.schedule import is_known, left_out, order
 from providers.spec.asking import request_for
 from providers.spec.file import HttpSpec
-from providers.spec.model import Example
+from providers.spec.model import Bulk, Example
 from providers.spec.template import BadValueError
 
 __all__ = ["Told", "answered", "shown_by"]
@@ -78,15 +78,28 @@ def _many(spec: HttpSpec, behaviour: Behaviour, questions: Sequence[Question]) -
     bulk, example = spec.bulk, example_of(spec, OutcomeKind.FOUND)
     if bulk is None or example is None:
         return Told(Plan(status=501, kind=OutcomeKind.MALFORMED), questions)
+    gone = left_out(behaviour, spec.name, [each.digest for each in questions])
     known = [is_known(behaviour, spec.name, each.digest) for each in questions]
     entries = [
-        entry_of(spec, bulk, example, each) if is_there else None
-        for each, is_there in zip(questions, known, strict=True)
+        None if place in gone else _entry(spec, bulk, each, example if is_there else None)
+        for place, (each, is_there) in enumerate(zip(questions, known, strict=True))
     ]
-    if behaviour.shuffled and bulk.match == "key":
-        random.Random(behaviour.seed).shuffle(entries)  # noqa: S311 - a replay must be equal
-    kinds = [OutcomeKind.FOUND if is_there else OutcomeKind.NOT_FOUND for is_there in known]
+    if bulk.match == "key":
+        there = [entry for entry in entries if entry is not None]
+        entries = [there[place] for place in order(behaviour, spec.name, len(there))]
+    absent = OutcomeKind.MALFORMED if bulk.missing == "malformed" else OutcomeKind.NOT_FOUND
+    kinds = [
+        absent if place in gone else OutcomeKind.FOUND if is_there else OutcomeKind.NOT_FOUND
+        for place, is_there in enumerate(known)
+    ]
     return Told(said(spec, whole_of(bulk, example, entries)), questions, kinds)
+
+
+def _entry(spec: HttpSpec, bulk: Bulk, question: Question, example: Example | None) -> Json:
+    """Give the entry about one row; of one that is unknown, only where each has its own."""
+    if example is None and bulk.missing == "malformed":
+        example = example_of(spec, OutcomeKind.NOT_FOUND)
+    return entry_of(spec, bulk, example, question) if example else None
 
 
 def _question(spec: HttpSpec, example: Example) -> Question | None:

@@ -47,6 +47,8 @@ class Behaviour:
             number whatever the limit says.
         pending: questions that are worked on first, by vendors that do so; ready at poll `polls`.
         shuffled: answers to many questions come in another order.
+        left_out, swapped: so many answers of each call about many rows are missing, or change
+            places.
         latency_s, latency_sigma: median of a call's time, and the spread of its logarithm.
         tail: calls that take twenty times as long.
         keys: those that are accepted; empty: any.
@@ -69,6 +71,8 @@ class Behaviour:
     pending: float = 0.0
     polls: int = 1
     shuffled: bool = False
+    left_out: int = 0
+    swapped: int = 0
     latency_s: float = 0.0
     latency_sigma: float = 0.5
     tail: float = 0.0
@@ -86,6 +90,8 @@ class Behaviour:
             raise TypeError("keys must be a list")
         if self.burst < 1 or self.polls < 1 or min(self.latency_s, self.latency_sigma) < 0:
             raise ValueError("burst and polls must be 1 or more, latencies 0 or more")
+        if min(self.left_out, self.swapped) < 0:
+            raise ValueError("left_out and swapped must be 0 or more")
         if self.drip_s <= 0 or (self.purse_credits or 0) < 0:
             raise ValueError("drip_s must be above 0, a purse 0 or more")
 

@@ -6,11 +6,22 @@ questions arrive; bursts hang on the number of the call, as an outage strikes wh
 
 import hashlib
 import math
+import random
+from collections.abc import Sequence
 from statistics import NormalDist
 
 from providers.simulator.behaviour import Behaviour, Fault
 
-__all__ = ["burst_at", "delay_s", "draw", "fault_for", "is_known", "is_pending"]
+__all__ = [
+    "burst_at",
+    "delay_s",
+    "draw",
+    "fault_for",
+    "is_known",
+    "is_pending",
+    "left_out",
+    "order",
+]
 
 _TAIL = 20.0
 _NORMAL = NormalDist()
@@ -66,3 +77,25 @@ def delay_s(behaviour: Behaviour, vendor: str, question: str, attempt: int) -> f
     spread = math.exp(behaviour.latency_sigma * _NORMAL.inv_cdf(place))
     is_slow = draw(behaviour.seed, vendor, "tail", question, attempt) < behaviour.tail
     return behaviour.latency_s * spread * (_TAIL if is_slow else 1.0)
+
+
+def left_out(behaviour: Behaviour, vendor: str, questions: Sequence[str]) -> frozenset[int]:
+    """Choose whose answers are missing from a reply to many questions; gives their places."""
+    drawn = sorted(
+        range(len(questions)),
+        key=lambda place: draw(behaviour.seed, vendor, "left out", questions[place]),
+    )
+    return frozenset(drawn[: behaviour.left_out])
+
+
+def order(behaviour: Behaviour, vendor: str, count: int) -> list[int]:
+    """Give the places in the order in which a reply holds them."""
+    places = list(range(count))
+    if behaviour.shuffled:
+        random.Random(behaviour.seed).shuffle(places)  # noqa: S311 - a replay must be equal
+        return places
+    by_lot = sorted(places, key=lambda place: draw(behaviour.seed, vendor, "swapped", place))
+    moved = sorted(by_lot[: behaviour.swapped])
+    for here, there in zip(moved, [*moved[1:], *moved[:1]], strict=True):
+        places[here] = there
+    return places

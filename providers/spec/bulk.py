@@ -6,6 +6,7 @@ from enrich.domain.outcome import Malformed, NotFound, Outcome, OutcomeKind
 from enrich.domain.values import Json
 from providers.exchange import Reply
 from providers.spec.file import HttpSpec
+from providers.spec.model import Bulk
 from providers.spec.reading import (
     NOTHING,
     Answered,
@@ -33,11 +34,19 @@ def read_bulk(spec: HttpSpec, reply: Reply, asked: Sequence[Asked]) -> list[Outc
     if bulk.match == "position":
         if len(entries) != len(asked):
             return [Malformed("answers do not match questions") for _ in asked]
-        matched = entries
-    else:
-        by_key = _by_key(spec, entries)
-        matched = [by_key.get(each.key.casefold()) for each in asked]
-    return [_entry(spec, reply, entry, one) for entry, one in zip(matched, asked, strict=True)]
+        return [_entry(spec, reply, entry, one) for entry, one in zip(entries, asked, strict=True)]
+    by_key = _by_key(spec, entries)
+    return [
+        _entry(spec, reply, by_key[each.key.casefold()], each)
+        if each.key.casefold() in by_key
+        else _left_out(bulk)
+        for each in asked
+    ]
+
+
+def _left_out(bulk: Bulk) -> Outcome:
+    """Say what it means that a row's answer is not among the others."""
+    return NotFound() if bulk.missing == "not_found" else Malformed("left out of the answers")
 
 
 def _by_key(spec: HttpSpec, entries: list[Json]) -> dict[str, Json]:

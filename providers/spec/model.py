@@ -157,7 +157,8 @@ class Bulk(Request):
     `item` is one row's question. It stands in the list at `into` (a dotted place in the JSON body;
     empty: the body is the list), or, with `join`, in the one parameter that `into` names.
     Answers lie at `answers`; each is matched by its place, or by what is at `answer_key`, which
-    must equal the question's `key`. A row without an answer was not found.
+    must equal the question's `key`. A row without an answer was not found; with
+    `missing = "malformed"`, of a provider that answers every question, nobody knows.
     """
 
     size: Annotated[int, Field(ge=2, le=1000)]
@@ -170,6 +171,7 @@ class Bulk(Request):
     answer_key: Jmes | None = None
     status: Jmes | None = None
     record: Jmes | None = None
+    missing: Literal["not_found", "malformed"] = "not_found"
 
     @model_validator(mode="after")
     def _can_match(self) -> Self:

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from enrich.domain.outcome import CreditsExhausted, Found, Outcome, OutcomeKind, RateLimited
+from enrich.domain.outcome import (
+    CreditsExhausted,
+    Found,
+    Malformed,
+    Outcome,
+    OutcomeKind,
+    RateLimited,
+)
 from enrich.domain.values import Json, JsonObject
 from enrich.errors import BadFileError
 from providers.exchange import HttpCall, Reply
@@ -267,6 +274,21 @@ def test_many_questions_are_answered_by_their_echo(*, shuffled: bool) -> None:
     assert set(outcomes) == {"found", "not_found"}
     assert ledger.charged_microcredits() == 280_000 * outcomes.count("found")
     assert ledger.calls("people_data_labs") == 1
+
+
+def test_answers_are_left_out_and_swapped_as_many_as_told() -> None:
+    vendor = Vendor(PDL, Behaviour(left_out=3, swapped=2), Ledger())
+    rows: list[JsonObject] = [{"email": row} for row in _ROWS]
+    asked = [Asked(row, key_of(PDL, row, place)) for place, row in enumerate(rows)]
+
+    sending = vendor.answer(signed(bulk_call(PDL, asked, base_url="http://vendor")), at=AT, now_s=0)
+
+    keys = [int(each["metadata"]["row"]) for each in json.loads(sending.plan.body)]
+    outcomes = read_bulk(PDL, reply_of(sending), asked)
+    assert len(keys) == len(rows) - 3
+    assert sum(a != b for a, b in zip(keys, sorted(keys), strict=True)) == 2
+    assert outcomes.count(Malformed("left out of the answers")) == 3
+    assert [o.kind.value for o in outcomes].count("found") == len(rows) - 3
 
 
 _DEFERRED = spec_of(

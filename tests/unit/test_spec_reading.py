@@ -451,6 +451,15 @@ def test_many_answers_are_matched_by_their_key_whatever_their_order() -> None:
     assert outcomes[1] == NotFound()
 
 
+def test_who_answers_every_question_has_said_nothing_about_one_that_is_missing() -> None:
+    spec = spec_of(more=_BULK.replace('status = "status"', 'missing = "malformed"'))
+
+    outcomes = read_bulk(spec, reply('{"results": [{"id": "b", "name": "B"}]}'), THREE)
+
+    assert outcomes[0] == outcomes[2] == Malformed("left out of the answers")
+    assert values_in(outcomes[1]) == {"company_name": "B"}
+
+
 def test_each_of_many_answers_has_its_own_status() -> None:
     body = """{"results": [{"id": "a", "status": 404}, {"id": "b", "status": 500},
                {"id": "c", "status": 200, "name": "Third"}]}"""
