@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from enrich.domain.prompt import Prompt
 from enrich.domain.values import Json, JsonObject, is_blank
 
 __all__ = ["PERSON", "CellState", "CellWrite", "Column", "Overwrite", "Provenance", "Row", "Stamp"]
@@ -32,7 +33,10 @@ class Overwrite(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column: its key in the row's data and the field of the catalogue that it means."""
+    """A column: its key in the row's data and the field of the catalogue that it means.
+
+    With a `prompt` a language model is asked for its cells.
+    """
 
     key: str
     field: str
@@ -40,6 +44,7 @@ class Column:
     overwrite: Overwrite = Overwrite.NEVER
     min_confidence: float = 0.5
     position: int = 0
+    prompt: Prompt | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)

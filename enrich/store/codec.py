@@ -6,22 +6,21 @@ finite is refused, because nobody can have meant it.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from enrich.domain.outcome import outcome_from_json, outcome_to_json
 from enrich.domain.run import CellFilter, Counts, Force, Response, RunOptions, RunState, RunView
-from enrich.domain.table import CellState, CellWrite, Column, Overwrite, Provenance, Row, Stamp
+from enrich.domain.table import CellState, CellWrite, Provenance, Row, Stamp
 from enrich.domain.values import JsonObject
 from enrich.errors import BadInputError
+from enrich.store.columns import columns_from_json
 
 __all__ = [
     "checked_name",
     "cleaned",
-    "column_from_json",
-    "columns_from_json",
     "counts_from_json",
     "counts_to_json",
     "dumps",
@@ -160,23 +159,6 @@ def row_from_json(raw: Mapping[Any, Any]) -> Row:
     """Decode a row of `rows`."""
     cells = {key: provenance_from_json(cell) for key, cell in raw["cells"].items()}
     return Row(id=raw["id"], key=raw["key"], data=raw["data"], cells=cells)
-
-
-def column_from_json(raw: Mapping[Any, Any]) -> Column:
-    """Decode a row of `columns`."""
-    return Column(
-        key=raw["key"],
-        field=raw["field"],
-        enriched=raw["enriched"],
-        overwrite=Overwrite(raw["overwrite"]),
-        min_confidence=float(raw["min_confidence"]),
-        position=raw["position"],
-    )
-
-
-def columns_from_json(raw: Iterable[Mapping[Any, Any]]) -> tuple[Column, ...]:
-    """Decode a table's columns, in the order given."""
-    return tuple(column_from_json(column) for column in raw)
 
 
 def options_to_json(options: RunOptions) -> JsonObject:

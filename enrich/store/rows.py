@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine, RowMapping, text
 
 from enrich.domain.table import CellWrite, Column, Row, Stamp
-from enrich.domain.values import Json, JsonObject
+from enrich.domain.values import Json
 from enrich.domain.writes import typed_write
 from enrich.errors import UnknownNameError
 from enrich.ports.durable import NewRow, TableView, WriteReport
 from enrich.store.codec import (
     checked_name,
     cleaned,
-    columns_from_json,
     dumps,
     row_from_json,
     writes_to_json,
 )
+from enrich.store.columns import column_to_json, columns_from_json
 from enrich.store.engine import Database
 from enrich.store.imports import import_rows
 from enrich.store.tables import find_table
@@ -40,16 +40,18 @@ _SAVE_TABLE = text("""
 """)
 
 _SAVE_COLUMNS = text("""
-    INSERT INTO columns (table_id, key, field, enriched, overwrite, min_confidence, position)
-    SELECT t.id, c.key, c.field, c.enriched, c.overwrite, c.min_confidence, c.position
+    INSERT INTO columns
+        (table_id, key, field, enriched, overwrite, min_confidence, position, prompt)
+    SELECT t.id, c.key, c.field, c.enriched, c.overwrite, c.min_confidence, c.position, c.prompt
     FROM tables t, jsonb_to_recordset(CAST(:columns AS jsonb)) AS c (
         key text, field text, enriched boolean, overwrite text,
-        min_confidence double precision, position integer)
+        min_confidence double precision, position integer, prompt jsonb)
     WHERE t.tenant_id = :tenant AND t.name = :name
     ORDER BY c.key
     ON CONFLICT (table_id, key) DO UPDATE
     SET field = excluded.field, enriched = excluded.enriched, overwrite = excluded.overwrite,
-        min_confidence = excluded.min_confidence, position = excluded.position
+        min_confidence = excluded.min_confidence, position = excluded.position,
+        prompt = excluded.prompt
 """)
 
 _READ = text("""
@@ -106,7 +108,9 @@ class PostgresRowStore:
     def save_columns(self, tenant: str, table: str, columns: Sequence[Column]) -> None:
         """Create the table and its columns where they do not exist; change those that do."""
         name = {"tenant": checked_name("tenant", tenant), "name": checked_name("table", table)}
-        encoded = dumps([_column_to_json(column) for column in columns], name="columns")
+        for column in columns:
+            checked_name("column", column.key)
+        encoded = dumps([column_to_json(column) for column in columns], name="columns")
 
         def work(connection: Connection) -> None:
             connection.execute(_SAVE_TABLE, name)
@@ -221,14 +225,3 @@ def _views(connection: Connection, tenant: str, name: str | None) -> tuple[Table
 def _write(connection: Connection, tenant: str, table_id: int, encoded: str) -> WriteReport:
     asked = {"tenant": tenant, "table_id": table_id, "writes": encoded}
     return WriteReport(**connection.execute(_WRITE, asked).mappings().one())
-
-
-def _column_to_json(column: Column) -> JsonObject:
-    return {
-        "key": checked_name("column", column.key),
-        "field": column.field,
-        "enriched": column.enriched,
-        "overwrite": column.overwrite.value,
-        "min_confidence": column.min_confidence,
-        "position": column.position,
-    }

@@ -98,8 +98,10 @@ columns = Table(
     _words("overwrite"),
     Column("min_confidence", Double, nullable=False),
     Column("position", Integer, nullable=False),
+    Column("prompt", JSONB),
     PrimaryKeyConstraint("table_id", "key"),
     CheckConstraint("overwrite IN ('never', 'always')", name="overwrite"),
+    CheckConstraint("prompt IS NULL OR jsonb_typeof(prompt) = 'object'", name="prompt"),
 )
 
 credentials = Table(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from enrich.domain.prompt import Prompt
 from enrich.domain.run import RunOptions
 from enrich.domain.table import PERSON, CellState, Column, Stamp
 from enrich.domain.values import Json
@@ -378,3 +379,29 @@ def test_what_a_caller_does_to_a_row_does_not_reach_the_store(stores: Stores) ->
     value.append("b")
 
     assert data_of(stores)["city"] == ["a"]
+
+
+def test_a_column_keeps_its_prompt_for_lists_and_for_runs(stores: Stores) -> None:
+    make_table(stores.rows)
+    prompt = Prompt(
+        text="Classify {industry} {phone?}",
+        schema='{"type":"string"}',
+        evidence=("industry",),
+        model="small",
+        max_cost_microcredits=50,
+    )
+    asked = Column(key="sector", field="sector", enriched=True, position=9, prompt=prompt)
+
+    stores.rows.save_columns(TENANT, TABLE, [asked])
+
+    assert stores.rows.table(TENANT, TABLE).columns[-1] == asked
+    new = NewRun(
+        tenant=TENANT,
+        table=TABLE,
+        wanted=("sector",),
+        selection=Selection(),
+        options=NEVER_ASKED,
+        batch_rows=10,
+    )
+    run, _ = stores.runs.create(new, in_flight=1, lease_s=60)
+    assert run.columns[-1] == asked
