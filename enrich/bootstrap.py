@@ -1,9 +1,9 @@
 """The one place that builds the parts and joins them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,16 @@ from enrich.state.leases_fallback import FallbackLeases
 from enrich.state.leases_memory import MemoryLeases
 from enrich.state.link import RedisLink
 from enrich.state.metrics import RedisMetrics
+from enrich.store.credentials import PostgresCredentialStore
 from enrich.store.engine import make_engine
+from enrich.store.keyring import KeyringFile, given_keys
 from enrich.store.migrate import pending, upgrade
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
+from enrich.store.sealing import Sealer
 from enrich.telemetry import register_secret
 from providers.base import LocalProvider, SystemClock
+from providers.credentials import KeptCredentials, StoredCredentials
 from providers.registry import select
 
 if TYPE_CHECKING:
@@ -37,9 +41,19 @@ if TYPE_CHECKING:
 
     from providers.catalogued import Catalogue
 
-__all__ = ["Endpoints", "Services", "build", "endpoints", "settings"]
+__all__ = [
+    "Endpoints",
+    "Services",
+    "build",
+    "credential_store",
+    "endpoints",
+    "keyring_file",
+    "settings",
+]
 
 log = logging.getLogger("enrich.bootstrap")
+
+_KEYRING = "credentials.keys"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +83,7 @@ class Services:
     _database: "Engine"
     _link: RedisLink
     _pools: tuple[ThreadPoolExecutor, ...]
+    credentials: KeptCredentials
     _catalogue: "Catalogue | None" = None
 
     def warm(self) -> None:
@@ -148,11 +163,13 @@ def build() -> Services:
     # The numbers have a connection of their own: one that counts its faults must not count itself.
     metrics = RedisMetrics(RedisLink(places.redis_url, is_silent=True), version=own.cache.version)
     link = RedisLink(places.redis_url, recorder=metrics)
-    catalogue = _catalogue(own)
+    credentials = _credentials(own, database)
+    catalogue = _catalogue(own, credentials)
     calls = ThreadPoolExecutor(max_workers=32, thread_name_prefix="enrich-call")
     probes = ThreadPoolExecutor(own.probes.max_concurrent, thread_name_prefix="enrich-probe")
     caches = _cache(link, "response", own, metrics), _cache(link, "cell", own, metrics)
     parts = _parts(own, database, link, metrics, caches, calls, _providers(own, catalogue))
+    parts = replace(parts, is_ready=_readiness(own, catalogue))
     return Services(
         settings=own,
         endpoints=places,
@@ -163,6 +180,7 @@ def build() -> Services:
         _database=database,
         _link=link,
         _pools=(calls, probes),
+        credentials=credentials,
         _catalogue=catalogue,
     )
 
@@ -205,18 +223,49 @@ def _providers(own: Settings, catalogue: "Catalogue | None") -> Mapping[str, Pro
     )
 
 
-def _catalogue(own: Settings) -> "Catalogue | None":
-    if not own.providers.catalogue:
+def _readiness(own: Settings, catalogue: "Catalogue | None") -> Callable[[str], bool]:
+    named = frozenset(own.providers.chosen() or ())
+    return lambda name: name in named or catalogue is None or catalogue.is_ready(name)
+
+
+def _catalogue(own: Settings, credentials: KeptCredentials) -> "Catalogue | None":
+    asked = own.providers
+    if not (asked.catalogue or asked.directory):
         return None
     # A third of a second, which only those pay who ask over the network.
     from providers.catalogued import Catalogue
 
-    keys = {name: value.get_secret_value() for name, value in own.credentials.items()}
-    asked = own.providers
-    catalogue = Catalogue(keys, contact=asked.contact or "", base_url=asked.base_url)
-    for secret in catalogue.secrets:
+    return Catalogue(
+        credentials,
+        with_catalogue=asked.catalogue,
+        directory=asked.directory,
+        contact=asked.contact or "",
+        base_url=asked.base_url,
+    )
+
+
+def credential_store(own: Settings, database: "Engine") -> PostgresCredentialStore:
+    """Give where keys are kept. Raises `SettingsError` for a wrong keyring."""
+    given = own.keyring.keys
+    load = given_keys(given.get_secret_value()) if given else keyring_file(own)
+    return PostgresCredentialStore(database, Sealer(load))
+
+
+def keyring_file(own: Settings) -> KeyringFile:
+    """Give the keyring's file; it is made when needed, but not beside a database of yours.
+
+    Another machine's workers could open nothing with it.
+    """
+    return KeyringFile(own.keyring.file or own.home / _KEYRING, may_make=own.database_url is None)
+
+
+def _credentials(own: Settings, database: "Engine") -> KeptCredentials:
+    fallback = StoredCredentials({n: v.get_secret_value() for n, v in own.credentials.items()})
+    for secret in fallback.secrets():
         register_secret(secret)
-    return catalogue
+    return KeptCredentials(
+        credential_store(own, database), fallback, clock=SystemClock(), on_secret=register_secret
+    )
 
 
 def _cache(link: RedisLink, kind: str, own: Settings, recorder: Recorder) -> FallbackCache:

@@ -1,21 +1,51 @@
 """Keys by reference: who holds them, and which of several is asked with.
 
-A credential's name is what a provider's file says. Its value comes from the settings: one key, or
-several with spaces between, or `file:/path` of a file with a key a line.
+A credential's name is what a provider's file says. A tenant's keys lie sealed in the database; who
+has none there uses those of the settings: one key, or several with spaces between, or `file:/path`
+of a file with a key a line.
 """
 
+import hashlib
+import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from enrich.domain.secret import Secret
-from enrich.errors import SettingsError
-from enrich.ports.outside import Clock
+from enrich.errors import DependencyError, SettingsError
+from enrich.ports.credentials import CredentialStore
+from enrich.ports.outside import Clock, Credentials
 
-__all__ = ["KeyRotation", "StoredCredentials"]
+__all__ = [
+    "CredentialSource",
+    "KeptCredentials",
+    "KeyRotation",
+    "StoredCredentials",
+    "hidden_words",
+    "set_id",
+]
+
+log = logging.getLogger("enrich.providers")
+
+K = TypeVar("K")
+T = TypeVar("T")
 
 _FILE = "file:"
 _NONE: tuple[Secret, ...] = ()
+#: A key that was removed is asked with for so long at most.
+_KNOWN_S = 60.0
+#: How soon the store is looked at again after it did not answer.
+_AGAIN_S = 5.0
+
+
+class CredentialSource(Credentials, Protocol):
+    """Credentials that can also say whether it is worth asking."""
+
+    def has(self, name: str) -> bool:
+        """Say whether anybody has a key of this name."""
+        ...
 
 
 class StoredCredentials:
@@ -44,8 +74,66 @@ class StoredCredentials:
 
     def secrets(self) -> tuple[str, ...]:
         """Give the values themselves, for a log to hide; both halves of `user:password`."""
-        known = {secret.reveal() for keys in self._keys.values() for secret in keys}
-        return tuple(sorted(known | {value.rpartition(":")[2] for value in known}))
+        known = (secret.reveal() for keys in self._keys.values() for secret in keys)
+        return tuple(sorted({word for value in known for word in hidden_words(value)}))
+
+
+class KeptCredentials:
+    """A tenant's keys in the store, else those of the settings; known for a minute at most.
+
+    So a key that is added or removed counts within that minute, in every process.
+    """
+
+    def __init__(
+        self,
+        store: CredentialStore,
+        fallback: StoredCredentials,
+        *,
+        clock: Clock,
+        on_secret: Callable[[str], None],
+    ) -> None:
+        """Read nothing yet; `on_secret` hears of each key before it is used, for a log to hide."""
+        self._store, self._fallback = store, fallback
+        self._clock, self._on_secret = clock, on_secret
+        self._keys: dict[tuple[str, str], tuple[float, Sequence[Secret]]] = {}
+        self._names: dict[None, tuple[float, frozenset[str]]] = {}
+
+    def get(self, tenant: str, name: str) -> Sequence[Secret]:
+        """Give a tenant's own keys, else those of the settings."""
+        kept = self._known(
+            self._keys, (tenant, name), lambda: self._store.keys(tenant, name), _NONE
+        )
+        return kept or self._fallback.get(tenant, name)
+
+    def has(self, name: str) -> bool:
+        """Say whether anybody has a key of this name."""
+        names: frozenset[str] = frozenset()
+        kept = self._known(self._names, None, self._store.references, names)
+        return name in kept or self._fallback.has(name)
+
+    def _known(
+        self, known: dict[K, tuple[float, T]], key: K, read: Callable[[], T], nothing: T
+    ) -> T:
+        """Give what is remembered, or read it anew; two threads may both read, and agree."""
+        now_s = self._clock.monotonic_s()
+        until_s, value = known.get(key, (0.0, nothing))
+        if now_s < until_s:
+            return value
+        lasts_s = _KNOWN_S
+        try:
+            value = read()
+        except DependencyError as exc:
+            # Nobody can remove a key while the store is away: what was known still holds.
+            log.warning("credentials.unreachable", extra={"reason": str(exc)})
+            lasts_s = _AGAIN_S
+        self._tell(value)
+        known[key] = (now_s + lasts_s, value)
+        return value
+
+    def _tell(self, value: object) -> None:
+        for one in value if isinstance(value, tuple) else ():
+            for word in hidden_words(one.reveal()):
+                self._on_secret(word)
 
 
 class KeyRotation:
@@ -68,6 +156,22 @@ class KeyRotation:
         """Leave a key alone for so long."""
         with self._lock:
             self._until_s[key] = self._clock.monotonic_s() + seconds
+
+
+def hidden_words(value: str) -> frozenset[str]:
+    """Give what a log has to hide of a key: itself, and the latter half of `user:password`."""
+    return frozenset({value, value.rpartition(":")[2]})
+
+
+@lru_cache(maxsize=1024)
+def set_id(keys: tuple[Secret, ...]) -> str:
+    """Name a set of keys without telling one; another set has another name.
+
+    Slow on purpose (some ten milliseconds, once a process): a short password must not be found by
+    trying.
+    """
+    whole = "\n".join(sorted(key.reveal() for key in keys)).encode()
+    return hashlib.scrypt(whole, salt=b"enrich.credentials", n=2**13, r=8, p=1, dklen=8).hex()
 
 
 def _keys(name: str, value: str) -> tuple[Secret, ...]:

@@ -1,8 +1,8 @@
 """What every use case is given: the ports, joined once in `enrich.bootstrap`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from enrich.domain.policy import (
     BudgetPolicy,
@@ -14,6 +14,7 @@ from enrich.domain.policy import (
 )
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.run import RunOptions
+from enrich.domain.table import Column
 from enrich.errors import UnknownNameError
 from enrich.ports import (
     Breakers,
@@ -21,6 +22,7 @@ from enrich.ports import (
     Clock,
     Governor,
     Leases,
+    Prompter,
     Provider,
     Recorder,
     ResultCache,
@@ -69,11 +71,21 @@ class Parts:
     clock: Clock
     calls: Executor
     policies: Policies = field(default_factory=Policies)
+    prompter: Prompter | None = None
+
+    def of(self, columns: Sequence[Column]) -> "Parts":
+        """Give the same parts with a provider more for each of the columns that has a prompt."""
+        if self.prompter is None or all(column.prompt is None for column in columns):
+            return self
+        return replace(self, providers={**self.providers, **self.prompter.providers(columns)})
+    #: Whether it is worth planning to ask a provider by its name; it may change at any time.
+    is_ready: Callable[[str], bool] = field(default=lambda _name: True)
 
     @property
     def specs(self) -> tuple[ProviderSpec, ...]:
-        """The specifications of all providers."""
-        return tuple(provider.spec for provider in self.providers.values())
+        """The specifications of all providers that are ready; the others can still be asked."""
+        ready = ((name, one) for name, one in self.providers.items() if self.is_ready(name))
+        return tuple(provider.spec for _, provider in ready)
 
     def provider(self, name: str) -> Provider:
         """Give one provider. Raises `UnknownNameError`."""

@@ -6,7 +6,8 @@ defaults are those of the policies, so that each is written down once.
 
 The keys of providers are `ENRICH_CREDENTIALS__<NAME>`, where the name is what a provider's file
 calls its credential: one key, or several with spaces between, or `file:/path` of a file with a key
-a line. `ENRICH_CREDENTIALS__<NAME>__<TENANT>` is one tenant's own.
+a line. `ENRICH_CREDENTIALS__<NAME>__<TENANT>` is one tenant's own. They are for whoever has none in
+the database (`enrich credentials add`).
 """
 
 import os
@@ -28,6 +29,7 @@ from enrich.settings.groups import (
     CacheSettings,
     Flag,
     FusionSettings,
+    KeyringSettings,
     LogSettings,
     ProbeSettings,
     ProviderSettings,
@@ -41,6 +43,7 @@ __all__ = [
     "BudgetSettings",
     "CacheSettings",
     "FusionSettings",
+    "KeyringSettings",
     "LogSettings",
     "ProbeSettings",
     "ProviderSettings",
@@ -78,6 +81,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     budgets: BudgetSettings = BudgetSettings()
     log: LogSettings = LogSettings()
+    keyring: KeyringSettings = KeyringSettings()
     credentials: dict[str, SecretStr] = Field(default_factory=dict)
 
     @classmethod
@@ -116,7 +120,8 @@ class Settings(BaseSettings):
         keys = (
             key for each in self.credentials.values() for key in each.get_secret_value().split()
         )
-        known = {word for word in passwords if word}.union(keys)
+        ring = self.keyring.keys.get_secret_value() if self.keyring.keys else ""
+        known = {word for word in passwords if word}.union(keys, ring.replace(",", " ").split())
         return tuple(sorted(known | {unquote(word) for word in known}))
 
     def _shares_broker(self) -> bool:

@@ -1,6 +1,7 @@
 """The groups of settings: types, units, ranges. Defaults are those of the policies."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -24,6 +25,7 @@ __all__ = [
     "CacheSettings",
     "Flag",
     "FusionSettings",
+    "KeyringSettings",
     "LogSettings",
     "ProbeSettings",
     "ProviderSettings",
@@ -225,19 +227,32 @@ class BrokerSettings(Values):
     url: SecretStr | None = None
 
 
+class KeyringSettings(Values):
+    """What the keys of providers are sealed with in the database, the newest first.
+
+    `keys` has spaces or commas between them, `file` names a file with one a line. With neither, and
+    an embedded database, a file under the home is made when it is first needed.
+    """
+
+    keys: SecretStr | None = None
+    file: Path | None = None
+
+
 class ProviderSettings(Values):
     """Who may be asked: those named (comma between), else all; the simulated only on request.
 
     `modules` adds providers of other packages: functions that give one each. `catalogue` adds those
     that are asked over the network, as far as they have the keys that they need; some of them
     demand a `contact`, an address to write to about our calls. With `base_url` (of loopback only)
-    all of them are asked there, as `enrich simulate` serves them.
+    all of them are asked there, as `enrich simulate` serves them. `directory` adds providers of
+    your own: a folder with a TOML file each.
     """
 
     names: str | None = None
     simulated: Flag = False
     modules: Places = ()
     catalogue: Flag = False
+    directory: Path | None = None
     contact: Annotated[str, Field(pattern=r"^[ -~]{3,100}$")] | None = None
     base_url: Annotated[str, Field(pattern=r"^http://(127\.0\.0\.1|localhost):\d{1,5}$")] | None = (
         None

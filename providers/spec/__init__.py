@@ -2,7 +2,14 @@
 
 from providers.spec.checking import check
 from providers.spec.file import HttpSpec
-from providers.spec.loading import CATALOGUE, json_schema, load, load_catalogue, load_text
+from providers.spec.loading import (
+    CATALOGUE,
+    json_schema,
+    load,
+    load_catalogue,
+    load_folder,
+    load_text,
+)
 from providers.spec.skeleton import skeleton
 
 __all__ = [
@@ -12,6 +19,7 @@ __all__ = [
     "json_schema",
     "load",
     "load_catalogue",
+    "load_folder",
     "load_text",
     "skeleton",
 ]

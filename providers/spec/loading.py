@@ -15,7 +15,7 @@ from enrich.errors import BadFileError
 from providers.spec.file import HttpSpec
 from providers.spec.lines import KeyPath, line_of
 
-__all__ = ["CATALOGUE", "json_schema", "load", "load_catalogue", "load_text"]
+__all__ = ["CATALOGUE", "json_schema", "load", "load_catalogue", "load_folder", "load_text"]
 
 #: Where the files of the catalogue lie.
 CATALOGUE = Path(__file__).parent.parent / "catalogue"
@@ -73,6 +73,23 @@ def load_catalogue() -> tuple[HttpSpec, ...]:
         BadFileError: one of them is wrong.
     """
     return tuple(load(path) for path in sorted(CATALOGUE.glob("*.toml")))
+
+
+def load_folder(folder: Path) -> tuple[tuple[HttpSpec, ...], tuple[BadFileError, ...]]:
+    """Read every file of a folder, in the order of names; give those that are right, and faults.
+
+    A folder that is not there is a fault too.
+    """
+    if not folder.is_dir():
+        hint = "make it, or unset ENRICH_PROVIDERS__DIRECTORY"
+        return (), (BadFileError(str(folder), "is no folder", hint=hint),)
+    specs, faults = [], []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            specs.append(load(path))
+        except BadFileError as exc:
+            faults.append(exc)
+    return tuple(specs), tuple(faults)
 
 
 def json_schema() -> dict[str, Any]:

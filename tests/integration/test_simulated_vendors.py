@@ -17,6 +17,7 @@ from enrich.domain.values import JsonObject
 from enrich.ports.outside import Deadline
 from providers.base import SystemClock
 from providers.catalogued import Catalogue
+from providers.credentials import StoredCredentials
 from providers.simulator import Behaviour, Simulator
 from providers.simulator.dialect import example_of
 from providers.spec import HttpSpec, load_catalogue
@@ -38,7 +39,8 @@ def ask(
 ) -> list[Answer]:
     """Ask a vendor of the whole catalogue, which is pointed at the simulator."""
     keys = {_SPECS[vendor].credential or "nobody": "key"}
-    catalogue = Catalogue(keys, contact="tests@example.com", base_url=simulator.url)
+    credentials = StoredCredentials(keys)
+    catalogue = Catalogue(credentials, contact="tests@example.com", base_url=simulator.url)
     queries = [Query(row=n, inputs=row, token=token) for n, row in enumerate(rows)]
     try:
         provider = catalogue.providers[vendor]
