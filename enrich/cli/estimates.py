@@ -29,12 +29,13 @@ def print_estimate(
     present = parts.rows.table(tenant, table).columns
     chosen = enriched_columns(parts.rows, tenant, table, wanted) if wanted else present
     keys = wanted or tuple(column.key for column in present if column.enriched)
+    columns = tuple({column.key: column for column in (*present, *chosen)}.values())
     found = estimate(
         parts.rows.scan(tenant, table),
-        columns=tuple({column.key: column for column in (*present, *chosen)}.values()),
+        columns=columns,
         wanted=keys,
         options=options,
-        specs=parts.specs,
+        specs=parts.of(columns).specs,
         hit_rates=hit_rates,
     )
     if as_json:

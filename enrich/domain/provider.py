@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from enrich.domain.outcome import Found, Outcome, OutcomeKind
 from enrich.domain.rate import RateLimit
+from enrich.domain.tokens import TokenPrice
 from enrich.domain.values import Json, JsonObject, is_blank
 
 __all__ = ["Answer", "Charge", "ProviderSpec", "Query", "Tier", "one_call"]
@@ -56,6 +57,8 @@ class ProviderSpec:
         limits: what it allows of one credential, all of them at once.
         data_date: when a provider with data of its own was compiled, ISO; empty when it is live.
         simulated: its answers are made up for demonstrations and tests.
+        account: under whose name its calls are limited and its health is judged; its own if empty.
+        tokens: what it charges by length; `price_microcredits` is a usual question's then.
     """
 
     name: str
@@ -77,6 +80,8 @@ class ProviderSpec:
     ttl_s: int | None = None
     negative_ttl_s: int | None = None
     simulated: bool = False
+    account: str = ""
+    tokens: TokenPrice | None = None
 
     def __post_init__(self) -> None:
         if self.price_microcredits < 0:
@@ -97,6 +102,15 @@ class ProviderSpec:
         return {
             name: known[name] for name in sorted(wanted & known.keys()) if not is_blank(known[name])
         }
+
+    @property
+    def gate(self) -> str:
+        """Under which name breaker and governor know it."""
+        return self.account or self.name
+
+    def most_for(self, inputs: Mapping[str, Json]) -> int:
+        """Say what one question with these inputs costs at most, in micro-credits."""
+        return self.tokens.most(inputs) if self.tokens else self.price_microcredits
 
     def cost_of(self, outcome: Outcome) -> int:
         """Say what one answer costs by the provider's rule, in micro-credits."""

@@ -68,7 +68,7 @@ class _Calling:
     deadline: Deadline
 
     def all(self, questions: Mapping[str, Query]) -> dict[str, Said]:
-        key = breaker_key(self.provider.spec.name)
+        key = breaker_key(self.provider.spec.gate)
         permit = self.parts.breakers.acquire(key, want=len(questions))
         names = tuple(questions)
         allowed, refused = names[: permit.granted], names[permit.granted :]
@@ -93,7 +93,7 @@ class _Calling:
         booked, starts_s, later = self._booked(len(names))
         said = self._all_as(names[booked:], later)
         purse = Purse(self.parts, self.run, self.provider.spec)
-        paid, poor = purse.open(booked)
+        paid, poor = purse.open([questions[name].inputs for name in names[:booked]])
         said |= self._all_as(names[paid:booked], poor)
         try:
             if paid:
@@ -144,7 +144,7 @@ class _Calling:
         """Give the starts that are to be had, and when to come back for more."""
         spec, clock = self.provider.spec, self.parts.clock
         slots = self.parts.governor.reserve(
-            spec.name,
+            spec.gate,
             want=calls,
             max_delay_s=self.deadline.left_s(clock) * _BOOKABLE,
             tenant=self.run.tenant,
@@ -167,7 +167,7 @@ class _Calling:
         """Tell the governor when the provider wants to hear of us again, if it said so."""
         moments = [outcome.retry_at for outcome in outcomes if isinstance(outcome, RateLimited)]
         if moments:
-            self.parts.governor.learn(self.provider.spec.name, retry_at=max(moments))
+            self.parts.governor.learn(self.provider.spec.gate, retry_at=max(moments))
 
     def _cost(self, answer: Answer) -> int:
         if answer.cost_microcredits is not None:

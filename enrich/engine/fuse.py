@@ -35,7 +35,7 @@ def fuse(parts: Parts, step: Step) -> Fusion:
         return Fusion(finished=parts.runs.ended(step.batch.run_id))
     decision = advance(
         batch,
-        parts.specs,
+        parts.of(batch.run.columns).specs,
         fusion=policies.fusion_for(batch.run.options),
         runs=policies.runs,
         now=parts.clock.now(),

@@ -72,12 +72,6 @@ class Parts:
     calls: Executor
     policies: Policies = field(default_factory=Policies)
     prompter: Prompter | None = None
-
-    def of(self, columns: Sequence[Column]) -> "Parts":
-        """Give the same parts with a provider more for each of the columns that has a prompt."""
-        if self.prompter is None or all(column.prompt is None for column in columns):
-            return self
-        return replace(self, providers={**self.providers, **self.prompter.providers(columns)})
     #: Whether it is worth planning to ask a provider by its name; it may change at any time.
     is_ready: Callable[[str], bool] = field(default=lambda _name: True)
 
@@ -86,6 +80,12 @@ class Parts:
         """The specifications of all providers that are ready; the others can still be asked."""
         ready = ((name, one) for name, one in self.providers.items() if self.is_ready(name))
         return tuple(provider.spec for _, provider in ready)
+
+    def of(self, columns: Sequence[Column]) -> "Parts":
+        """Give the same parts with a provider more for each of the columns that has a prompt."""
+        if self.prompter is None or all(column.prompt is None for column in columns):
+            return self
+        return replace(self, providers={**self.providers, **self.prompter.providers(columns)})
 
     def provider(self, name: str) -> Provider:
         """Give one provider. Raises `UnknownNameError`."""

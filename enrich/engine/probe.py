@@ -26,6 +26,7 @@ def probe(parts: Parts, step: Step, provider: str) -> int:
     if batch is None:
         parts.recorder.count("steps_stale", labels={"step": "probe"})
         return 0
+    parts = parts.of(batch.run.columns)
     asked = parts.provider(provider)
     queries = questions_for(batch, asked.spec, waiting=_left_to_others(parts, batch, provider))
     if not queries:

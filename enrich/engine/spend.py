@@ -1,8 +1,12 @@
 """Money for the calls of one probe: put aside before, counted after."""
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 from enrich.domain.outcome import Outcome, Pending, Skipped
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.run import RunView
+from enrich.domain.values import JsonObject
 from enrich.engine.parts import Parts
 from enrich.ports import BudgetsAway, OverBudget, Reservation
 
@@ -16,23 +20,24 @@ _NO_CAP = 2**53
 class Purse:
     """What one probe may spend, in the scopes of its run.
 
-    `open` puts aside the price of as many calls as fit; `close` books what was spent and gives the
-    rest back. A probe that dies in between loses its reservation to its time limit.
+    `open` puts aside the most that as many calls as fit may cost; `close` books what was spent and
+    gives the rest back. A probe that dies in between loses its reservation to its time limit.
     """
 
     def __init__(self, parts: Parts, run: RunView, spec: ProviderSpec) -> None:
-        self._parts, self._run, self._price = parts, run, spec.price_microcredits
+        self._parts, self._run, self._spec = parts, run, spec
         self._reservation: Reservation | None = None
 
-    def open(self, calls: int) -> tuple[int, Outcome]:
-        """Say how many of the calls may be made, and what becomes of the others."""
+    def open(self, inputs: Sequence[JsonObject]) -> tuple[int, Outcome]:
+        """Say how many of the calls with these inputs may be made, and what the others get."""
+        prices = [self._spec.most_for(each) for each in inputs]
         poor: Outcome = Skipped("over budget")
-        if not calls or not self._price:
-            return calls, poor
-        got = self._reserve(calls)
-        if isinstance(got, OverBudget) and got.left_microcredits >= self._price:
-            calls = min(calls, got.left_microcredits // self._price)
-            got = self._reserve(calls)
+        if not sum(prices):
+            return len(prices), poor
+        got = self._reserve(sum(prices))
+        calls = len(prices)
+        if isinstance(got, OverBudget) and (fit := _fitting(prices, got.left_microcredits)):
+            calls, got = fit, self._reserve(sum(prices[:fit]))
         match got:
             case Reservation():
                 self._reservation = got
@@ -48,11 +53,11 @@ class Purse:
         if self._reservation is not None:
             self._parts.budgets.commit(self._run.tenant, self._reservation, spent_microcredits)
 
-    def _reserve(self, calls: int) -> Reservation | OverBudget | BudgetsAway:
+    def _reserve(self, microcredits: int) -> Reservation | OverBudget | BudgetsAway:
         return self._parts.budgets.reserve(
             self._run.tenant,
             self._caps(),
-            calls * self._price,
+            microcredits,
             hold_s=4 * self._parts.policies.probes.timeout_s,
         )
 
@@ -66,3 +71,8 @@ class Purse:
             f"tenant:{day}": policy.tenant_day_microcredits,
         }
         return {scope: _NO_CAP if cap is None else cap for scope, cap in caps.items()}
+
+
+def _fitting(prices: Sequence[int], left_microcredits: int) -> int:
+    """Count the first calls that together cost no more than what is left."""
+    return sum(total <= left_microcredits for total in accumulate(prices))

@@ -61,7 +61,7 @@ def submit(parts: Parts, request: RunRequest) -> Submitted:
 
 def resume(parts: Parts, run: RunView, batches: Sequence[BatchRef]) -> tuple[Step, ...]:
     """Give the step that takes up each batch at the phase where it is."""
-    probes = first_providers(run, parts.specs, run.options)
+    probes = first_providers(run, parts.of(run.columns).specs, run.options)
     return tuple(_step(run, ref, probes) for ref in batches)
 
 

@@ -20,7 +20,15 @@ from enrich.ports.durable import (
     TableView,
     WriteReport,
 )
-from enrich.ports.outside import Clock, Credentials, Deadline, Dispatcher, Provider, Recorder
+from enrich.ports.outside import (
+    Clock,
+    Credentials,
+    Deadline,
+    Dispatcher,
+    Prompter,
+    Provider,
+    Recorder,
+)
 from enrich.ports.shared import (
     Breakers,
     BreakerStatus,
@@ -63,6 +71,7 @@ __all__ = [
     "NewRun",
     "OverBudget",
     "Permit",
+    "Prompter",
     "Provider",
     "Recorder",
     "Refusal",

@@ -8,8 +8,9 @@ from typing import Protocol
 from enrich.domain.provider import Answer, ProviderSpec, Query
 from enrich.domain.run import Step
 from enrich.domain.secret import Secret
+from enrich.domain.table import Column
 
-__all__ = ["Clock", "Credentials", "Deadline", "Dispatcher", "Provider", "Recorder"]
+__all__ = ["Clock", "Credentials", "Deadline", "Dispatcher", "Prompter", "Provider", "Recorder"]
 
 
 class Clock(Protocol):
@@ -48,6 +49,18 @@ class Provider(Protocol):
 
         Whatever goes wrong outside is an outcome. An exception is a bug in the provider; the engine
         records it as `Malformed` for every row of the call. Called from several threads at once.
+        """
+        ...
+
+
+class Prompter(Protocol):
+    """Makes a provider of each column that a language model fills."""
+
+    def providers(self, columns: Sequence[Column]) -> Mapping[str, Provider]:
+        """Give them by name, of those of a table's columns that have a prompt.
+
+        A prompt whose columns are no longer there makes none. Opens nothing: what is made is used
+        for one step and let go.
         """
         ...
 
