@@ -21,6 +21,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from enrich.errors import SettingsError
+from enrich.settings.api import ApiSettings
 from enrich.settings.environment import EnvironmentSource, checked
 from enrich.settings.groups import (
     BreakerSettings,
@@ -38,6 +39,7 @@ from enrich.settings.groups import (
 )
 
 __all__ = [
+    "ApiSettings",
     "BreakerSettings",
     "BrokerSettings",
     "BudgetSettings",
@@ -78,6 +80,7 @@ class Settings(BaseSettings):
     fusion: FusionSettings = FusionSettings()
     breaker: BreakerSettings = BreakerSettings()
     runs: RunSettings = RunSettings()
+    api: ApiSettings = ApiSettings()
     broker: BrokerSettings = BrokerSettings()
     budgets: BudgetSettings = BudgetSettings()
     log: LogSettings = LogSettings()
