@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 __all__ = [
     "BreakerPolicy",
     "BudgetPolicy",
     "CachePolicy",
+    "FusionMethod",
     "FusionPolicy",
     "ProbePolicy",
     "RunPolicy",
@@ -74,11 +76,24 @@ class ProbePolicy:
     timeout_s: float = 10.0
 
 
+class FusionMethod(StrEnum):
+    """What decides between answers: one weight, agreement, or trust that was learned."""
+
+    BEST = "best"
+    ENSEMBLE = "ensemble"
+    LEARNED = "learned"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FusionPolicy:
-    """When several answers become one value: `agreement_threshold` is a share of weight."""
+    """How several answers become one value.
 
-    ensemble: bool = False
+    Attributes:
+        agreement_threshold: `ensemble`: the share of weight that must agree; `learned`: the
+            probability from which on a value is accepted.
+    """
+
+    method: FusionMethod = FusionMethod.BEST
     agreement_threshold: float = 0.8
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enrich.domain.policy import (
     BudgetPolicy,
     CachePolicy,
+    FusionMethod,
     FusionPolicy,
     ProbePolicy,
     RunPolicy,
@@ -49,7 +50,7 @@ class Policies:
         if options.ensemble_fusion is None:
             return self.fusion
         return FusionPolicy(
-            ensemble=options.ensemble_fusion,
+            method=FusionMethod.ENSEMBLE if options.ensemble_fusion else FusionMethod.BEST,
             agreement_threshold=self.fusion.agreement_threshold,
         )
 

@@ -11,6 +11,7 @@ from enrich.domain.policy import (
     BreakerPolicy,
     BudgetPolicy,
     CachePolicy,
+    FusionMethod,
     FusionPolicy,
     ProbePolicy,
     RunPolicy,
@@ -138,14 +139,19 @@ class ProbeSettings(Values):
 
 
 class FusionSettings(Values):
-    """Whether several answers become one value, and the share of weight that must agree."""
+    """How several answers become one value, and the share of weight that must agree.
 
-    enabled: Flag = _FUSION.ensemble
+    Without a `method` it is `ensemble` when `enabled`, else `best`.
+    """
+
+    enabled: Flag = False
+    method: FusionMethod | None = None
     agreement_threshold: Share = _FUSION.agreement_threshold
 
     def policy(self) -> FusionPolicy:
         """Give the domain's form."""
-        return FusionPolicy(ensemble=self.enabled, agreement_threshold=self.agreement_threshold)
+        own = FusionMethod.ENSEMBLE if self.enabled else _FUSION.method
+        return FusionPolicy(method=self.method or own, agreement_threshold=self.agreement_threshold)
 
 
 class BreakerSettings(Values):
@@ -222,9 +228,16 @@ class LogSettings(Values):
 
 
 class BrokerSettings(Values):
-    """Where messages wait, when not at `REDIS_URL`: a broker must never evict, a cache may."""
+    """Where messages wait, when not at `REDIS_URL`: a broker must never evict, a cache may.
+
+    `transport` is how workers take them: `atomic` loses none when a worker is killed and needs
+    Redis 7 or Valkey, `stock` is Kombu's own. A longer message than `max_message_bytes` is not
+    sent.
+    """
 
     url: SecretStr | None = None
+    transport: Literal["atomic", "stock"] = "atomic"
+    max_message_bytes: Annotated[int, Field(ge=4_096, le=64 * 2**20)] = 256 * 1024
 
 
 class KeyringSettings(Values):

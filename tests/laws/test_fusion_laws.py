@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from enrich.domain.fusion import Vote, fuse
 from enrich.domain.normalise import canonical
-from enrich.domain.policy import FusionPolicy
+from enrich.domain.policy import FusionMethod, FusionPolicy
 from enrich.domain.values import Json
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,7 +32,9 @@ votes = st.lists(
     max_size=8,
 )
 policies = st.builds(
-    FusionPolicy, ensemble=st.booleans(), agreement_threshold=st.floats(0.1, 1, allow_nan=False)
+    FusionPolicy,
+    method=st.sampled_from(FusionMethod),
+    agreement_threshold=st.floats(0.1, 1, allow_nan=False),
 )
 
 

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 
 from enrich.domain.fusion import Verdict, Vote, fuse
-from enrich.domain.policy import FusionPolicy
+from enrich.domain.policy import FusionMethod, FusionPolicy
 from enrich.domain.values import Json
 
 BEST = FusionPolicy()
-ENSEMBLE = FusionPolicy(ensemble=True, agreement_threshold=0.8)
+ENSEMBLE = FusionPolicy(method=FusionMethod.ENSEMBLE, agreement_threshold=0.8)
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 

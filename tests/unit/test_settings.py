@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from enrich.domain.policy import (
     BreakerPolicy,
     CachePolicy,
+    FusionMethod,
     FusionPolicy,
     ProbePolicy,
     RunPolicy,
@@ -52,7 +53,8 @@ def test_defaults_are_those_of_the_policies() -> None:
         ("ENRICH_SINGLEFLIGHT__TIMEOUT_SECONDS", "2.5", "singleflight", "timeout_s", 2.5),
         ("ENRICH_PROBES__MAX_CONCURRENT", "9", "probes", "max_concurrent", 9),
         ("ENRICH_PROBES__TIMEOUT_SECONDS", "4", "probes", "timeout_s", 4.0),
-        ("ENRICH_FUSION__ENABLED", "TRUE", "fusion", "ensemble", True),
+        ("ENRICH_FUSION__ENABLED", "TRUE", "fusion", "method", FusionMethod.ENSEMBLE),
+        ("ENRICH_FUSION__METHOD", "learned", "fusion", "method", FusionMethod.LEARNED),
         ("ENRICH_FUSION__AGREEMENT_THRESHOLD", "0.5", "fusion", "agreement_threshold", 0.5),
         ("ENRICH_BREAKER__FAILURE_THRESHOLD", "6", "breaker", "failure_threshold", 6),
         ("ENRICH_BREAKER__RESET_TIMEOUT_SECONDS", "0", "breaker", "reset_s", 0.0),

@@ -1,0 +1,50 @@
+"""A trust state made ready for use: what each provider's word weighs, looked up once."""
+
+from bisect import bisect_right
+from math import log
+
+from enrich.domain.fusion.trust import FieldTrust, TrustState, accuracy_of
+
+__all__ = ["BINS", "Judge", "bin_of"]
+
+#: Where the bins of a provider's own confidence begin, apart from the first.
+BINS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+_UNKNOWN = FieldTrust()
+
+
+def bin_of(confidence: float) -> int:
+    """Give the number of the bin that a provider's own confidence falls in."""
+    return bisect_right(BINS, confidence)
+
+
+class Judge:
+    """Weighs votes by a trust state. Asked from several threads at once; all of it is derived."""
+
+    def __init__(self, state: TrustState) -> None:
+        self.state = state
+        self._weights: dict[tuple[str, str], float] = {}
+
+    def field(self, name: str) -> FieldTrust:
+        """Give what is known about a field."""
+        return self.state.fields.get(name, _UNKNOWN)
+
+    def family(self, family: str) -> str:
+        """Give the family that a family or a lone provider was found to belong to."""
+        return self.state.families.get(family, family)
+
+    def weight(self, field: str, provider: str, confidence: float) -> float:
+        """Give the nats that a provider's word adds to the score of a value."""
+        own = self._weights.get((field, provider))
+        if own is None:
+            own = self._weights.setdefault((field, provider), self._learned(field, provider))
+        bins = self.state.bins.get(provider)
+        return own + bins[bisect_right(BINS, confidence)] * self.field(field).scale if bins else own
+
+    def log_odds(self, field: str, provider: str) -> float:
+        """Give what the tallies alone say: log(n·a / (1 − a)) for accuracy a, n wrong values."""
+        accuracy = accuracy_of(self.state, provider, field)
+        return log(self.field(field).spread * accuracy / (1.0 - accuracy))
+
+    def _learned(self, field: str, provider: str) -> float:
+        known = self.field(field)
+        return known.scale * self.log_odds(field, provider) + known.shifts.get(provider, 0.0)

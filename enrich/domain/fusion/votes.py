@@ -1,0 +1,109 @@
+"""What fusion takes and gives: votes in, one value with its probability and its rivals out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from enrich.domain.normalise import canonical
+from enrich.domain.values import Json
+
+__all__ = ["Candidate", "Flag", "Fused", "Group", "Verdict", "Vote", "groups_of", "speaker_of"]
+
+
+class Verdict(StrEnum):
+    """Whether a value may stand, or somebody dearer is to be asked."""
+
+    ACCEPT = "accept"
+    ESCALATE = "escalate"
+
+
+class Flag(StrEnum):
+    """Why a person may want to look at a cell."""
+
+    UNDECIDED = "undecided"  # no value is sure enough to be accepted
+    CONTESTED = "contested"  # one is, but another family backs a rival that may be right
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """One provider's observation of one cell. `rank` orders equals: cheaper tiers first.
+
+    `key` is equal for values that mean the same; without one the plain canonical form is taken.
+    """
+
+    provider: str
+    family: str
+    rank: int
+    value: Json
+    confidence: float
+    observed_at: datetime
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One of the values that were given: how probable it is, and who gave it.
+
+    Outside of learned fusion `probability` is the value's share of all weight.
+    """
+
+    value: Json
+    key: str
+    probability: float
+    providers: tuple[str, ...]
+    families: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fused:
+    """The value that stands for a cell.
+
+    Attributes:
+        confidence: learned fusion: the probability that the value is right.
+        support: how many independent families are behind it.
+        agreement: its share of all weight, in learned fusion of all families.
+        candidates: every value that was given, the chosen one first, then by falling probability.
+        none: the probability that none of them is right; 0 outside of learned fusion.
+    """
+
+    value: Json
+    provider: str
+    confidence: float
+    observed_at: datetime
+    support: int
+    agreement: float
+    verdict: Verdict
+    flags: tuple[Flag, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    none: float = 0.0
+
+    @property
+    def runner_up(self) -> Candidate | None:
+        """The most probable of the other values."""
+        return self.candidates[1] if len(self.candidates) > 1 else None
+
+
+#: Votes for one value, with their common key.
+Group = tuple[str, Sequence[Vote]]
+
+
+def groups_of(votes: Iterable[Vote]) -> list[Group]:
+    """Gather equal values, in the order of their keys: one that no caller can influence."""
+    groups: dict[str, list[Vote]] = {}
+    for vote in votes:
+        groups.setdefault(vote.key or canonical(vote.value), []).append(vote)
+    if len(groups) == 1:
+        return list(groups.items())
+    return sorted(groups.items())
+
+
+def speaker_of(group: Sequence[Vote]) -> Vote:
+    """Choose the vote whose spelling stands: the surest, then the cheapest, then by name."""
+    if len(group) == 1:
+        return group[0]
+    return min(group, key=_speaking_order)
+
+
+def _speaking_order(vote: Vote) -> tuple[float, int, str, str, datetime]:
+    return -vote.confidence, vote.rank, vote.provider, repr(vote.value), vote.observed_at
