@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Shell", "end"]
+__all__ = ["Shell", "end", "listen_to_interrupts"]
 
 _TIMEOUT_S = 180
 _END_S = 60
@@ -52,7 +52,7 @@ class Shell:
             text=True,
             start_new_session=True,
             # A suite begun in the background ignores this signal, and so would its children.
-            preexec_fn=_listen_to_interrupts,
+            preexec_fn=listen_to_interrupts,
         )
 
     def write(self, name: str, content: str | bytes) -> str:
@@ -80,5 +80,6 @@ def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, st
         raise
 
 
-def _listen_to_interrupts() -> None:
+def listen_to_interrupts() -> None:
+    """Undo, in a child, what a shell does to the programs that it begins in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

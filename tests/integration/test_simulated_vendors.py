@@ -21,6 +21,7 @@ from providers.credentials import StoredCredentials
 from providers.simulator import Behaviour, Simulator
 from providers.simulator.dialect import example_of
 from providers.spec import HttpSpec, load_catalogue
+from tests.acceptance.shell import listen_to_interrupts
 
 _SPECS = {spec.name: spec for spec in load_catalogue()}
 _LASTING = [
@@ -142,7 +143,12 @@ def _wait_for_an_arrival(simulator: Simulator) -> None:
 def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "enrich.cli", "simulate", "gleif", "--coverage", "0.5"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=tmp_path
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=tmp_path,
+        preexec_fn=listen_to_interrupts,
     ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(3)]
