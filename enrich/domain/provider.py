@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import groupby
 
 from enrich.domain.outcome import Found, Outcome, OutcomeKind
 from enrich.domain.rate import RateLimit
 from enrich.domain.tokens import TokenPrice
 from enrich.domain.values import Json, JsonObject, is_blank
 
-__all__ = ["Answer", "Charge", "ProviderSpec", "Query", "Tier", "one_call"]
+__all__ = ["Answer", "Charge", "ProviderSpec", "Query", "Tier", "call_sizes", "one_call"]
 
 
 class Tier(StrEnum):
@@ -57,8 +58,12 @@ class ProviderSpec:
         limits: what it allows of one credential, all of them at once.
         data_date: when a provider with data of its own was compiled, ISO; empty when it is live.
         simulated: its answers are made up for demonstrations and tests.
+        hedge: the same question may be asked twice at once: it is free, or billed once.
         account: under whose name its calls are limited and its health is judged; its own if empty.
         tokens: what it charges by length; `price_microcredits` is a usual question's then.
+        takes_key: it knows a repeated call by the key that is sent along, and charges it once.
+        can_look_up: it can be asked by that key what came of a call.
+        in_doubt: `call_again` or `park`, where the setting does not fit this provider.
     """
 
     name: str
@@ -80,8 +85,12 @@ class ProviderSpec:
     ttl_s: int | None = None
     negative_ttl_s: int | None = None
     simulated: bool = False
+    hedge: bool = False
     account: str = ""
     tokens: TokenPrice | None = None
+    takes_key: bool = False
+    can_look_up: bool = False
+    in_doubt: str = ""
 
     def __post_init__(self) -> None:
         if self.price_microcredits < 0:
@@ -89,6 +98,10 @@ class ProviderSpec:
             raise ValueError(msg)
         if not self.gives or not self.inputs:
             msg = f"provider {self.name}: it must give a field and need an input"
+            raise ValueError(msg)
+        is_billed_each = self.is_paid and self.charge is Charge.ON_CALL
+        if self.hedge and (self.bulk_size > 1 or is_billed_each):
+            msg = f"provider {self.name}: hedge is for single questions that are not billed each"
             raise ValueError(msg)
 
     def can_ask_with(self, fields: Iterable[str]) -> bool:
@@ -102,6 +115,11 @@ class ProviderSpec:
         return {
             name: known[name] for name in sorted(wanted & known.keys()) if not is_blank(known[name])
         }
+
+    @property
+    def is_paid(self) -> bool:
+        """Say whether a call to it may cost money."""
+        return self.price_microcredits > 0 or self.tokens is not None
 
     @property
     def gate(self) -> str:
@@ -126,6 +144,7 @@ class Query:
     Attributes:
         tenant: whose credential it is asked with.
         token: what the provider gave when it began to work on this very question; empty at first.
+            `KEY@JOB` where it works on the questions of one call as one job.
     """
 
     row: int
@@ -133,6 +152,11 @@ class Query:
     wanted: frozenset[str] = field(default=frozenset())
     tenant: str = "default"
     token: str = ""
+
+    @property
+    def job(self) -> str:
+        """Name the work that was begun on it; rows of one job are asked about in one call."""
+        return self.token.partition("@")[2] or self.token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,3 +176,12 @@ class Answer:
 def one_call(answers: Iterable[Answer], *, calls: int = 1) -> list[Answer]:
     """Give the answers of rows that travelled together: the first of them bears the calls."""
     return [replace(answer, calls=0 if place else calls) for place, answer in enumerate(answers)]
+
+
+def call_sizes(spec: ProviderSpec, queries: Iterable[Query]) -> list[int]:
+    """Cut queries, those of one job next to each other, into calls; give their lengths."""
+    sizes = []
+    for _, same in groupby(queries, key=lambda query: query.job):
+        rows = len(list(same))
+        sizes += [min(spec.bulk_size, rows - first) for first in range(0, rows, spec.bulk_size)]
+    return sizes

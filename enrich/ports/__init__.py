@@ -29,6 +29,7 @@ from enrich.ports.outside import (
     Provider,
     Recorder,
 )
+from enrich.ports.paid import KnowsCalls, PaidCalls
 from enrich.ports.shared import (
     Breakers,
     BreakerStatus,
@@ -66,10 +67,12 @@ __all__ = [
     "Finished",
     "Governor",
     "KeptCredential",
+    "KnowsCalls",
     "Leases",
     "NewRow",
     "NewRun",
     "OverBudget",
+    "PaidCalls",
     "Permit",
     "Prompter",
     "Provider",

@@ -48,6 +48,8 @@ class MemoryDatabase:
     tables: dict[tuple[str, str], MemoryTable] = field(default_factory=dict)
     runs: dict[int, Any] = field(default_factory=dict)
     ledger: dict[tuple[object, ...], tuple[int, int, Response]] = field(default_factory=dict)
+    #: Paid calls by question, the generations in order.
+    paid: dict[str, list[Any]] = field(default_factory=dict)
 
     def table(self, tenant: str, name: str) -> MemoryTable:
         """Find a table. Raises `UnknownNameError`."""
@@ -72,6 +74,8 @@ class MemoryDatabase:
         """Purge the ledger of a row."""
         for key in [key for key, line in self.ledger.items() if line[2].row == row_id]:
             del self.ledger[key]
+        for name in [name for name, calls in self.paid.items() if calls[-1].row == row_id]:
+            del self.paid[name]
 
 
 class MemoryRowStore:

@@ -81,7 +81,8 @@ _DELETE_ROW = text("""
         DELETE FROM rows r USING tables t
         WHERE t.id = r.table_id AND t.tenant_id = :tenant AND t.name = :name AND r.key = :key
         RETURNING r.id),
-    said AS (DELETE FROM responses s USING gone g WHERE s.row_id = g.id)
+    said AS (DELETE FROM responses s USING gone g WHERE s.row_id = g.id),
+    paid AS (DELETE FROM paid_calls c USING gone g WHERE c.row_id = g.id)
     SELECT count(*) FROM gone
 """)
 

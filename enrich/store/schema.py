@@ -25,10 +25,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 __all__ = [
+    "access_keys",
     "batches",
     "columns",
     "credentials",
     "metadata",
+    "paid_calls",
     "responses",
     "rows",
     "runs",
@@ -116,6 +118,20 @@ credentials = Table(
     UniqueConstraint(
         "tenant_id", "credential", "name", name="uq_credentials_tenant_id_credential_name"
     ),
+)
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("prefix", Text, primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
+    _words("name"),
+    _words("hash"),
+    Column("scopes", ARRAY(Text), nullable=False),
+    _moment("created_at"),
+    _moment("expires_at", nullable=True),
+    _moment("revoked_at", nullable=True),
+    Index("ix_access_keys_tenant_id", "tenant_id"),
 )
 
 rows = Table(
@@ -207,4 +223,41 @@ responses = Table(
         "run_id", "row_id", "provider", "input_key", "batch", "slot", name="uq_responses_question"
     ),
     Index("ix_responses_row_id", "row_id"),
+)
+
+paid_calls = Table(
+    "paid_calls",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _words("tenant_id"),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("row_id", BigInteger, nullable=False),
+    _words("provider"),
+    _words("provider_version"),
+    _words("input_key"),
+    Column("generation", Integer, nullable=False, server_default=text("1")),
+    Column("superseded", Boolean, nullable=False, server_default=text("false")),
+    Column("state", Text, nullable=False, server_default=text("'free'")),
+    Column("holder", Text, nullable=False, server_default=text("''")),
+    Column("call_id", Text, nullable=False, server_default=text("''")),
+    Column("price_microcredits", BigInteger, nullable=False),
+    Column("cost_microcredits", BigInteger, nullable=False, server_default=text("0")),
+    Column("doubts", Integer, nullable=False, server_default=text("0")),
+    _moment("reserved_at"),
+    _moment("held_until", nullable=True),
+    _moment("begun_at", nullable=True),
+    _moment("ended_at", nullable=True),
+    _moment("observed_at", nullable=True),
+    Column("latency_s", Double, nullable=False, server_default=text("0")),
+    Column("outcome", JSONB),
+    UniqueConstraint("input_key", "generation", name="uq_paid_calls_input_key_generation"),
+    CheckConstraint("state IN ('free', 'reserved', 'answered', 'failed', 'parked')", name="state"),
+    Index(
+        "uq_paid_calls_newest", "input_key", unique=True, postgresql_where=text("NOT superseded")
+    ),
+    Index("ix_paid_calls_run_id", "run_id"),
+    Index("ix_paid_calls_row_id", "row_id"),
+    Index("ix_paid_calls_tenant_id_reserved_at", "tenant_id", "reserved_at"),
+    Index("ix_paid_calls_holder", "holder", postgresql_where=text("state = 'reserved'")),
+    Index("ix_paid_calls_doubted", "run_id", postgresql_where=text("doubts > 0")),
 )

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from enrich.ports import RowStore, RunStore
+from enrich.ports import PaidCalls, RowStore, RunStore
+from enrich.store.calls import PostgresPaidCalls
 from enrich.store.memory import MemoryDatabase, MemoryRowStore
+from enrich.store.memory_calls import MemoryPaidCalls
 from enrich.store.memory_runs import MemoryRunStore
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
@@ -16,10 +18,11 @@ __all__ = ["clean_engine", "store_engine", "store_url"]
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """A row store and a run store on the same data."""
+    """The stores on the same data."""
 
     rows: RowStore
     runs: RunStore
+    paid: PaidCalls
 
 
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.servers)])
@@ -27,6 +30,6 @@ def stores(request: pytest.FixtureRequest) -> Stores:
     """Empty stores: first the twin, then the real thing."""
     if request.param == "memory":
         database = MemoryDatabase()
-        return Stores(MemoryRowStore(database), MemoryRunStore(database))
+        return Stores(MemoryRowStore(database), MemoryRunStore(database), MemoryPaidCalls(database))
     engine = request.getfixturevalue("clean_engine")
-    return Stores(PostgresRowStore(engine), PostgresRunStore(engine))
+    return Stores(PostgresRowStore(engine), PostgresRunStore(engine), PostgresPaidCalls(engine))

@@ -1,0 +1,222 @@
+"""Paid calls in PostgreSQL: reserved and noted by SQL functions, each call one round trip."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from enrich.domain.outcome import outcome_from_json, outcome_to_json
+from enrich.domain.paid import (
+    Asked,
+    Booking,
+    CallEnd,
+    CallState,
+    Doubt,
+    Hold,
+    Ruling,
+    Scope,
+    Spending,
+    Verdict,
+    call_key,
+)
+from enrich.domain.provider import ProviderSpec
+from enrich.domain.run import RunView
+from enrich.domain.values import JsonObject
+from enrich.errors import UnknownNameError
+from enrich.store.codec import cleaned, dumps_each
+from enrich.store.engine import Database
+
+__all__ = ["PostgresPaidCalls"]
+
+_RESERVE = text("""
+    SELECT * FROM reserve_calls(
+        :tenant, :run_id, :provider, :version, :holder, :hold_s, :parks, :bulk, :begun,
+        CAST(:keys AS text[]), CAST(:rows AS bigint[]), CAST(:prices AS bigint[]))
+""")
+_NOTE = text("SELECT note_calls(:holder, CAST(:begun AS text[]), CAST(:ended AS jsonb))")
+
+# A holder that is still at work will book its own spending: until then all of it is a hold.
+_SPENT = """
+    WITH mine AS (
+        SELECT c.holder, sum(c.cost_microcredits) AS cost,
+               sum(CASE WHEN c.state = 'reserved' THEN c.price_microcredits
+                        ELSE c.cost_microcredits END) AS held,
+               extract(epoch FROM max(c.held_until) FILTER (WHERE c.state = 'reserved') - now())
+                   AS left_s
+        FROM paid_calls c WHERE c.tenant_id = :tenant AND {scope} GROUP BY c.holder)
+    SELECT coalesce(sum(cost) FILTER (WHERE coalesce(left_s, 0) <= 0), 0)::bigint AS spent,
+           coalesce(json_agg(json_build_array(holder, held, left_s) ORDER BY holder)
+                    FILTER (WHERE left_s > 0), '[]') AS holds
+    FROM mine
+"""
+_OF_RUN = text(_SPENT.format(scope="c.run_id = :run_id"))
+_DAY = "c.reserved_at >= :day AND c.reserved_at < :day + interval '1 day'"
+_OF_DAY = text(_SPENT.format(scope=_DAY))
+_OF_TABLE = text(
+    _SPENT.format(
+        scope=f"""{_DAY} AND EXISTS (
+            SELECT FROM runs r JOIN tables t ON t.id = r.table_id
+            WHERE r.id = c.run_id AND t.name = :table)"""
+    )
+)
+
+_WAITS = """(c.state = 'parked'
+    OR c.state = 'reserved' AND c.held_until <= now() AND c.begun_at IS NOT NULL)"""
+_DOUBTS = text(f"""
+    SELECT c.*, coalesce(r.key, '') AS row_key
+    FROM paid_calls c LEFT JOIN rows r ON r.id = c.row_id
+    WHERE c.tenant_id = :tenant AND (CAST(:run_id AS bigint) IS NULL OR c.run_id = :run_id)
+      AND ({_WAITS} OR c.doubts > 0 AND NOT :unsettled)
+    ORDER BY c.id DESC LIMIT :limit
+""")  # noqa: S608 - our own words
+_SETTLE = text(f"""
+    UPDATE paid_calls c
+    SET state = CASE :ruling WHEN 'paid' THEN 'failed' ELSE 'free' END,
+        cost_microcredits = CASE :ruling WHEN 'paid' THEN c.price_microcredits ELSE 0 END,
+        doubts = CASE :ruling WHEN 'not_paid' THEN 0 ELSE greatest(c.doubts, 1) END,
+        held_until = NULL, begun_at = NULL, ended_at = now()
+    WHERE c.tenant_id = :tenant AND c.input_key = :input_key AND c.generation = :generation
+      AND {_WAITS}
+""")  # noqa: S608
+
+
+class PostgresPaidCalls:
+    """The port `PaidCalls` on PostgreSQL."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._database = Database(engine)
+
+    def reserve(
+        self,
+        run: RunView,
+        spec: ProviderSpec,
+        questions: Mapping[str, Asked],
+        *,
+        holder: str,
+        hold_s: float,
+        parks: bool,
+    ) -> Mapping[str, Booking]:
+        """Reserve many questions in one statement; say how each stands."""
+        asked = {
+            "tenant": cleaned(run.tenant),
+            "run_id": run.id,
+            "provider": spec.name,
+            "version": spec.version,
+            "holder": holder,
+            "hold_s": hold_s,
+            "parks": parks,
+            "bulk": spec.bulk_size,
+            "begun": spec.bulk_size * spec.max_concurrent,
+            "keys": list(questions),
+            "rows": [each.row for each in questions.values()],
+            "prices": [each.price_microcredits for each in questions.values()],
+        }
+        found = self._database.run(lambda c: c.execute(_RESERVE, asked).all())
+        return {raw.key: _booking(raw) for raw in found}
+
+    def note(
+        self, holder: str, *, begun: Sequence[str] = (), ended: Mapping[str, CallEnd]
+    ) -> frozenset[str]:
+        """Write down what is about to be called and what has ended; gives what was still ours."""
+        lines = dumps_each([_line(key, end) for key, end in ended.items()], [*ended])
+        asked = {"holder": holder, "begun": list(begun), "ended": lines}
+        return frozenset(self._database.run(lambda c: c.execute(_NOTE, asked).scalars().all()))
+
+    def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, Spending]:
+        """Add up what each scope has spent, and what is under way in it."""
+
+        def work(connection: Connection) -> dict[str, Spending]:
+            return {name: _spending(connection, tenant, Scope.named(name)) for name in scopes}
+
+        return self._database.run(work)
+
+    def doubts(
+        self, tenant: str, *, run_id: int | None = None, unsettled: bool = False, limit: int = 100
+    ) -> Sequence[Doubt]:
+        """List the calls that may have been made twice; only those that wait for somebody."""
+        asked = {
+            "tenant": cleaned(tenant), "run_id": run_id, "unsettled": unsettled, "limit": limit,
+        }  # fmt: skip
+        found = self._database.run(lambda c: c.execute(_DOUBTS, asked).all())
+        return tuple(_doubt(raw) for raw in found)
+
+    def settle(self, tenant: str, key: str, ruling: Ruling) -> None:
+        """Decide a call in doubt. Raises `UnknownNameError`."""
+        input_key, _, generation = key.partition("-")
+        asked = {
+            "tenant": cleaned(tenant),
+            "input_key": cleaned(input_key),
+            "generation": int(generation) if generation.isdecimal() else 0,
+            "ruling": ruling.value,
+        }
+        if not self._database.run(lambda c: c.execute(_SETTLE, asked).rowcount):
+            raise UnknownNameError("call in doubt", key)
+
+
+def _line(key: str, end: CallEnd) -> JsonObject:
+    return {
+        "k": key,
+        "state": end.state.value,
+        "outcome": outcome_to_json(end.outcome),
+        "cost": end.cost_microcredits,
+        "latency_s": end.latency_s,
+        "observed_at": end.observed_at.isoformat(),
+    }
+
+
+def _booking(raw: Any) -> Booking:
+    return Booking(
+        verdict=_verdict(raw),
+        key=call_key(raw.key, raw.number),
+        until=raw.until,
+        end=_end(raw) if raw.answer is not None else None,
+    )
+
+
+def _verdict(raw: Any) -> Verdict:
+    if raw.is_ours:
+        return Verdict.DOUBTFUL if raw.is_doubtful else Verdict.OURS
+    if raw.stands == CallState.PARKED:
+        return Verdict.PARKED
+    # An end without an answer is one that a person gave.
+    ended = raw.stands in {CallState.ANSWERED, CallState.FAILED}
+    if ended and raw.answer is None:
+        return Verdict.PARKED
+    return Verdict.KNOWN if ended else Verdict.HELD
+
+
+def _end(raw: Any) -> CallEnd:
+    return CallEnd(
+        outcome=outcome_from_json(raw.answer),
+        observed_at=raw.seen_at,
+        cost_microcredits=raw.cost,
+        latency_s=raw.took_s,
+    )
+
+
+def _spending(connection: Connection, tenant: str, scope: Scope) -> Spending:
+    asked: dict[str, Any] = {"tenant": cleaned(tenant)}
+    if scope.run_id is not None:
+        raw = connection.execute(_OF_RUN, asked | {"run_id": scope.run_id}).one()
+    else:
+        day = datetime.fromisoformat(f"{scope.day}T00:00:00+00:00")
+        by_table = scope.table is not None
+        asked |= {"day": day} | ({"table": scope.table} if by_table else {})
+        raw = connection.execute(_OF_TABLE if by_table else _OF_DAY, asked).one()
+    holds = (Hold(id=h, amount_microcredits=int(m), left_s=float(s)) for h, m, s in raw.holds)
+    return Spending(spent_microcredits=raw.spent, holds=tuple(holds))
+
+
+def _doubt(raw: Any) -> Doubt:
+    return Doubt(
+        key=call_key(raw.input_key, raw.generation),
+        run_id=raw.run_id,
+        row=raw.row_key,
+        provider=raw.provider,
+        state=CallState(raw.state),
+        doubts=raw.doubts,
+        price_microcredits=raw.price_microcredits,
+        cost_microcredits=raw.cost_microcredits,
+        reserved_at=raw.reserved_at,
+    )

@@ -1,0 +1,272 @@
+"""The ledger of paid calls, in memory and in PostgreSQL."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from enrich.domain.outcome import NotFound, Outcome, RateLimited, Unavailable
+from enrich.domain.paid import Asked, Booking, CallEnd, CallState, Ruling, Scope, Verdict
+from enrich.domain.provider import ProviderSpec
+from enrich.domain.run import RunOptions, RunView
+from enrich.errors import UnknownNameError
+from enrich.ports import NewRun, Selection
+from tests.contract.conftest import Stores
+from tests.store_fixtures import NOW, TABLE, TENANT, make_table
+from tests.unit.batches import spec
+
+ONE_LANE = spec("paid", "domain", "industry", price=100)
+KEYS = ("q1", "q2", "q3")
+#: A reservation that is over the moment it is given.
+OVER_S = -1.0
+
+
+def begin(stores: Stores) -> RunView:
+    new = NewRun(
+        tenant=TENANT,
+        table=TABLE,
+        wanted=("industry",),
+        selection=Selection(),
+        options=RunOptions(),
+        batch_rows=9,
+    )
+    return stores.runs.create(new, in_flight=9, lease_s=60)[0]
+
+
+def reserve(
+    stores: Stores,
+    run: RunView,
+    *keys: str,
+    holder: str = "one",
+    hold_s: float = 60,
+    parks: bool = False,
+    asked: ProviderSpec = ONE_LANE,
+) -> Mapping[str, Booking]:
+    (row, *_) = stores.rows.read(TENANT, TABLE, ["k1"])
+    questions = {key: Asked(row=row.id, price_microcredits=100) for key in keys or ("q1",)}
+    return stores.paid.reserve(run, asked, questions, holder=holder, hold_s=hold_s, parks=parks)
+
+
+def end(outcome: Outcome | None = None, *, cost: int = 100) -> CallEnd:
+    return CallEnd(
+        outcome=outcome or NotFound(), observed_at=NOW, cost_microcredits=cost, latency_s=0.5
+    )
+
+
+def verdict(bookings: Mapping[str, Booking], key: str = "q1") -> Verdict:
+    return bookings[key].verdict
+
+
+@pytest.fixture
+def run(stores: Stores) -> RunView:
+    make_table(stores.rows, 1)
+    return begin(stores)
+
+
+def test_a_question_is_reserved_once(stores: Stores, run: RunView) -> None:
+    first = reserve(stores, run, *KEYS)
+    second = reserve(stores, run, *KEYS, holder="two")
+
+    assert [first[key].verdict for key in KEYS] == [Verdict.OURS] * 3
+    assert [second[key].verdict for key in KEYS] == [Verdict.HELD] * 3
+    assert {key: first[key].key for key in KEYS} == {key: second[key].key for key in KEYS}
+
+
+def test_an_answer_is_found_by_whoever_asks_again_in_the_same_run(
+    stores: Stores, run: RunView
+) -> None:
+    reserve(stores, run)
+    stores.paid.note("one", ended={"q1": end()})
+
+    again = reserve(stores, run, holder="two")
+
+    assert again["q1"].verdict is Verdict.KNOWN
+    assert again["q1"].end == end()
+
+
+def test_what_was_answered_before_a_run_began_is_another_call_for_it(
+    stores: Stores, run: RunView
+) -> None:
+    first = reserve(stores, run)
+    stores.paid.note("one", ended={"q1": end()})
+
+    later = reserve(stores, begin(stores), holder="two")
+
+    assert verdict(later) is Verdict.OURS
+    assert later["q1"].key != first["q1"].key
+
+
+def test_what_is_answered_while_another_run_is_under_way_serves_it_too(
+    stores: Stores, run: RunView
+) -> None:
+    reserve(stores, run)
+    other = begin(stores)
+    assert verdict(reserve(stores, other, holder="two")) is Verdict.HELD
+    stores.paid.note("one", ended={"q1": end()})
+
+    assert verdict(reserve(stores, other, holder="two")) is Verdict.KNOWN
+
+
+@pytest.mark.parametrize(
+    ("outcome", "same_run", "next_run"),
+    [
+        (Unavailable("timed out"), Verdict.KNOWN, Verdict.OURS),
+        (RateLimited(NOW), Verdict.OURS, Verdict.OURS),
+    ],
+    ids=["failed", "not asked after all"],
+)
+def test_a_call_without_an_answer_is_made_again_under_its_own_key(
+    stores: Stores, run: RunView, outcome: Outcome, same_run: Verdict, next_run: Verdict
+) -> None:
+    first = reserve(stores, run)
+    stores.paid.note("one", ended={"q1": end(outcome, cost=0)})
+    assert verdict(reserve(stores, run, hold_s=OVER_S)) is same_run
+
+    again = reserve(stores, begin(stores), holder="two")
+
+    assert verdict(again) in {next_run, Verdict.DOUBTFUL}
+    assert again["q1"].key == first["q1"].key
+
+
+def test_a_reservation_that_was_given_up_is_taken_and_counted_as_a_doubt(
+    stores: Stores, run: RunView
+) -> None:
+    reserve(stores, run, hold_s=OVER_S)
+
+    taken = reserve(stores, run, holder="two")
+
+    assert verdict(taken) is Verdict.DOUBTFUL
+    assert [(doubt.key, doubt.doubts) for doubt in stores.paid.doubts(TENANT)] == [
+        (taken["q1"].key, 1)
+    ]
+
+
+def test_a_question_that_was_not_yet_begun_leaves_no_doubt(stores: Stores, run: RunView) -> None:
+    narrow = ProviderSpec(
+        name="narrow", version="1", tier=ONE_LANE.tier, gives=ONE_LANE.gives,
+        inputs=ONE_LANE.inputs, price_microcredits=100, max_concurrent=1,
+    )  # fmt: skip
+    reserve(stores, run, "q1", "q2", hold_s=OVER_S, asked=narrow)
+
+    taken = reserve(stores, run, "q1", "q2", holder="two", asked=narrow)
+
+    assert (verdict(taken, "q1"), verdict(taken, "q2")) == (Verdict.DOUBTFUL, Verdict.OURS)
+
+
+def test_a_question_that_was_begun_later_is_in_doubt_too(stores: Stores, run: RunView) -> None:
+    narrow = ProviderSpec(
+        name="narrow", version="1", tier=ONE_LANE.tier, gives=ONE_LANE.gives,
+        inputs=ONE_LANE.inputs, price_microcredits=100, max_concurrent=1,
+    )  # fmt: skip
+    reserve(stores, run, "q1", "q2", hold_s=OVER_S, asked=narrow)
+    stores.paid.note("one", begun=["q2"], ended={"q1": end()})
+
+    taken = reserve(stores, run, "q1", "q2", holder="two", asked=narrow)
+
+    assert (verdict(taken, "q1"), verdict(taken, "q2")) == (Verdict.KNOWN, Verdict.DOUBTFUL)
+
+
+def test_a_holder_that_comes_back_too_late_changes_nothing(stores: Stores, run: RunView) -> None:
+    reserve(stores, run, hold_s=OVER_S)
+    reserve(stores, run, holder="two")
+
+    assert stores.paid.note("one", begun=["q1"], ended={}) == frozenset()
+    assert stores.paid.note("one", ended={"q1": end()}) == frozenset()
+    assert stores.paid.note("two", ended={"q1": end(cost=7)}) == {"q1"}
+    assert stores.paid.note("two", ended={"q1": end(cost=8)}) == frozenset()
+
+
+def test_a_doubt_is_parked_where_that_is_the_rule_and_stays_so(
+    stores: Stores, run: RunView
+) -> None:
+    reserve(stores, run, hold_s=OVER_S)
+
+    parked = reserve(stores, run, holder="two", parks=True)
+    later = reserve(stores, begin(stores), holder="three", parks=False)
+
+    assert (verdict(parked), verdict(later)) == (Verdict.PARKED, Verdict.PARKED)
+    assert [doubt.state for doubt in stores.paid.doubts(TENANT, unsettled=True)] == [
+        CallState.PARKED
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ruling", "then", "doubts", "spent"),
+    [
+        (Ruling.PAID, Verdict.PARKED, 1, 100),
+        (Ruling.NOT_PAID, Verdict.OURS, 0, 0),
+        (Ruling.CALL_AGAIN, Verdict.OURS, 1, 0),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_person_settles_a_call_in_doubt(
+    stores: Stores, run: RunView, ruling: Ruling, then: Verdict, doubts: int, spent: int
+) -> None:
+    reserve(stores, run, hold_s=OVER_S)
+    key = reserve(stores, run, holder="two", parks=True)["q1"].key
+
+    stores.paid.settle(TENANT, key, ruling)
+
+    scope = Scope(run_id=run.id).name
+    assert stores.paid.spent(TENANT, [scope])[scope].spent_microcredits == spent
+    assert [doubt.doubts for doubt in stores.paid.doubts(TENANT)] == [1] * doubts
+    assert stores.paid.doubts(TENANT, unsettled=True) == ()
+    assert verdict(reserve(stores, run, holder="three")) is then
+
+
+@pytest.mark.parametrize("key", ["q1-1", "q9-1", "q1", "", "q1-x"])
+def test_what_is_not_in_doubt_cannot_be_settled(stores: Stores, run: RunView, key: str) -> None:
+    reserve(stores, run)
+
+    with pytest.raises(UnknownNameError, match="call in doubt"):
+        stores.paid.settle(TENANT, key, Ruling.PAID)
+
+
+def test_another_tenants_doubts_are_neither_seen_nor_settled(stores: Stores, run: RunView) -> None:
+    key = reserve(stores, run, hold_s=OVER_S)["q1"].key
+
+    assert stores.paid.doubts("other") == ()
+    with pytest.raises(UnknownNameError):
+        stores.paid.settle("other", key, Ruling.PAID)
+
+
+def test_the_spending_of_a_scope_is_what_ended_beside_what_is_under_way(
+    stores: Stores, run: RunView
+) -> None:
+    reserve(stores, run, "q1", "q2")
+    stores.paid.note("one", ended={"q1": end(cost=30)})
+    reserve(stores, run, "q3", holder="two")
+    stores.paid.note("two", ended={"q3": end(cost=50)})
+    name = Scope(run_id=run.id).name
+
+    spending = stores.paid.spent(TENANT, [name])[name]
+
+    assert spending.spent_microcredits == 50
+    # The first has not booked its own yet: its answer's cost beside the price of the other.
+    assert [(hold.id, hold.amount_microcredits) for hold in spending.holds] == [("one", 130)]
+
+
+def test_the_days_of_table_and_tenant_add_up_over_runs(stores: Stores, run: RunView) -> None:
+    reserve(stores, run)
+    stores.paid.note("one", ended={"q1": end()})
+    reserve(stores, begin(stores), holder="two")
+    stores.paid.note("two", ended={"q1": end()})
+    today = stores.runs.summary(TENANT, run.id).started_at.date()
+    names = [Scope(table=TABLE, day=today).name, Scope(day=today).name]
+
+    spendings = stores.paid.spent(TENANT, names)
+
+    assert [spendings[name].spent_microcredits for name in names] == [200, 200]
+    assert stores.paid.spent("other", names)[names[0]].spent_microcredits == 0
+
+
+def test_a_row_that_is_gone_is_not_reserved_and_leaves_nothing(
+    stores: Stores, run: RunView
+) -> None:
+    reserve(stores, run, hold_s=OVER_S)
+    (row,) = stores.rows.read(TENANT, TABLE, ["k1"])
+    stores.rows.delete_row(TENANT, TABLE, "k1")
+
+    asked = {"q2": Asked(row=row.id, price_microcredits=1)}
+
+    assert stores.paid.doubts(TENANT) == ()
+    assert stores.paid.reserve(run, ONE_LANE, asked, holder="x", hold_s=9, parks=False) == {}
