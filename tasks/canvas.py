@@ -16,7 +16,9 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from enrich.domain.run import Step, StepKind
+from enrich.embedded import redis_url
 from enrich.errors import BrokerDownError
+from enrich.state.broker import check_broker
 from tasks.messages import countdown_of, summary_of, to_wire
 
 __all__ = ["CeleryDispatcher"]
@@ -42,11 +44,11 @@ class CeleryDispatcher:
         try:
             # Asked once at first: what counts the parts of a chord tries for 19 s to reach a server
             # that is away.
-            self._app.backend.client.ping()  # type: ignore[attr-defined] # Redis has one
+            check_broker(redis_url(self._app.conf.result_backend))
             with self._app.producer_or_acquire() as producer, producer.batch():
                 for step in steps:
                     self._publish(producer, step)
-        except (OperationalError, ConnectionError, RedisError) as exc:
+        except (BrokerDownError, OperationalError, ConnectionError, RedisError) as exc:
             raise BrokerDownError(
                 "the broker does not answer; the run is stored and the sweep will send it"
             ) from exc

@@ -7,15 +7,19 @@ from typing import Any
 
 from celery import Task
 from celery.exceptions import Ignore
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from enrich.domain.run import RunOptions, RunState
 from enrich.domain.values import JsonObject
+from enrich.embedded import redis_url
 from enrich.engine.arguments import columns_of, name_of, names_of, options_of, selection_of
 from enrich.engine.cells import CellsRequest, Known, begin
 from enrich.engine.report import run_report
 from enrich.engine.submit import RunRequest, Submitted, enriched_columns, submit
 from enrich.errors import BadInputError, BrokerDownError, UsageError
 from enrich.ports import Selection
+from enrich.state.broker import check_broker
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
 from tasks.replies import ReplyTo, encoded
@@ -37,6 +41,16 @@ class Request(Task[Any, Any]):
     throws = (UsageError,)
     #: No value of a cell in a log or an event.
     resultrepr_maxsize = 0
+
+    def apply_async(self, *args: Any, **kwargs: Any) -> Any:
+        """Send it. Raises `BrokerDownError` within two seconds; then nothing was sent."""
+        check_broker(redis_url(self.app.conf.result_backend))
+        try:
+            return super().apply_async(*args, **kwargs)
+        except (OperationalError, RedisError) as exc:
+            raise BrokerDownError(
+                f"the broker does not take {self.name} ({type(exc).__name__}); try again later"
+            ) from exc
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Check the arguments' names before anything is done."""

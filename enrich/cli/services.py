@@ -3,13 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import redis
-
 from enrich.bootstrap import Services, build
-from enrich.errors import BrokerDownError
 from enrich.telemetry import configure_logging
 
-__all__ = ["Services", "check_broker", "opened"]
+__all__ = ["Services", "opened"]
 
 
 @contextmanager
@@ -26,20 +23,3 @@ def opened() -> Iterator[Services]:
         yield services
     finally:
         services.close()
-
-
-def check_broker(url: str) -> None:
-    """Ask once whether the broker is there.
-
-    Raises:
-        BrokerDownError: it is not.
-    """
-    client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
-    try:
-        client.ping()
-    except redis.RedisError as exc:
-        raise BrokerDownError(
-            "the broker does not answer; check REDIS_URL and ENRICH_BROKER__URL, or unset both"
-        ) from exc
-    finally:
-        client.close()

@@ -10,11 +10,12 @@ from enrich import embedded
 from enrich.bootstrap import endpoints, settings
 from enrich.cli.output import print_note
 from enrich.cli.servers import up_lock, without_password
-from enrich.cli.services import check_broker, opened
+from enrich.cli.services import opened
 from enrich.cli.workers import beat_program, own_servers, stopped_by_signals, worker_program
 from enrich.embedded.home import claimed
 from enrich.embedded.processes import Supervisor
 from enrich.errors import BadInputError
+from enrich.state.broker import check_broker
 
 __all__ = ["up_command"]
 

@@ -10,7 +10,7 @@ from enrich.embedded.servers import (
     status,
     stop,
 )
-from enrich.embedded.urls import celery_url
+from enrich.embedded.urls import celery_url, redis_url
 
 __all__ = [
     "Endpoints",
@@ -19,6 +19,7 @@ __all__ = [
     "Started",
     "binary_of",
     "celery_url",
+    "redis_url",
     "start",
     "status",
     "stop",

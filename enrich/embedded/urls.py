@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlsplit
 
-__all__ = ["POSTGRES_PORT", "celery_url", "postgres_url", "valkey_url"]
+__all__ = ["POSTGRES_PORT", "celery_url", "postgres_url", "redis_url", "valkey_url"]
 
 #: Only a part of the socket's name; said aloud, so that PGPORT does not decide it.
 POSTGRES_PORT = 5432
@@ -30,3 +30,12 @@ def celery_url(redis_url: str) -> str:
     db = dict(parse_qsl(parts.query)).get("db", "0")
     login, at, _ = parts.netloc.rpartition("@")
     return f"redis+socket://{login}{at}{parts.path}?virtual_host={db}"
+
+
+def redis_url(celery_url: str) -> str:
+    """Turn Celery's form of an address back into that of redis-py; others pass unchanged."""
+    parts = urlsplit(celery_url)
+    if parts.scheme != "redis+socket":
+        return celery_url
+    db = dict(parse_qsl(parts.query)).get("virtual_host", "0")
+    return f"unix://{parts.netloc}{parts.path}?db={db}"

@@ -1,6 +1,11 @@
 """Sending steps while the broker is away."""
 
+import os
 import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from celery import Celery
@@ -20,6 +25,42 @@ def absent_url() -> str:
         return f"redis://127.0.0.1:{held.getsockname()[1]}/0"
 
 
+@pytest.fixture
+def frozen_url() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        yield f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+
+
+@pytest.fixture
+def producer(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Send a task in a process of its own, which must end long before Celery would give up."""
+    code = """
+import sys
+from enrich.errors import EnrichError
+from tasks import enrich_cell
+try:
+    enrich_cell.delay("t", "r", "c")
+except EnrichError as error:
+    print(type(error).__name__)
+    print(error, file=sys.stderr)
+"""
+
+    def send(url: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "DATABASE_URL": "postgresql:///unused",
+            "REDIS_URL": url,
+            "ENRICH_HOME": str(tmp_path),
+        }
+        command = [sys.executable, "-c", code]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True, timeout=15
+        )
+
+    return send
+
+
 @pytest.mark.parametrize(
     "providers", [pytest.param((), id="one-message"), pytest.param(("a", "b"), id="a-chord")]
 )
@@ -29,3 +70,20 @@ def test_an_absent_broker_is_told_in_our_words(absent_url: str, providers: tuple
 
     with pytest.raises(BrokerDownError):
         CeleryDispatcher(app).dispatch([step])
+
+
+def test_f19_a_producer_hears_at_once_that_the_broker_is_away(
+    producer: Callable[[str], subprocess.CompletedProcess[str]], absent_url: str
+) -> None:
+    sent = producer(absent_url)
+
+    assert sent.stdout == "BrokerDownError\n"
+    assert "nothing was sent" in sent.stderr
+
+
+def test_f20_a_producer_does_not_wait_for_a_frozen_broker(
+    producer: Callable[[str], subprocess.CompletedProcess[str]], frozen_url: str
+) -> None:
+    sent = producer(frozen_url)
+
+    assert sent.stdout == "BrokerDownError\n"

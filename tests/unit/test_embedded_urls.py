@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from enrich.embedded.urls import celery_url, postgres_url, valkey_url
+from enrich.embedded.urls import celery_url, postgres_url, redis_url, valkey_url
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,19 @@ from enrich.embedded.urls import celery_url, postgres_url, valkey_url
 )
 def test_address_is_put_in_celerys_form(given: str, expected: str) -> None:
     assert celery_url(given) == expected
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "unix:///run/valkey.sock?db=3",
+        "unix:///a%20b.sock?db=1",
+        "unix://:secret@/v.sock?db=1",
+        "redis://host:6379/2",
+    ],
+)
+def test_address_comes_back_from_celerys_form(address: str) -> None:
+    assert redis_url(celery_url(address)) == address
 
 
 def test_odd_characters_of_a_path_are_encoded() -> None:
