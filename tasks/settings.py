@@ -5,6 +5,7 @@ from typing import Any
 from kombu import Queue
 
 from enrich.bootstrap import endpoints, settings
+from tasks.transport import atomic_url
 
 __all__ = ["QUEUES", "configuration", "worker_arguments"]
 
@@ -37,7 +38,8 @@ _ROUTES = {
 def configuration() -> dict[str, Any]:
     """Build the settings; starts the embedded servers when no address is set."""
     broker_url = endpoints().celery_broker_url
-    return _messages() | _delivery(broker_url) | _results(broker_url) | _watching() | _schedule()
+    delivery = _delivery(broker_url, is_atomic=settings().broker.transport == "atomic")
+    return _messages() | delivery | _results(broker_url) | _watching() | _schedule()
 
 
 def _messages() -> dict[str, Any]:
@@ -54,9 +56,10 @@ def _messages() -> dict[str, Any]:
     }
 
 
-def _delivery(broker_url: str) -> dict[str, Any]:
+def _delivery(broker_url: str, *, is_atomic: bool) -> dict[str, Any]:
     return {
-        "broker_url": broker_url,
+        # What a killed worker had fetched must not be lost; Kombu's own transport may lose it.
+        "broker_url": atomic_url(broker_url) if is_atomic else broker_url,
         # A task that a dead worker held is delivered again; every task is idempotent.
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,

@@ -1,0 +1,95 @@
+"""Unacknowledged messages: noted at the fetch, given back without a lock."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+from kombu.transport import redis, virtual
+from kombu.utils.encoding import bytes_to_str
+
+from enrich.state.parked import PARKED_KEY, Parked
+
+__all__ = ["QoS"]
+
+
+class QoS(redis.QoS):
+    """Kombu's acknowledgements, for messages that the server has noted already."""
+
+    channel: Any
+    _restore_due_s = 0.0
+
+    def note(self, tag: str) -> None:
+        """Remember a message that was fetched: it counts against the prefetch limit from here."""
+        virtual.QoS.append(self, None, tag)
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Remember a message; one that was not fetched by us is written down first."""
+        if delivery_tag in (self._delivered or ()):
+            virtual.QoS.append(self, message, delivery_tag)
+        else:
+            super().append(message, delivery_tag)
+
+    def forget(self, tag: str) -> None:
+        """Count a message no longer that has been dealt with otherwise."""
+        virtual.QoS.ack(self, tag)
+
+    def restore_visible(self, *_: Any, num: int | None = 10, **_more: Any) -> None:
+        """Give back what has been unacknowledged for longer than the visibility timeout.
+
+        Kombu does it every so many calls, and how often that is differs by loop: some never get
+        there. Here it is done once per `unacked_restore_interval`, by the server's clock, and needs
+        no lock that a killed worker would leave behind: whoever is first gives a message back.
+        """
+        now_s = monotonic()
+        if now_s < self._restore_due_s:
+            return
+        # Half of it: a timer that fires as often must never come too early.
+        self._restore_due_s = now_s + self.channel.unacked_restore_interval / 2
+        with self.channel.conn_or_acquire() as client:
+            seconds, _ = client.time()
+            oldest: Sequence[Any] = client.zrange(
+                self.unacked_index_key,
+                "-inf",
+                seconds - self.visibility_timeout,
+                byscore=True,
+                offset=0,
+                num=num or 1000,
+            )
+            # The oldest last, because the last that is given back is the first to be taken.
+            for tag in reversed(oldest):
+                self.restore_by_tag(bytes_to_str(tag), client=client)
+
+    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
+        """Give one message back, at the end of its queue if `leftmost`; a lost race does nothing.
+
+        Kombu watches the whole hash of unacknowledged messages for that, which every worker changes
+        all the time.
+        """
+        command = "LPUSH" if leftmost else "RPUSH"
+        with self.channel.conn_or_acquire(client) as connected:
+            stored = connected.hget(self.unacked_key, tag) or b""
+            self.channel.move_if(connected, tag, stored, self._lists_of(stored), command=command)
+
+    def _lists_of(self, stored: bytes) -> dict[str, str]:
+        """Give the lists that a stored message goes back to, each with what it gets."""
+        if not stored:
+            return {}
+        try:
+            payload, exchange, routing_key = json.loads(stored)
+            _mark_redelivered(payload)
+            lists = self.channel.lists_of(exchange, routing_key, payload)
+        except (ValueError, TypeError):
+            text = stored.decode(errors="replace")
+            parked = Parked(reason="cannot be given back", message=text)
+            return {self.channel.full_key(PARKED_KEY): parked.encode(datetime.now(UTC))}
+        return dict.fromkeys(lists, json.dumps(payload))
+
+
+def _mark_redelivered(payload: dict[str, Any]) -> None:
+    with suppress(KeyError, TypeError):
+        payload["headers"]["redelivered"] = True
+    with suppress(KeyError, TypeError):
+        payload["properties"]["delivery_info"]["redelivered"] = True
