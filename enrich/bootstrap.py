@@ -101,6 +101,7 @@ class Services:
         """Give back threads and connections."""
         for pool in self._pools:
             pool.shutdown(wait=False, cancel_futures=True)
+        self.parts.hedges.close()
         if self._catalogue:
             self._catalogue.close()
         self.metrics.close()

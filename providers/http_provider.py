@@ -97,7 +97,7 @@ class HttpProvider:
         begun: dict[str, list[int]] = {}
         for place, query in enumerate(queries):
             if query.token:
-                begun.setdefault(query.token.partition("@")[2], []).append(place)
+                begun.setdefault(query.job, []).append(place)
         for token, places in begun.items():
             yield from self._poll(token, places, queries, refused)
         if self._http.bulk and (len(fresh) > 1 or not self._http.request):

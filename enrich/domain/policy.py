@@ -70,10 +70,14 @@ class SingleflightPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbePolicy:
-    """How many providers are asked at once in process, and how long one probe may take."""
+    """How many providers are asked at once in process, and how long one probe may take.
+
+    `hedge_share` (0 to 1) of the calls to a provider that allows it may be made a second time.
+    """
 
     max_concurrent: int = 5
     timeout_s: float = 10.0
+    hedge_share: float = 0.05
 
 
 class FusionMethod(StrEnum):

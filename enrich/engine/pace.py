@@ -1,25 +1,24 @@
 """Spread the calls of one probe over lanes and time.
 
-A call carries up to the provider's bulk size of rows. Lanes take the next call, wait for its booked
-start, and make it. The asking thread is a lane itself, so a busy pool slows a probe down and never
-stops it.
+A call carries up to the provider's bulk size of rows, or those of one job. Lanes take the next,
+wait for its booked start, and make it. The asking thread is a lane itself, so a busy pool slows a
+probe down and never stops it.
 """
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
-from enrich.domain.outcome import Malformed, Skipped
-from enrich.domain.provider import Answer, Query, one_call
+from enrich.domain.outcome import Skipped
+from enrich.domain.provider import Answer, Query, call_sizes
+from enrich.engine.hedge import asked
 from enrich.engine.parts import Parts
 from enrich.ports import Deadline, Provider
 
 __all__ = ["Starts", "ask_paced"]
-
-log = logging.getLogger("enrich.engine")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +55,11 @@ def ask_paced(
 
     A call that breaks the provider's code is malformed for its own rows, and for no others.
     """
-    size = provider.spec.bulk_size
+    sizes = call_sizes(provider.spec, queries)
+    firsts = accumulate(sizes, initial=0)
     calls = [
-        _Call(first, queries[first : first + size], starts.at_s[first // size])
-        for first in range(0, len(queries), size)
+        _Call(first, queries[first : first + size], at_s)
+        for first, size, at_s in zip(firsts, sizes, starts.at_s, strict=False)
     ]
     return _Lanes(parts, provider, deadline, calls, starts).run(provider.spec.max_concurrent)
 
@@ -107,7 +107,9 @@ class _Lanes:
             if self._parts.clock.monotonic_s() - call.at_s > self._starts.late_s:
                 self._postpone(call)
             else:
-                self._done[call.first] = self._made(call)
+                self._done[call.first] = asked(
+                    self._parts, self._provider, call.queries, self._deadline
+                )
 
     def _postpone(self, call: _Call) -> None:
         start = self._starts.again()
@@ -116,15 +118,3 @@ class _Lanes:
         else:
             # Booked behind all others, so this is its place in the line.
             self._left.append(replace(call, at_s=start))
-
-    def _made(self, call: _Call) -> Sequence[Answer]:
-        try:
-            answers = self._provider.ask(call.queries, self._deadline)
-        except Exception:
-            # A provider promises never to raise: this is a bug in it, and no row may be lost by it.
-            log.exception("provider.broke", extra={"provider": self._provider.spec.name})
-            answers = ()
-        if len(answers) == len(call.queries):
-            return answers
-        failed = Answer(outcome=Malformed("the provider's code failed"))
-        return one_call(failed for _ in call.queries)

@@ -16,6 +16,7 @@ from enrich.domain.policy import (
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.run import RunOptions
 from enrich.domain.table import Column
+from enrich.engine.hedges import Hedges
 from enrich.errors import UnknownNameError
 from enrich.ports import (
     Breakers,
@@ -72,6 +73,7 @@ class Parts:
     clock: Clock
     calls: Executor
     policies: Policies = field(default_factory=Policies)
+    hedges: Hedges = field(default_factory=Hedges)
     prompter: Prompter | None = None
     #: Whether it is worth planning to ask a provider by its name; it may change at any time.
     is_ready: Callable[[str], bool] = field(default=lambda _name: True)

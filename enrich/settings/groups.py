@@ -128,14 +128,23 @@ class SingleflightSettings(Values):
 
 
 class ProbeSettings(Values):
-    """How many providers are asked at once in process, and how long one may take."""
+    """How many providers are asked at once in process, and how long one may take.
+
+    `hedge_share` of the calls to a provider that allows it are made a second time when they take
+    longer than 95 of 100; 0 is never.
+    """
 
     max_concurrent: Annotated[int, Field(ge=1, le=256)] = _PROBE.max_concurrent
     timeout_seconds: Seconds = _PROBE.timeout_s
+    hedge_share: Annotated[float, Field(ge=0, le=1)] = _PROBE.hedge_share
 
     def policy(self) -> ProbePolicy:
         """Give the domain's form."""
-        return ProbePolicy(max_concurrent=self.max_concurrent, timeout_s=self.timeout_seconds)
+        return ProbePolicy(
+            max_concurrent=self.max_concurrent,
+            timeout_s=self.timeout_seconds,
+            hedge_share=self.hedge_share,
+        )
 
 
 class FusionSettings(Values):

@@ -41,6 +41,8 @@ class HttpSpec(Part):
         data_class: whose data it gives: of everybody's, of companies, or personal.
         guessed: keys of this file that are not from the provider's own words, as dotted paths.
         contact: it demands a User-Agent that says whom to write to.
+        hedge: what takes too long may be asked a second time at once: the same question is free, or
+            billed once.
     """
 
     name: Name
@@ -55,6 +57,7 @@ class HttpSpec(Part):
     data_class: Literal["public", "company", "personal"]
     base_url: str
     contact: bool = False
+    hedge: bool = False
     inputs: Annotated[tuple[tuple[FieldName, ...], ...], Field(min_length=1)]
     optional_inputs: tuple[FieldName, ...] = ()
     max_concurrent: Annotated[int, Field(ge=1, le=64)] = 8
@@ -85,7 +88,12 @@ class HttpSpec(Part):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for check in (self._check_requests, self._check_holes, self._check_deferred):
+        for check in (
+            self._check_requests,
+            self._check_holes,
+            self._check_deferred,
+            self._check_hedge,
+        ):
             check()
         if self.successor and self.state == "active":
             raise ValueError("successor goes with state 'deprecated' or 'gone'")
@@ -114,6 +122,7 @@ class HttpSpec(Part):
             max_concurrent=self.max_concurrent,
             ttl_s=self.keep.found_s,
             negative_ttl_s=self.keep.not_found_s,
+            hedge=self.hedge,
         )
 
     @property
@@ -153,6 +162,16 @@ class HttpSpec(Part):
             raise ValueError("a rule takes a token, and nothing asks with it; add [deferred]")
         if self.deferred is not None and not pends:
             raise ValueError("[deferred] is never used; add an outcome 'pending'")
+
+    def _check_hedge(self) -> None:
+        if not self.hedge:
+            return
+        if self.price.credits > 0 and self.price.charge == "on_call":
+            raise ValueError("hedge pays for each call of price.charge 'on_call'; leave it out")
+        if self.bulk or self.deferred or any(each.method != "GET" for each in self.request):
+            raise ValueError("hedge is for single GETs that are answered at once; leave it out")
+        if self.retry.on == "unavailable":
+            raise ValueError("hedge and retry on 'unavailable' ask again both; keep one of them")
 
     def _templates(self) -> Iterator[tuple[str, Template]]:
         asks: list[tuple[str, Request]] = [("request", each) for each in self.request]

@@ -14,7 +14,7 @@ from enrich.domain.outcome import (
     Unavailable,
 )
 from enrich.domain.policy import BudgetPolicy, CachePolicy, RunPolicy
-from enrich.domain.provider import Charge, Query, Tier
+from enrich.domain.provider import Charge, Query, Tier, call_sizes
 from enrich.domain.rate import RateLimit
 from enrich.domain.run import CellFilter, Force, RunState, StepKind
 from enrich.domain.table import CellState, Column
@@ -455,3 +455,12 @@ def test_the_day_of_a_table_and_of_a_tenant_have_budgets_of_their_own(scope: str
 
         assert len(provider.asked) == 4
         assert own.row("r6").cells["domain"].reason == f"by_email: skipped (over budget: {scope})"
+
+
+def test_rows_of_one_job_travel_together_and_each_call_has_its_own_start() -> None:
+    tokens = ["", "1@job", "", "2@other", "2@job", ""]
+    queries = [Query(row=n, inputs={}, token=token) for n, token in enumerate(tokens)]
+    together = sorted(queries, key=lambda query: query.job)
+
+    assert call_sizes(replace(BY_EMAIL, bulk_size=2), together) == [2, 1, 2, 1]
+    assert call_sizes(BY_EMAIL, together) == [1] * 6

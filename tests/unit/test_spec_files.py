@@ -96,6 +96,23 @@ def test_what_cannot_be_is_refused(more: str, problem: str) -> None:
         load_text(text_of_spec(request=request, more=more))
 
 
+_BULK = '[bulk]\nsize = 2\npath = "/m"\ninto = "d"\njoin = ","\nitem = "{domain}"\nanswers = "@"'
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ('[price]\ncredits = 1\ncharge = "on_call"', "pays for each call"),
+        ('[retry]\non = "unavailable"', "keep one of them"),
+        (f'{_BULK}\nanswer_key = "d"', "single GETs"),
+    ],
+    ids=["billed-each", "tried-again-anyway", "many-rows"],
+)
+def test_what_may_not_be_asked_twice_at_once_is_refused(more: str, problem: str) -> None:
+    with pytest.raises(BadFileError, match=problem):
+        spec_of(top="hedge = true", more=more)
+
+
 def test_a_row_that_no_request_serves_is_a_fault_of_the_file() -> None:
     request = '[[request]]\nneeds = ["city"]\npath = "/c/{city}"'
 
