@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from enrich.domain.normalise.country_names import CountryNames, country_names
 from providers.local import company_values as read
-from providers.local.country_names import CountryNames, country_names
 from providers.local.gazetteer import gazetteer
 from providers.local.hosts import registrable
 from providers.local.whereabouts import locate

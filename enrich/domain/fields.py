@@ -28,13 +28,17 @@ class FieldType(StrEnum):
     PHONE = "phone"
     COUNTRY = "country"
     PLACE = "place"
+    CITY = "city"
+    REGION = "region"
     NUMBER = "number"
     MONEY = "money"
     DATE = "date"
     YEAR = "year"
     LIST = "list"
+    NAMES = "names"
     IDENTIFIER = "identifier"
     CODE = "code"
+    INDUSTRY_CODE = "industry_code"
     CATEGORY = "category"
     FLAG = "flag"
 
@@ -83,15 +87,16 @@ _COMPANY = (
     _field("industry", _T.CATEGORY, "line of business",
            "industries|sub industry|gics sub industry|branch|line of business|branche"),
     _field("sector", _T.CATEGORY, "broad part of the economy", "gics sector|economic sector"),
-    _field("naics_code", _T.CODE, "code of its industry in NAICS", "naics"),
+    _field("naics_code", _T.INDUSTRY_CODE, "code of its industry in NAICS", "naics"),
     _field("naics_title", _T.CATEGORY, "title of its industry in NAICS"),
     _field("founded", _T.YEAR, "year of its founding",
            "founded year|year founded|founding year|established|inception|founding date"),
     _field("employees", _T.NUMBER, "number of people it employs",
            "employee count|number of employees|headcount|staff|num employees|no of employees"),
     _field("revenue", _T.MONEY, "yearly revenue", "annual revenue|sales|turnover"),
+    _field("assets", _T.MONEY, "total assets in its books", "total assets"),
     _field("products", _T.LIST, "what it makes or offers", "product|services"),
-    _field("key_people", _T.LIST, "who leads it", "leadership|executives|management"),
+    _field("key_people", _T.NAMES, "who leads it", "leadership|executives|management"),
     _field("wikipedia_url", _T.URL, "its article in the English Wikipedia",
            "wikipedia|wikipedia link|wiki"),
     _field("linkedin_url", _T.URL, "its or the person's page at LinkedIn",
@@ -109,10 +114,10 @@ _COMPANY = (
            "registration status"),
     _field("company_description", _T.TEXT, "what it does, in a sentence or two",
            "about|about the company|short description"),
-    _field("employee_range", _T.CATEGORY, "number of people it employs, as a range",
+    _field("employee_range", _T.NUMBER, "number of people it employs, as a range",
            "company size|size range|employees range"),
-    _field("sic_code", _T.CODE, "code of its industry in SIC", "sic"),
-    _field("nace_code", _T.CODE, "code of its industry in NACE or a national form of it",
+    _field("sic_code", _T.INDUSTRY_CODE, "code of its industry in SIC", "sic"),
+    _field("nace_code", _T.INDUSTRY_CODE, "code of its industry in NACE or a national form of it",
            "nace|naf|ape"),
     _field("funding_total", _T.MONEY, "money raised from investors, in US dollars",
            "total funding|funding"),
@@ -126,8 +131,8 @@ _PLACE = (
     _field("headquarters", _T.PLACE, "where the head office is, as written",
            "headquarters location|hq|hq location|headquarter|head office|headquarters address"),
     _field("address", _T.TEXT, "postal address", "street address|postal address|mailing address"),
-    _field("city", _T.PLACE, "city, in English", "town|hq city|locality|municipality|ort|stadt"),
-    _field("region", _T.PLACE, "state, province or county",
+    _field("city", _T.CITY, "city, in English", "town|hq city|locality|municipality|ort|stadt"),
+    _field("region", _T.REGION, "state, province or county",
            "state|province|county|hq state|state province|bundesland"),
     _field("postal_code", _T.CODE, "postal code", "zip|zip code|postcode|plz"),
     _field("country", _T.COUNTRY, "country, by its English short name",
@@ -137,7 +142,7 @@ _PLACE = (
     _field("country_code3", _T.CODE, "country as three letters (ISO 3166)",
            "country iso3|iso3|alpha3"),
     _field("country_official_name", _T.TEXT, "country, by its official English name"),
-    _field("capital", _T.PLACE, "capital of the country", "capital city"),
+    _field("capital", _T.CITY, "capital of the country", "capital city"),
     _field("continent", _T.PLACE, "continent of the country"),
     _field("calling_code", _T.CODE, "prefix of the country's telephone numbers, «+41»",
            "dialing code|dialling code"),
@@ -168,7 +173,7 @@ _CONTACT = (
     _field("phone_e164", _T.PHONE, "telephone number as «+» and digits (E.164)"),
     _field("phone_extension", _T.TEXT, "extension behind the number", "extension|ext"),
     _field("phone_country", _T.COUNTRY, "country of the number"),
-    _field("phone_region", _T.PLACE, "area that the number was given out in"),
+    _field("phone_region", _T.REGION, "area that the number was given out in"),
     _field("phone_carrier", _T.TEXT, "carrier that the number's range was given to"),
     _field("phone_line_type", _T.CATEGORY, "mobile, fixed_line, toll_free and the like"),
     _field("phone_time_zone", _T.CODE, "time zone of the number's area"),

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from enrich.domain.normalise.country_names import CountryNames, country_names
 from enrich.domain.outcome import NotFound, Outcome
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.values import Json, JsonObject
 from providers.base import LocalProvider, observed, text_of
 from providers.local import company_values as read
 from providers.local.company_index import CompanyIndex, build_index
-from providers.local.country_names import CountryNames, country_names
 from providers.local.gazetteer import Gazetteer, gazetteer
 from providers.local.hosts import registrable
 from providers.local.whereabouts import Place, locate

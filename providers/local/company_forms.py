@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from enrich.domain.normalise.country_names import CountryNames, country_names
 from enrich.domain.outcome import NotFound, Outcome
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.values import JsonObject
 from providers.base import LocalProvider, observed, text_of
 from providers.local.company_names import base_name
-from providers.local.country_names import CountryNames, country_names
 
 __all__ = ["SPEC", "provider"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from enrich.domain.normalise.country_names import fold_place
 from providers.base import Once
-from providers.local.country_names import fold_place
 
 __all__ = ["base_name", "initials", "legal_terms", "loose_key", "name_key", "name_tokens"]
 

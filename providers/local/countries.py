@@ -1,10 +1,10 @@
 """Countries by name or code: codes, official name, currency and official languages."""
 
+from enrich.domain.normalise.country_names import CountryNames, country_names
 from enrich.domain.outcome import NotFound, Outcome
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.values import Json, JsonObject
 from providers.base import LocalProvider, observed, text_of
-from providers.local.country_names import CountryNames, country_names
 
 __all__ = ["SPEC", "provider"]
 

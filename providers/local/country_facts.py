@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from enrich.domain.normalise.country_names import CountryNames, country_names
 from enrich.domain.outcome import NotFound, Outcome
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.values import JsonObject
 from providers.base import LocalProvider, observed, text_of
-from providers.local.country_names import CountryNames, country_names
 from providers.local.gazetteer import Gazetteer, gazetteer
 
 __all__ = ["SPEC", "provider"]

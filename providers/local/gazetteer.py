@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from sys import intern
 from typing import Any, NamedTuple
 
+from enrich.domain.normalise.country_names import fold_place
 from providers.base import Once
-from providers.local.country_names import fold_place
 
 __all__ = ["City", "Gazetteer", "Region", "gazetteer"]
 

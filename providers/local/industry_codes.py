@@ -6,11 +6,11 @@ likeness would put «Software» under «Software Publishers», which it may not 
 
 from collections.abc import Mapping
 
+from enrich.domain.normalise.country_names import fold_place
 from enrich.domain.outcome import NotFound, Outcome
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.values import JsonObject
 from providers.base import LocalProvider, observed, text_of
-from providers.local.country_names import fold_place
 
 __all__ = ["SPEC", "provider"]
 

@@ -3,11 +3,11 @@
 A provider of its own because its tables are large (seconds to load) and seldom all wanted.
 """
 
+from enrich.domain.normalise.country_names import CountryNames, country_names
 from enrich.domain.outcome import InvalidInput, Outcome
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.values import JsonObject
 from providers.base import LocalProvider, observed
-from providers.local.country_names import CountryNames, country_names
 from providers.local.phone_reading import (
     INPUTS,
     OPTIONAL_INPUTS,

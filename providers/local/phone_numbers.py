@@ -1,10 +1,10 @@
 """Telephone numbers by their country's numbering plan: E.164, country and kind of line."""
 
+from enrich.domain.normalise.country_names import CountryNames, country_names
 from enrich.domain.outcome import InvalidInput, Outcome
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.values import JsonObject
 from providers.base import LocalProvider, observed
-from providers.local.country_names import CountryNames, country_names
 from providers.local.phone_reading import INPUTS, OPTIONAL_INPUTS, country_of, read_number
 
 __all__ = ["SPEC", "provider"]

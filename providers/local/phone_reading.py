@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from enrich.domain.normalise.country_names import CountryNames
 from enrich.domain.values import Json, JsonObject
 from providers.base import text_of
-from providers.local.country_names import CountryNames
 
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from enrich.domain.normalise.country_names import CountryNames, country_names
 from enrich.domain.outcome import NotFound, Outcome
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.values import JsonObject
 from providers.base import LocalProvider, observed, text_of
-from providers.local.country_names import CountryNames, country_names
 from providers.local.gazetteer import Gazetteer, Region, gazetteer
 from providers.local.whereabouts import Place, locate
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from providers.local.country_names import CountryNames, fold_place
+from enrich.domain.normalise.country_names import CountryNames, fold_place
 from providers.local.gazetteer import City, Gazetteer, Region
 
 __all__ = ["Place", "locate"]

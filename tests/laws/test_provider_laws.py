@@ -9,12 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from enrich.domain.fields import column_key, field_of_header
+from enrich.domain.normalise.country_names import country_names, fold_place
 from enrich.domain.outcome import Found, Outcome
 from enrich.domain.provider import Query
 from enrich.domain.values import JsonObject
 from enrich.ports.outside import Provider
 from providers.local.company_names import base_name, name_key
-from providers.local.country_names import country_names, fold_place
 from providers.registry import select
 from tests.asking import answer_of, far_deadline, values_of
 

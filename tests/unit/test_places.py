@@ -2,9 +2,9 @@
 
 import pytest
 
+from enrich.domain.normalise.country_names import country_names
 from enrich.domain.outcome import NotFound
 from enrich.domain.values import Json
-from providers.local.country_names import country_names
 from providers.registry import providers
 from tests.asking import answer_of, confidence_of, values_of
 

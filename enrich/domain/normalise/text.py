@@ -1,18 +1,33 @@
-"""The form that any value has when nothing is known of its type."""
+"""Text: the form that any value has when nothing is known of its type, and folding to words."""
 
 import json
 import re
+import unicodedata
 
 from enrich.domain.keys import folded
 from enrich.domain.values import Json
 
-__all__ = ["canonical"]
+__all__ = ["canonical", "fold", "is_placeholder", "tidy"]
 
 _END_SIGNS = " .,;:!'\"()[]"
 #: How an address of the web is written says nothing about where it leads.
 _ADDRESS = re.compile(r"^https?://(www\.)?|(?<=^)www\.(?=[^/]+\.)|(?<=[^/])/$")
 #: Only texts that are surely numbers: a leading zero makes an identifier of it.
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?")
+#: Written where a value is missing. «NA» is left out: it is Namibia, and a surname.
+_PLACEHOLDERS = frozenset({
+    "null", "none", "nil", "nan", "nat", "n/a", "n.a.", "n.a", "#n/a", "unknown", "undefined",
+    "not available", "not applicable", "not provided", "not specified", "not known", "no data",
+    "missing", "tbd", "tba", "(null)", "(none)", "(blank)", "<na>", "\\n",
+})  # fmt: skip
+_SAYS_SOMETHING = re.compile(r"[\w$€£¥₹]")
+_NOT_WORD = re.compile(r"[\W_]+")
+_SPACES = re.compile(r"\s+")
+#: Letters that no decomposition turns into plain ones.
+_PLAIN = str.maketrans(
+    {"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe",
+     "ı": "i", "ħ": "h", "ŋ": "n", "’": "'", "‘": "'", "`": "'", "´": "'"}
+)  # fmt: skip
 
 
 def canonical(value: Json) -> str:
@@ -42,3 +57,33 @@ def _text(value: str) -> str:
 
 def _number(value: float) -> str:
     return str(int(value)) if value.is_integer() else repr(value)
+
+
+def is_placeholder(text: str) -> bool:
+    """Say whether a text stands for no value: blank, signs only, or «n/a» and the like."""
+    if len(text) > 16:
+        return False
+    return text.casefold() in _PLACEHOLDERS or not _SAYS_SOMETHING.search(text)
+
+
+def tidy(text: str) -> str:
+    """Give a text as it is to be written: composed letters, single spaces."""
+    if text.isascii() and "  " not in text and text.isprintable():
+        return text.strip()
+    return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip()
+
+
+def fold(text: str) -> str:
+    """Fold to lower-case words without accents: for comparing only, never to be shown.
+
+    Letters of other scripts than Latin stay. A text without letters or digits stays as it is.
+    """
+    plain = text.lower() if text.isascii() else _unaccented(text)
+    return " ".join(_NOT_WORD.sub(" ", plain.replace("'", "")).split()) or plain.strip()
+
+
+def _unaccented(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text.casefold()).translate(_PLAIN)
+    bare = "".join([c for c in decomposed if not unicodedata.combining(c)])
+    # Kana and Hangul lose nothing by being put together again.
+    return unicodedata.normalize("NFC", bare)

