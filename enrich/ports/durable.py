@@ -99,6 +99,10 @@ class RowStore(Protocol):
         """Go through a table in the order of ids, page by page, never all in memory."""
         ...
 
+    def page(self, tenant: str, table: str, *, after: int, limit: int) -> tuple[Row, ...]:
+        """Give rows after the id `after`, in the order of ids. Raises `UnknownNameError`."""
+        ...
+
     def write_cells(self, tenant: str, table: str, writes: Sequence[CellWrite]) -> WriteReport:
         """Write many cells of many rows in one statement, each guarded by its stamp.
 
@@ -264,8 +268,10 @@ class RunStore(Protocol):
         """Tell how a run stands. Raises `UnknownNameError`."""
         ...
 
-    def runs(self, tenant: str, *, limit: int = 50) -> tuple[RunSummary, ...]:
-        """List a tenant's newest runs."""
+    def runs(
+        self, tenant: str, *, limit: int = 50, before: int | None = None
+    ) -> tuple[RunSummary, ...]:
+        """List a tenant's newest runs, or those older than the run `before`."""
         ...
 
     def ended(self, run_id: int) -> Finished | None:

@@ -144,14 +144,15 @@ class MemoryRowStore:
     def scan(self, tenant: str, table: str, *, page: int = 1000) -> Iterator[Row]:
         """Go through a table in the order of ids, page by page."""
         after = 0
-        while found := self._page(tenant, table, after, page):
+        while found := self.page(tenant, table, after=after, limit=page):
             yield from found
             after = found[-1].id
 
-    def _page(self, tenant: str, table: str, after: int, page: int) -> list[Row]:
+    def page(self, tenant: str, table: str, *, after: int, limit: int) -> tuple[Row, ...]:
+        """Give the rows that follow the id `after`, in the order of ids."""
         with self._db.lock:
             rows = self._db.table(tenant, table).rows
-            return [rows[row_id] for row_id in sorted(rows) if row_id > after][:page]
+            return tuple([rows[row_id] for row_id in sorted(rows) if row_id > after][:limit])
 
     def write_cells(self, tenant: str, table: str, writes: Sequence[CellWrite]) -> WriteReport:
         """Write many cells, each guarded by its stamp."""

@@ -178,11 +178,14 @@ class MemoryRunStore:
         with self._db.lock:
             return self._run(tenant, run_id).summary()
 
-    def runs(self, tenant: str, *, limit: int = 50) -> tuple[RunSummary, ...]:
-        """List a tenant's newest runs."""
+    def runs(
+        self, tenant: str, *, limit: int = 50, before: int | None = None
+    ) -> tuple[RunSummary, ...]:
+        """List a tenant's newest runs, or those older than the run `before`."""
         with self._db.lock:
             newest = sorted(self._db.runs.values(), key=lambda run: -run.id)
-            mine = [run for run in newest if run.new.tenant == tenant]
+            older = [run for run in newest if before is None or run.id < before]
+            mine = [run for run in older if run.new.tenant == tenant]
             return tuple(run.summary() for run in mine[:limit])
 
     def ended(self, run_id: int) -> Finished | None:

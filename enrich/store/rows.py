@@ -161,6 +161,16 @@ class PostgresRowStore:
             yield from (row_from_json(row) for row in found)
             after = found[-1]["id"]
 
+    def page(self, tenant: str, table: str, *, after: int, limit: int) -> tuple[Row, ...]:
+        """Give the rows that follow the id `after`, in the order of ids."""
+
+        def work(connection: Connection) -> Sequence[RowMapping]:
+            found = find_table(connection, tenant, table)
+            asked = {"table_id": found.id, "after": after, "page": limit}
+            return connection.execute(_PAGE, asked).mappings().all()
+
+        return tuple(row_from_json(row) for row in self._database.run(work))
+
     def _page(self, table_id: int, after: int, page: int) -> Sequence[RowMapping]:
         asked = {"table_id": table_id, "after": after, "page": page}
         return self._database.run(lambda c: c.execute(_PAGE, asked).mappings().all())

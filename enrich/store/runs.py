@@ -63,6 +63,7 @@ _SUMMARIES = text("""
                  WHERE b.run_id = r.id AND b.phase = 'parked' ORDER BY b.reason) AS reasons
     FROM runs r JOIN tables t ON t.id = r.table_id
     WHERE r.tenant_id = :tenant AND (CAST(:run_id AS bigint) IS NULL OR r.id = :run_id)
+          AND (CAST(:before AS bigint) IS NULL OR r.id < :before)
     ORDER BY r.id DESC LIMIT :limit
 """)
 
@@ -178,9 +179,11 @@ class PostgresRunStore:
             raise UnknownNameError("run", str(run_id))
         return found[0]
 
-    def runs(self, tenant: str, *, limit: int = 50) -> tuple[RunSummary, ...]:
-        """List a tenant's newest runs."""
-        return self._database.run(lambda c: _summaries(c, tenant, None, limit))
+    def runs(
+        self, tenant: str, *, limit: int = 50, before: int | None = None
+    ) -> tuple[RunSummary, ...]:
+        """List a tenant's newest runs, or those older than the run `before`."""
+        return self._database.run(lambda c: _summaries(c, tenant, None, limit, before))
 
     def ended(self, run_id: int) -> Finished | None:
         """Give a run that has ended, whenever that was; None while it is under way or gone."""
@@ -258,9 +261,9 @@ def _known_run(connection: Connection, tenant: str, run_id: int) -> RunSummary:
 
 
 def _summaries(
-    connection: Connection, tenant: str, run_id: int | None, limit: int
+    connection: Connection, tenant: str, run_id: int | None, limit: int, before: int | None = None
 ) -> tuple[RunSummary, ...]:
-    asked = {"tenant": cleaned(tenant), "run_id": run_id, "limit": limit}
+    asked = {"tenant": cleaned(tenant), "run_id": run_id, "limit": limit, "before": before}
     return tuple(_summary(raw) for raw in connection.execute(_SUMMARIES, asked).mappings())
 
 

@@ -101,6 +101,15 @@ def test_a_scan_gives_every_row_once_whatever_the_page(stores: Stores, page: int
     assert [row.key for row in stores.rows.scan(TENANT, TABLE, page=page)] == ["k1", "k2", "k3"]
 
 
+def test_a_page_begins_after_an_id(stores: Stores) -> None:
+    ids = make_table(stores.rows, 3)
+
+    page = stores.rows.page(TENANT, TABLE, after=ids[0], limit=1)
+
+    assert [row.key for row in page] == ["k2"]
+    assert stores.rows.page(TENANT, TABLE, after=ids[2], limit=1) == ()
+
+
 def test_an_import_counts_new_and_changed_rows(stores: Stores) -> None:
     make_table(stores.rows, 2)
 

@@ -572,6 +572,7 @@ def test_runs_are_listed_newest_first_for_their_tenant_only(stores: Stores) -> N
     begin(stores, tenant="other")
 
     assert [summary.id for summary in stores.runs.runs(TENANT, limit=2)] == ids[:0:-1]
+    assert [summary.id for summary in stores.runs.runs(TENANT, before=ids[2])] == ids[1::-1]
 
 
 @pytest.mark.parametrize("ask", ["summary", "cancel"])
