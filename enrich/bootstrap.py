@@ -45,7 +45,6 @@ __all__ = [
     "Endpoints",
     "Services",
     "build",
-    "credential_store",
     "endpoints",
     "keyring_file",
     "settings",
@@ -245,7 +244,7 @@ def _catalogue(own: Settings, credentials: KeptCredentials) -> "Catalogue | None
     )
 
 
-def credential_store(own: Settings, database: "Engine") -> PostgresCredentialStore:
+def _credential_store(own: Settings, database: "Engine") -> PostgresCredentialStore:
     """Give where keys are kept. Raises `SettingsError` for a wrong keyring."""
     given = own.keyring.keys
     load = given_keys(given.get_secret_value()) if given else keyring_file(own)
@@ -265,7 +264,7 @@ def _credentials(own: Settings, database: "Engine") -> KeptCredentials:
     for secret in fallback.secrets():
         register_secret(secret)
     return KeptCredentials(
-        credential_store(own, database), fallback, clock=SystemClock(), on_secret=register_secret
+        _credential_store(own, database), fallback, clock=SystemClock(), on_secret=register_secret
     )
 
 

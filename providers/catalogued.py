@@ -121,11 +121,16 @@ def elsewhere(spec: HttpSpec, base_url: str) -> HttpSpec:
     return spec.model_copy(update={"base_url": f"{base_url}/{spec.name}", "auth": auth})
 
 
-def why_not(spec: HttpSpec, credentials: CredentialSource, *, contact: str = "") -> str:
-    """Say why a provider is not asked, with the way out; empty when it is."""
+def why_not(
+    spec: HttpSpec, credentials: CredentialSource | None = None, *, contact: str = ""
+) -> str:
+    """Say why a provider is not asked, with the way out; empty when it is.
+
+    Without `credentials` nothing is said of its key.
+    """
     if reason := _never(spec, contact):
         return reason
-    if _lacks_key(spec, credentials):
+    if credentials and _lacks_key(spec, credentials):
         return f"it needs a key; run `enrich credentials add {spec.name}`"
     return ""
 

@@ -93,22 +93,20 @@ class KeptCredentials:
         on_secret: Callable[[str], None],
     ) -> None:
         """Read nothing yet; `on_secret` hears of each key before it is used, for a log to hide."""
-        self._store, self._fallback = store, fallback
+        self.store, self._fallback = store, fallback
         self._clock, self._on_secret = clock, on_secret
         self._keys: dict[tuple[str, str], tuple[float, Sequence[Secret]]] = {}
         self._names: dict[None, tuple[float, frozenset[str]]] = {}
 
     def get(self, tenant: str, name: str) -> Sequence[Secret]:
         """Give a tenant's own keys, else those of the settings."""
-        kept = self._known(
-            self._keys, (tenant, name), lambda: self._store.keys(tenant, name), _NONE
-        )
+        kept = self._known(self._keys, (tenant, name), lambda: self.store.keys(tenant, name), _NONE)
         return kept or self._fallback.get(tenant, name)
 
     def has(self, name: str) -> bool:
         """Say whether anybody has a key of this name."""
         names: frozenset[str] = frozenset()
-        kept = self._known(self._names, None, self._store.references, names)
+        kept = self._known(self._names, None, self.store.references, names)
         return name in kept or self._fallback.has(name)
 
     def _known(

@@ -15,6 +15,7 @@ from enrich.domain.outcome import (
     Outcome,
     OutcomeKind,
     Pending,
+    RateLimited,
     Skipped,
 )
 from enrich.domain.provider import Answer, ProviderSpec, Query, one_call
@@ -22,7 +23,7 @@ from enrich.domain.secret import Secret
 from enrich.domain.values import microcredits_of
 from enrich.ports.outside import Clock, Credentials, Deadline
 from providers.base import DEADLINE, SystemClock
-from providers.credentials import KeyRotation
+from providers.credentials import KeyRotation, set_id
 from providers.exchange import HttpCall, HttpFault, Reply
 from providers.http import HttpClient
 from providers.signing import Signer
@@ -79,6 +80,12 @@ class HttpProvider:
     def http(self) -> HttpSpec:
         """The file it is made of."""
         return self._http
+
+    def credential_id(self, tenant: str) -> str:
+        """Name the keys that a tenant is asked with; empty when there are none."""
+        name = self._http.credential
+        keys = self._credentials.get(tenant, name) if name else ()
+        return set_id(tuple(keys)) if keys else ""
 
     def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
         """Ask about rows, as many in one call as the file allows; all of one tenant."""
@@ -205,14 +212,20 @@ class HttpProvider:
         return one_call([failed for _ in group.places], calls=calls)
 
     def _is_about_the_key(self, answers: Sequence[Answer]) -> bool:
-        return all(answer.outcome.kind in _ABOUT_THE_KEY for answer in answers)
+        about = _ABOUT_THE_KEY
+        if all(limit.of == "key" for limit in self._http.limits):
+            about |= {OutcomeKind.RATE_LIMITED}
+        return all(answer.outcome.kind in about for answer in answers)
 
     def _rest(self, key: Secret, outcome: Outcome) -> None:
-        self._signer.forget(key)
-        rest_s = _REFUSED_S
-        if isinstance(outcome, CreditsExhausted):
-            reset_at, now = outcome.reset_at, self._clock.now()
-            rest_s = (reset_at - now).total_seconds() if reset_at else _USED_UP_S
+        now, rest_s = self._clock.now(), _REFUSED_S
+        match outcome:
+            case RateLimited(retry_at=moment):
+                rest_s = (moment - now).total_seconds()
+            case CreditsExhausted(reset_at=reset_at):
+                rest_s = (reset_at - now).total_seconds() if reset_at else _USED_UP_S
+            case _:
+                self._signer.forget(key)
         self._rotation.rest(key, rest_s)
 
     def _spent(self, reply: Reply) -> int | None:

@@ -1,54 +1,130 @@
 """`enrich providers` and `enrich breaker`."""
 
+from dataclasses import dataclass, replace
+
 import click
 
 from enrich.bootstrap import settings
 from enrich.cli.output import as_json_option, print_facts, print_json, print_note, print_table
+from enrich.cli.provider_files import (
+    check_command,
+    known_specs,
+    new_command,
+    schema_command,
+    try_command,
+)
 from enrich.cli.services import opened
 from enrich.domain.keys import breaker_key
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.values import credits_of
 from enrich.errors import BadInputError, UnknownNameError
 from enrich.ports import BreakerStatus
+from providers.catalogued import why_not
 from providers.registry import providers
+from providers.spec import HttpSpec, load_catalogue
 
 __all__ = ["breaker_command", "providers_command"]
 
 
-@click.command("providers")
-@click.argument("name", required=False)
+class _ProvidersGroup(click.Group):
+    """Takes a word that is no command of its own for the name of a provider to show."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Show the provider of that name."""
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            return "show", _show, args
+        return super().resolve_command(ctx, args)
+
+
+@click.group("providers", cls=_ProvidersGroup, invoke_without_command=True)
 @as_json_option
-def providers_command(*, name: str | None, as_json: bool) -> None:
-    """List the providers, or tell all about NAME."""
-    known = providers(settings().providers.modules)
-    specs = [provider.spec for provider in known.values()]
-    if name is not None:
-        specs = [spec for spec in specs if spec.name == name]
-        if not specs:
-            raise UnknownNameError("provider", name, known=tuple(known))
+@click.pass_context
+def providers_command(ctx: click.Context, *, as_json: bool) -> None:
+    """List the providers; `enrich providers NAME` tells all about one.
+
+    To add yours: new, check and try.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    known = _known()
     if as_json:
-        described = [_as_json(spec) for spec in specs]
-        print_json(described if name is None else described[0])
-    elif name is None:
-        _print_list(specs)
+        print_json([{**_as_json(one.spec), "off": one.off} for one in known.values()])
+        return
+    _print_list(list(known.values()))
+    for fault in known_specs(settings())[1]:
+        print_note(f"left out: {fault}")
+
+
+@click.command("show")
+@click.argument("name")
+@as_json_option
+def _show(*, name: str, as_json: bool) -> None:
+    """Tell all about a provider."""
+    known = _known()
+    if name not in known:
+        raise UnknownNameError("provider", name, known=tuple(known))
+    one = known[name]
+    if as_json:
+        print_json({**_as_json(one.spec), "off": one.off})
     else:
-        print_facts(_facts(specs[0]))
+        print_facts([*_facts(one.spec), ("asked", one.off or "yes")])
 
 
-def _print_list(specs: list[ProviderSpec]) -> None:
+for _command in (check_command, new_command, schema_command, try_command):
+    providers_command.add_command(_command)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A provider, and what is to be done before it is asked; empty when nothing is."""
+
+    spec: ProviderSpec
+    off: str
+
+
+def _known() -> dict[str, _Known]:
+    """Give all providers by name, without asking any server."""
+    own = settings().providers
+    named = own.chosen()
+    known = {}
+    for name, one in providers(own.modules).items():
+        is_off = one.spec.simulated and not own.simulated and name not in (named or ())
+        known[name] = _Known(one.spec, "set ENRICH_PROVIDERS__SIMULATED=true" if is_off else "")
+    for name, spec in known_specs(settings())[0].items():
+        known.setdefault(name, _Known(spec.provider_spec, _off(spec)))
+    if named is None:
+        return known
+    other = "ENRICH_PROVIDERS__NAMES leaves it out"
+    return {name: replace(k, off=k.off if name in named else other) for name, k in known.items()}
+
+
+def _off(spec: HttpSpec) -> str:
+    own = settings()
+    reasons = [why_not(spec, contact=own.providers.contact or "")]
+    if any(one is spec for one in load_catalogue()) and not own.providers.catalogue:
+        reasons.append("set ENRICH_PROVIDERS__CATALOGUE=true")
+    if spec.credential and not spec.auth.optional:
+        # Whether there is one lies in the database; a list of providers needs no server.
+        reasons.append("needs a key: see `enrich credentials`")
+    return "; ".join(filter(None, reasons[:1] if spec.state == "gone" else reasons))
+
+
+def _print_list(known: list[_Known]) -> None:
     print_table(
         ("provider", "tier", "price", "gives", "needs", "data of", ""),
         [
             (
-                spec.name,
-                spec.tier.value,
-                _price(spec),
-                ", ".join(spec.gives),
-                " or ".join(" + ".join(sorted(needed)) for needed in spec.inputs),
-                spec.data_date or "live",
-                "simulated" if spec.simulated else "",
+                one.spec.name,
+                one.spec.tier.value,
+                _price(one.spec),
+                ", ".join(one.spec.gives),
+                " or ".join(" + ".join(sorted(needed)) for needed in one.spec.inputs),
+                one.spec.data_date or "live",
+                ", ".join(filter(None, ("simulated" if one.spec.simulated else "", one.off))),
             )
-            for spec in specs
+            for one in known
         ],
     )
 

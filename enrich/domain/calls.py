@@ -1,7 +1,7 @@
 """Leave to call a provider, and what the calls tell its breaker about the provider's health."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -14,7 +14,7 @@ from enrich.domain.outcome import (
     Unauthorized,
 )
 
-__all__ = ["CallReport", "Permit", "Refusal", "report_of"]
+__all__ = ["CallReport", "Permit", "Refusal", "report_of", "reports_by_key"]
 
 
 class Refusal(StrEnum):
@@ -63,6 +63,7 @@ _SUCCESSES = frozenset(
     {OutcomeKind.FOUND, OutcomeKind.NOT_FOUND, OutcomeKind.PENDING, OutcomeKind.LEGAL_BLOCK}
 )
 _FAILURES = frozenset({OutcomeKind.UNAVAILABLE, OutcomeKind.MALFORMED})
+_ABOUT_THE_KEY = frozenset({OutcomeKind.UNAUTHORIZED, OutcomeKind.CREDITS_EXHAUSTED})
 
 #: When one batch brings several reasons, the one that lasts longest speaks.
 _GRAVITY = (Refusal.RATE, Refusal.CREDITS, Refusal.AUTH, Refusal.GONE)
@@ -93,6 +94,27 @@ def report_of(
         slow=slow,
         trip=trip,
         trip_until=until,
+    )
+
+
+def reports_by_key(
+    outcomes: Sequence[tuple[Outcome, float]], *, slow_s: float | None = None
+) -> tuple[CallReport, CallReport]:
+    """Sum up for two breakers: the provider's, and that of the credential it was asked with.
+
+    A key that is refused or used up says nothing about the provider, which other tenants ask too;
+    and a provider that fails says nothing about the key.
+    """
+    of_key = [each for each in outcomes if each[0].kind in _ABOUT_THE_KEY]
+    others = [each for each in outcomes if each[0].kind not in _ABOUT_THE_KEY]
+    of_provider = report_of(others, slow_s=slow_s)
+    trip, until = _gravest([word for outcome, _ in of_key if (word := _trip_of(outcome))])
+    answered = of_provider.successes
+    return (
+        replace(of_provider, ignored=of_provider.ignored + len(of_key)),
+        CallReport(
+            successes=answered, ignored=len(outcomes) - answered, trip=trip, trip_until=until
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil, inf
 
-from enrich.domain.calls import Permit, Refusal, report_of
+from enrich.domain.calls import CallReport, Permit, Refusal, report_of, reports_by_key
 from enrich.domain.keys import breaker_key
 from enrich.domain.metrics import PROVIDER_CALL
 from enrich.domain.outcome import (
@@ -24,7 +24,7 @@ from enrich.domain.values import is_storable
 from enrich.engine.pace import Starts, ask_paced
 from enrich.engine.parts import Parts
 from enrich.engine.spend import Purse
-from enrich.ports import Deadline, Provider
+from enrich.ports import Deadline, Keyed, Provider
 
 __all__ = ["Said", "make_calls"]
 
@@ -68,24 +68,55 @@ class _Calling:
     deadline: Deadline
 
     def all(self, questions: Mapping[str, Query]) -> dict[str, Said]:
+        """Ask as the credential's breaker and the provider's let us."""
+        names = tuple(questions)
+        own = self._credential_key()
+        if own is None:
+            return self._with_leave(questions, [], is_keyed=False)
+        permit = self.parts.breakers.acquire(own, want=len(names))
+        answers: list[Answer] = []
+        said = self._all_as(names[permit.granted :], self._refusal(permit))
+        try:
+            allowed = {name: questions[name] for name in names[: permit.granted]}
+            return said | (self._with_leave(allowed, answers, is_keyed=True) if allowed else {})
+        finally:
+            if permit.granted:
+                self.parts.breakers.report(own, permit, self._reports(answers, is_keyed=True)[1])
+
+    def _with_leave(
+        self, questions: Mapping[str, Query], answers: list[Answer], *, is_keyed: bool
+    ) -> dict[str, Said]:
+        """Ask as the provider's breaker lets us. Answers are added to `answers` as they come."""
         key = breaker_key(self.provider.spec.gate)
         permit = self.parts.breakers.acquire(key, want=len(questions))
         names = tuple(questions)
         allowed, refused = names[: permit.granted], names[permit.granted :]
         said = self._all_as(refused, self._refusal(permit))
-        answers: list[Answer] = []
         try:
             if allowed:
                 said |= self._allowed({n: questions[n] for n in allowed}, answers)
         finally:
             # Reported whatever happened: calls that were not made give their permits back.
-            report = report_of(
-                [(answer.outcome, answer.latency_s) for answer in answers],
-                slow_s=self.parts.policies.probes.timeout_s,
-            )
             if permit.granted:
-                self.parts.breakers.report(key, permit, report)
+                of_provider, _ = self._reports(answers, is_keyed=is_keyed)
+                self.parts.breakers.report(key, permit, of_provider)
         return said
+
+    def _credential_key(self) -> str | None:
+        """Name the breaker of what this tenant asks with; None when it asks with nothing."""
+        asked = self.provider
+        number = asked.credential_id(self.run.tenant) if isinstance(asked, Keyed) else ""
+        return breaker_key(asked.spec.gate, number) if number else None
+
+    def _reports(
+        self, answers: Sequence[Answer], *, is_keyed: bool
+    ) -> tuple[CallReport, CallReport]:
+        """Sum up for the provider's breaker and the credential's; without one, all in the first."""
+        told = [(answer.outcome, answer.latency_s) for answer in answers]
+        slow_s = self.parts.policies.probes.timeout_s
+        if is_keyed:
+            return reports_by_key(told, slow_s=slow_s)
+        return report_of(told, slow_s=slow_s), CallReport()
 
     def _allowed(self, questions: Mapping[str, Query], answers: list[Answer]) -> dict[str, Said]:
         """Ask what the rate and the purse allow. Answers are added to `answers` as they come."""

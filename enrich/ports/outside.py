@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from enrich.domain.provider import Answer, ProviderSpec, Query
 from enrich.domain.run import Step
@@ -71,7 +71,19 @@ class Credentials(Protocol):
     def get(self, tenant: str, name: str) -> Sequence[Secret]:
         """Give a tenant's keys of this name, else everybody's, in the order in which to try them.
 
-        Empty when there are none. Reads memory; never raises, never blocks.
+        Empty when there are none. Never raises; reads memory, and once a minute the store.
+        """
+        ...
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A provider that is asked with credentials: some of them may be refused and others not."""
+
+    def credential_id(self, tenant: str) -> str:
+        """Name what a tenant is asked with, telling none of it; empty when there is nothing.
+
+        Other keys have another name, and so a breaker of their own.
         """
         ...
 

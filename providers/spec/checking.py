@@ -6,9 +6,11 @@ from pathlib import Path
 
 from enrich.domain.outcome import Found, Outcome, OutcomeKind
 from enrich.domain.values import Json
+from enrich.errors import BadFileError
 from providers.exchange import Reply
 from providers.spec.asking import request_for
 from providers.spec.file import HttpSpec
+from providers.spec.lines import line_of
 from providers.spec.loading import load
 from providers.spec.model import Example
 from providers.spec.reading import Asked, read
@@ -19,15 +21,26 @@ __all__ = ["check", "problem_of", "reply_of", "without_example"]
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def check(path: Path) -> tuple[str, ...]:
-    """Read a file and try its examples; give what is wrong with them, nothing when all is well.
+def check(path: Path) -> tuple[BadFileError, ...]:
+    """Give all that is wrong with a file, each with its line: its words, or its examples.
 
-    Raises:
-        BadFileError: the file itself is wrong.
+    An outcome that the file speaks of needs an example too: what is not shown is not tested.
     """
-    spec = load(path)
-    tried = (problem_of(spec, example) for example in spec.example)
-    return tuple(problem for problem in tried if problem)
+    try:
+        spec = load(path)
+    except BadFileError as exc:
+        return (exc,)
+    text = path.read_text("utf-8")
+    faults = [
+        BadFileError(str(path), problem, line=line_of(text, ("example", number)))
+        for number, example in enumerate(spec.example)
+        if (problem := problem_of(spec, example))
+    ]
+    lacking = without_example(spec)
+    if lacking:
+        said = f"no [[example]] of {', '.join(kind.value for kind in lacking)}"
+        faults.append(BadFileError(str(path), said, hint="add a reply of each, with what it means"))
+    return tuple(faults)
 
 
 def without_example(spec: HttpSpec) -> tuple[OutcomeKind, ...]:

@@ -30,7 +30,7 @@ charge = "on_hit"                # on_hit, or on_call
 [auth]
 kind = "header"                  # none, header, bearer, basic, query, oauth2 (with token_url)
 name = "X-Api-Key"
-# The key itself is set as ENRICH_CREDENTIALS__@UPPER@, never here.
+# The key itself never stands here: enrich credentials add @NAME@
 
 [[limits]]
 count = 60
@@ -119,5 +119,5 @@ outcome = "unavailable"
 def skeleton(name: str) -> str:
     """Give the text of a file for a provider of this name: it loads, and its examples hold."""
     filters = ", ".join(sorted(FILTERS))
-    text = _SKELETON.replace("@NAME@", name).replace("@UPPER@", name.upper())
+    text = _SKELETON.replace("@NAME@", name)
     return text.replace("@FILTERS@", filters)

@@ -141,6 +141,30 @@ def test_a_tenant_is_asked_for_with_its_own_key(rude: Rude, client: HttpClient) 
     assert sent(rude, "X-Api-Key") == ["own", "common", "common"]
 
 
+def test_the_next_key_is_asked_with_when_one_has_reached_its_rate(
+    rude: Rude, client: HttpClient
+) -> None:
+    rude.says(http("", "Retry-After: 600", status="429 Slow"), ACME)
+    provider = provider_at(rude, client, more=HEADER, keys={"acme": "k1 k2"})
+
+    answers = [*ask(provider, "a.example"), *ask(provider, "b.example")]
+
+    assert [values_in(answer.outcome) for answer in answers] == [{"company_name": "Acme"}] * 2
+    assert sent(rude, "X-Api-Key") == ["k1", "k2", "k2"]
+
+
+def test_a_rate_that_all_keys_share_is_no_reason_for_the_next(
+    rude: Rude, client: HttpClient
+) -> None:
+    rude.says(http("", "Retry-After: 600", status="429 Slow"))
+    limit = '[[limits]]\ncount = 100\nper_s = 1\nof = "ip"\n'
+    provider = provider_at(rude, client, more=limit + HEADER, keys={"acme": "k1 k2"})
+
+    ask(provider, "a.example")
+
+    assert sent(rude, "X-Api-Key") == ["k1"]
+
+
 def test_without_a_key_nothing_is_asked(rude: Rude, client: HttpClient) -> None:
     provider = provider_at(rude, client, more=HEADER, keys={"acme__globex": "own"})
 

@@ -1,0 +1,212 @@
+"""`enrich providers check`, `new`, `try` and `schema`: a provider of your own, as one file."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from enrich.bootstrap import settings
+from enrich.cli.output import as_json_option, print_facts, print_json, print_note, tenant_option
+from enrich.cli.services import opened
+from enrich.domain.outcome import Found, Outcome, OutcomeKind, outcome_to_json
+from enrich.domain.provider import Answer, Query
+from enrich.domain.values import Json, credits_of
+from enrich.errors import BadFileError, BadInputError, UnknownNameError
+from enrich.ports import Deadline
+from enrich.settings import Settings
+from providers.base import SystemClock
+from providers.catalogued import elsewhere, own_specs, why_not
+from providers.credentials import StoredCredentials
+from providers.http import HttpClient
+from providers.http_provider import HttpProvider
+from providers.simulator import Behaviour, Simulator
+from providers.spec import HttpSpec, check, json_schema, load, load_catalogue, skeleton
+from providers.spec.asking import request_for
+from providers.spec.template import BadValueError
+
+__all__ = ["check_command", "known_specs", "new_command", "schema_command", "try_command"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
+_LIMIT_S = 30.0
+
+
+def known_specs(own: Settings) -> tuple[Mapping[str, HttpSpec], Sequence[BadFileError]]:
+    """Give the providers of files by name: the catalogue's and your own; and what is wrong."""
+    directory = own.providers.directory
+    added, faults = own_specs(directory) if directory else ((), ())
+    return {spec.name: spec for spec in (*load_catalogue(), *added)}, faults
+
+
+@click.command("check")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@as_json_option
+def check_command(*, files: Sequence[Path], as_json: bool) -> None:
+    """Check the FILEs of providers: their words, and that their own examples hold.
+
+    Says what is wrong as file:line: message; the exit code is 2 then.
+    """
+    found = {path: check(path) for path in files}
+    faults = [fault for each in found.values() for fault in each]
+    if as_json:
+        told = [
+            {"file": f.path, "line": f.line, "problem": f.problem, "hint": f.hint} for f in faults
+        ]
+        print_json(told)
+    else:
+        for fault in faults:
+            where = f"{fault.path}:{fault.line}" if fault.line else fault.path
+            click.echo(f"{where}: {fault.problem}{f'; {fault.hint}' if fault.hint else ''}")
+        for path in (path for path, each in found.items() if not each):
+            click.echo(f"{path}: ok, {len(load(path).example)} examples hold")
+    raise click.exceptions.Exit(2 if faults else 0)
+
+
+@click.command("new")
+@click.argument("name")
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where; default: ENRICH_PROVIDERS__DIRECTORY, else here.",
+)
+@as_json_option
+def new_command(*, name: str, folder: Path | None, as_json: bool) -> None:
+    """Write NAME.toml: a provider with every part explained, and its examples, to be changed."""
+    if not _NAME.fullmatch(name):
+        raise BadInputError("NAME", "must be 2 to 40 of a-z, 0-9 and _, a letter first")
+    if name in {spec.name for spec in load_catalogue()}:
+        raise BadInputError("NAME", f"the catalogue has {name!r} already", hint="take another")
+    folder = folder or settings().providers.directory or Path()
+    path = folder / f"{name}.toml"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(skeleton(name))
+    except FileExistsError:
+        raise BadInputError("NAME", f"{path} is there already", hint="take another") from None
+    if as_json:
+        print_json({"file": path})
+        return
+    click.echo(str(path))
+    print_note(f"edit it, then: enrich providers check {path} && enrich providers try {path}")
+    if settings().providers.directory is None:
+        print_note(f"to have it asked: export ENRICH_PROVIDERS__DIRECTORY={folder.resolve()}")
+
+
+@click.command("schema")
+def schema_command() -> None:
+    """Print the JSON Schema of a provider's file, for editors."""
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@click.command("try")
+@click.argument("provider")
+@click.option("--input", "inputs", multiple=True, metavar="FIELD=VALUE", help="What a row has.")
+@click.option("--live", is_flag=True, help="Ask the provider itself; it may cost.")
+@tenant_option
+@as_json_option
+def try_command(
+    *, provider: str, inputs: Sequence[str], live: bool, tenant: str, as_json: bool
+) -> None:
+    """Ask PROVIDER (a name, or a file) once, and show what is sent and what is read.
+
+    Without --live a simulator on loopback answers, as the file's examples do. Without --input the
+    first example of what is found is asked about.
+    """
+    spec = _spec_of(provider)
+    row = _row(spec, inputs)
+    sent = _sent(spec, row)
+    with _live(spec) if live else _simulated(spec) as asked:
+        query = Query(row=1, inputs=row, tenant=tenant)
+        (answer,) = asked.ask([query], Deadline(SystemClock().monotonic_s() + _LIMIT_S))
+    if as_json:
+        outcome = outcome_to_json(answer.outcome)
+        print_json({"provider": spec.name, "sends": sent, "live": live, "outcome": outcome})
+    else:
+        _print_answer(spec, sent, answer, live=live)
+    ended_well = answer.outcome.kind in {OutcomeKind.FOUND, OutcomeKind.NOT_FOUND}
+    raise click.exceptions.Exit(0 if ended_well else 1)
+
+
+def _spec_of(provider: str) -> HttpSpec:
+    if provider.endswith(".toml") or "/" in provider:
+        return load(Path(provider))
+    specs, faults = known_specs(settings())
+    if provider in specs:
+        return specs[provider]
+    for fault in faults:
+        if Path(fault.path).stem == provider:
+            raise fault
+    raise UnknownNameError("provider with a file", provider, known=tuple(specs))
+
+
+def _row(spec: HttpSpec, inputs: Sequence[str]) -> dict[str, Json]:
+    """Read FIELD=VALUE pairs, or take the inputs of the first example that is found."""
+    row: dict[str, Json] = {}
+    for pair in inputs:
+        field, is_pair, value = pair.partition("=")
+        if not is_pair:
+            raise BadInputError("--input", f"{pair!r} is no FIELD=VALUE")
+        if field not in spec.known_inputs:
+            raise UnknownNameError("input", field, known=tuple(spec.known_inputs), within=spec.name)
+        row[field] = value
+    shown = [each.inputs for each in spec.example if each.outcome is OutcomeKind.FOUND]
+    row = row or dict(shown[0] if shown else {})
+    if not spec.provider_spec.can_ask_with(row):
+        ways = " or ".join(" + ".join(needed) for needed in spec.inputs)
+        raise BadInputError("--input", "is too little to ask with", hint=f"it needs {ways}")
+    return row
+
+
+def _sent(spec: HttpSpec, row: Mapping[str, Json]) -> str:
+    try:
+        call = request_for(spec, dict(row)) if spec.request else None
+    except BadValueError as exc:
+        raise BadInputError("--input", str(exc)) from None
+    return f"{call.method} {call.url}" if call else "many rows in one call"
+
+
+@contextmanager
+def _simulated(spec: HttpSpec) -> Iterator[HttpProvider]:
+    credentials = StoredCredentials({spec.credential or "nobody": "simulated"})
+    with Simulator([spec], Behaviour(limits=False)) as simulator:
+        client = HttpClient()
+        try:
+            stand_in = elsewhere(spec, simulator.url)
+            yield HttpProvider(stand_in, client=client, credentials=credentials)
+        finally:
+            client.close()
+
+
+@contextmanager
+def _live(spec: HttpSpec) -> Iterator[HttpProvider]:
+    contact = settings().providers.contact or ""
+    with opened() as services:
+        if reason := why_not(spec, services.credentials, contact=contact):
+            raise BadInputError(spec.name, reason)
+        client = HttpClient(contact=contact)
+        try:
+            yield HttpProvider(spec, client=client, credentials=services.credentials)
+        finally:
+            client.close()
+
+
+def _print_answer(spec: HttpSpec, sent: str, answer: Answer, *, live: bool) -> None:
+    outcome: Outcome = answer.outcome
+    reason = getattr(outcome, "reason", "")
+    seen = outcome.observations if isinstance(outcome, Found) else {}
+    cost = answer.cost_microcredits
+    cost = spec.provider_spec.cost_of(outcome) if cost is None else cost
+    print_facts(
+        [
+            ("provider", spec.name),
+            ("sends", sent),
+            ("answered by", "the provider" if live else "a simulator, as the file's examples"),
+            ("outcome", f"{outcome.kind.value}{f': {reason}' if reason else ''}"),
+            *((name, f"{one.value}  ({one.confidence:g})") for name, one in seen.items()),
+            ("cost", f"{credits_of(cost):g} credits"),
+        ]
+    )
