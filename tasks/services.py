@@ -2,12 +2,16 @@
 
 import logging
 import threading
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from celery import signals
+from celery.exceptions import SecurityWarning
 
 from enrich.bootstrap import Services, build, settings
 from enrich.telemetry import configure_logging
+from tasks.startup import refuse_to_start
 
 __all__ = ["services"]
 
@@ -34,6 +38,14 @@ def _warm(**_: Any) -> None:
     threading.Thread(target=services().warm, name="enrich-warm", daemon=True).start()
 
 
+def _begin(conf: Mapping[str, Any], **_: Any) -> None:
+    """Say what is doubtful about this installation, and refuse one that cannot work."""
+    # What Celery warns root of is pickle, which nothing here reads.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    configure_logging(settings().log.level, as_json=settings().log.as_json)
+    refuse_to_start(conf)
+
+
 def _log(**_: Any) -> None:
     """Take logging over from Celery: one event a line, no secret in any."""
     own = settings().log
@@ -49,6 +61,7 @@ def _without_arguments(record: logging.LogRecord) -> bool:
 
 
 # Celery keeps weak references: these functions live as long as the module.
+signals.celeryd_init.connect(_begin)
 signals.setup_logging.connect(_log)
 signals.worker_ready.connect(_warm)
 signals.worker_process_shutdown.connect(_close)

@@ -20,7 +20,7 @@ def check_broker(url: str) -> None:
         BrokerDownError: it did not answer within a second.
     """
     try:
-        _client(url).execute_command("PING")
+        _client(url).ping()
     except redis.RedisError as exc:
         raise BrokerDownError(
             f"the broker does not answer ({type(exc).__name__}), nothing was sent; "

@@ -49,9 +49,14 @@ def head() -> str:
 
 
 def pending(database_url: str) -> tuple[str, ...]:
-    """Give the revisions that `upgrade` would apply, oldest first."""
-    done = current(database_url)
-    steps = _scripts().iterate_revisions("head", done or "base")
+    """Give the revisions that `upgrade` would apply, oldest first.
+
+    None where a newer version was here: its schema works with this code too.
+    """
+    done, scripts = current(database_url), _scripts()
+    if done is not None and done not in {step.revision for step in scripts.walk_revisions()}:
+        return ()
+    steps = scripts.iterate_revisions("head", done or "base")
     return tuple(reversed([step.revision for step in steps if step.revision != done]))
 
 
