@@ -67,6 +67,11 @@ class Amount:
         """Whether it is more than one number."""
         return self.low != self.high
 
+    def times(self, factor: Decimal) -> "Amount":
+        """Give the amount multiplied."""
+        low, high = (None if end is None else end * factor for end in (self.low, self.high))
+        return Amount(low, high, self.unit)
+
 
 def read_amount(text: str, *, decimal_comma: bool, currencies: frozenset[str]) -> Amount | None:
     """Read a text as one amount; None when it is none, or more than one."""

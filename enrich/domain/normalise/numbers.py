@@ -17,7 +17,15 @@ from enrich.domain.normalise.model import (
     alike,
 )
 
-__all__ = ["compare_amounts", "compare_years", "money_reader", "number_reader", "read_year"]
+__all__ = [
+    "canonical_of_amount",
+    "compare_amounts",
+    "compare_years",
+    "money_reader",
+    "number_reader",
+    "read_year",
+    "shown_amount",
+]
 
 #: Two amounts this near are one measured twice: 5 in 100.
 _NEAR = 0.95
@@ -42,8 +50,7 @@ def number_reader(context: Context) -> Callable[[str], Form | Unreadable]:
         amount = read_amount(text, decimal_comma=context.decimal_comma, currencies=_NO_CURRENCIES)
         if amount is None:
             return Unreadable("is not one number")
-        unit = f" {amount.unit.casefold()}" if amount.unit else ""
-        return Form(_canonical(amount) + unit, _shown(amount) + unit)
+        return _form(Amount(amount.low, amount.high, amount.unit.casefold()), is_money=False)
 
     return read
 
@@ -56,27 +63,45 @@ def money_reader(context: Context) -> Callable[[str], Form | Unreadable]:
         if amount is None or (amount.unit and amount.unit not in _currencies()):
             return Unreadable("is not one amount of money")
         unit = amount.unit or context.currency
-        before = f"{unit} " if unit else ""
-        return Form(before + _canonical(amount), before + _shown(amount))
+        return _form(Amount(amount.low, amount.high, unit), is_money=True)
 
     return read
 
 
-def _canonical(amount: Amount) -> str:
-    if not amount.is_range and amount.low is not None:
-        return written(amount.low)
-    low, high = ("" if end is None else written(end) for end in (amount.low, amount.high))
-    return f"{low}..{high}"
-
-
-def _shown(amount: Amount) -> str:
-    if not amount.is_range or amount.low is None or amount.low < 0:
-        return _canonical(amount) if amount.low is not None else f"<= {_written(amount.high)}"
-    return (
-        f"{written(amount.low)}-{_written(amount.high)}"
-        if amount.high is not None
-        else (f"{written(amount.low)}+")
+def _form(amount: Amount, *, is_money: bool) -> Form:
+    return Form(
+        canonical_of_amount(amount, is_money=is_money), shown_amount(amount, is_money=is_money)
     )
+
+
+def canonical_of_amount(amount: Amount, *, is_money: bool) -> str:
+    """Write an amount for comparing: «USD 1000..5000», «12.5 km»."""
+    return _with_unit(_ends(amount), amount.unit, is_money)
+
+
+def shown_amount(amount: Amount, *, is_money: bool) -> str:
+    """Write an amount for people: «USD 1000-5000», «10000+», «<= 50»."""
+    low, high = _written(amount.low), _written(amount.high)
+    if not amount.is_range:
+        shown = low
+    elif amount.low is None:
+        shown = f"<= {high}"
+    elif amount.high is None:
+        shown = f"{low}+"
+    else:
+        shown = _ends(amount) if amount.low < 0 else f"{low}-{high}"
+    return _with_unit(shown, amount.unit, is_money)
+
+
+def _ends(amount: Amount) -> str:
+    low, high = _written(amount.low), _written(amount.high)
+    return f"{low}..{high}" if amount.is_range else low
+
+
+def _with_unit(text: str, unit: str, is_money: bool) -> str:
+    if not unit:
+        return text
+    return f"{unit} {text}" if is_money else f"{text} {unit}"
 
 
 def _written(value: Decimal | None) -> str:

@@ -104,7 +104,9 @@ def read_city(text: str) -> Form | Unreadable:
     if not parts:
         return Unreadable("names no city")
     shown = _PARTED.split(_GLUED.sub(", ", _BRACKETS.sub("", text).strip()))[0]
-    return Form(parts[0], tidy(shown) if fold_place(shown) == parts[0] else parts[0])
+    # Where a city's words are parted makes no difference.
+    whole = parts[0].replace(" ", "")
+    return Form(whole, tidy(shown) if fold_place(shown) == parts[0] else parts[0])
 
 
 def _parts(text: str) -> list[str]:

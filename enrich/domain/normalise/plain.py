@@ -65,7 +65,7 @@ def read_identifier(text: str) -> Form:
     bare = text.rstrip("/")
     last = bare.rsplit("/", 1)[-1] if "://" in bare else bare
     code = _NOT_ALNUM.sub("", last).upper()
-    return Form(code or canonical(text), tidy(last))
+    return Form(code, tidy(last)) if code else Form(canonical(text), tidy(text))
 
 
 def read_flag(text: str) -> Form | Unreadable:
