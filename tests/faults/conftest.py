@@ -40,6 +40,7 @@ class Valkey:
 
     home: Path
     options: tuple[str, ...] = ()
+    binary: str = ""
     process: subprocess.Popen[bytes] | None = None
     clients: list[redis.Redis] = field(default_factory=list)
 
@@ -59,7 +60,7 @@ class Valkey:
         return client
 
     def start(self) -> None:
-        binary = str(embedded.binary_of(embedded.Server.VALKEY))
+        binary = self.binary or str(embedded.binary_of(embedded.Server.VALKEY))
         command = [binary, "--port", "0", "--unixsocket", self.socket, "--save", ""]
         self.process = subprocess.Popen(
             [*command, "--dir", str(self.home), "--loglevel", "warning", *self.options],
