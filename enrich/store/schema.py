@@ -29,6 +29,7 @@ __all__ = [
     "batches",
     "columns",
     "credentials",
+    "labels",
     "metadata",
     "paid_calls",
     "responses",
@@ -37,6 +38,7 @@ __all__ = [
     "stamps",
     "tables",
     "tenants",
+    "trust_states",
 ]
 
 metadata = MetaData(
@@ -101,8 +103,10 @@ columns = Table(
     Column("min_confidence", Double, nullable=False),
     Column("position", Integer, nullable=False),
     Column("prompt", JSONB),
+    Column("fusion", Text, nullable=False, server_default=text("''")),
     PrimaryKeyConstraint("table_id", "key"),
     CheckConstraint("overwrite IN ('never', 'always')", name="overwrite"),
+    CheckConstraint("fusion IN ('', 'best', 'ensemble', 'learned')", name="fusion"),
     CheckConstraint("prompt IS NULL OR jsonb_typeof(prompt) = 'object'", name="prompt"),
 )
 
@@ -260,4 +264,30 @@ paid_calls = Table(
     Index("ix_paid_calls_tenant_id_reserved_at", "tenant_id", "reserved_at"),
     Index("ix_paid_calls_holder", "holder", postgresql_where=text("state = 'reserved'")),
     Index("ix_paid_calls_doubted", "run_id", postgresql_where=text("doubts > 0")),
+)
+
+trust_states = Table(
+    "trust_states",
+    metadata,
+    Column("tenant_id", ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("state", JSONB, nullable=False),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    _moment("created_at"),
+    PrimaryKeyConstraint("tenant_id", "version"),
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("row_id", ForeignKey("rows.id", ondelete="CASCADE"), nullable=False),
+    _words("column_key"),
+    Column("is_right", Boolean, nullable=False),
+    Column("value", JSONB, nullable=False),
+    _words("kind"),
+    Column("actor", Text, nullable=False, server_default=text("''")),
+    _moment("created_at"),
+    CheckConstraint("kind IN ('person', 'verification', 'agreement')", name="kind"),
+    Index("ix_labels_row_id", "row_id"),
 )
