@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from enrich.domain.outcome import (
+    NO_CREDENTIAL,
     CreditsExhausted,
     Gone,
     InvalidInput,
@@ -33,10 +34,8 @@ from providers.spec.file import HttpSpec
 from providers.spec.reading import Asked, read
 from providers.spec.template import BadValueError
 
-__all__ = ["NO_CREDENTIAL", "HttpProvider"]
+__all__ = ["HttpProvider"]
 
-#: The reason of `Skipped` when a tenant has no key for a provider that needs one.
-NO_CREDENTIAL = "no credential"
 _NO_CREDENTIAL_FOR = timedelta(hours=1)
 _REFUSED_S = 900.0
 _USED_UP_S = 3600.0

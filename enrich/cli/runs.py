@@ -14,7 +14,7 @@ from enrich.cli.output import (
     tenant_option,
 )
 from enrich.cli.services import opened
-from enrich.cli.summaries import print_summary, summary_json
+from enrich.cli.summaries import note_missing_keys, print_summary, summary_json
 from enrich.cli.tables import enriched_columns
 from enrich.cli.watching import carry_out
 from enrich.domain.metrics import hit_rates_of
@@ -114,6 +114,7 @@ def run_command(
         summary = carry_out(
             services, tenant, submitted.run.id, submitted.steps, wait=wait, here=in_process
         )
+        note_missing_keys(services.parts.runs, tenant, summary.id)
     _finish(summary, as_json=as_json, ended=wait or in_process)
 
 
@@ -125,6 +126,7 @@ def status_command(*, run: int, tenant: str, as_json: bool) -> None:
     """Tell how RUN stands: cells by their end, batches by their phase, cost."""
     with opened() as services:
         summary = services.parts.runs.summary(tenant, run)
+        note_missing_keys(services.parts.runs, tenant, run)
     print_summary(summary, as_json=as_json)
 
 
@@ -180,6 +182,7 @@ def retry_command(*, run: int, wait: bool, in_process: bool, tenant: str, as_jso
         if not steps:
             print_note(f"run {run} has no parked batch")
         summary = carry_out(services, tenant, run, steps, wait=wait, here=in_process)
+        note_missing_keys(services.parts.runs, tenant, run)
     _finish(summary, as_json=as_json, ended=wait or in_process)
 
 

@@ -2,12 +2,20 @@
 
 from typing import Any
 
-from enrich.cli.output import print_facts, print_json
+from enrich.cli.output import print_facts, print_json, print_note
+from enrich.domain.outcome import NO_CREDENTIAL
 from enrich.domain.values import credits_of
 from enrich.engine.report import run_report
-from enrich.ports import RunSummary
+from enrich.ports import RunStore, RunSummary
 
-__all__ = ["print_summary", "summary_json"]
+__all__ = ["note_missing_keys", "print_summary", "summary_json"]
+
+
+def note_missing_keys(runs: RunStore, tenant: str, run_id: int) -> None:
+    """Say beside a summary who was not asked for want of a key, and how to give one."""
+    whose = "" if tenant == "default" else f" --tenant {tenant}"
+    for provider in runs.skipped(tenant, run_id, NO_CREDENTIAL):
+        print_note(f"{provider} has no key: enrich credentials add {provider}{whose}")
 
 
 def print_summary(summary: RunSummary, *, as_json: bool) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "DEADLINE",
     "LATE",
     "LATER_KINDS",
+    "NO_CREDENTIAL",
     "OUT_OF_TIME",
     "CreditsExhausted",
     "Found",
@@ -163,6 +164,8 @@ class Skipped:
     retry_at: datetime | None = field(default=None)
 
 
+#: The reason of `Skipped` when a tenant has no key for a provider that needs one.
+NO_CREDENTIAL = "no credential"
 #: Reasons of `Skipped` that make work later: no time was left, or the booked start was missed.
 DEADLINE = "deadline"
 LATE = "late for its start"

@@ -274,6 +274,10 @@ class RunStore(Protocol):
         """List a tenant's newest runs, or those older than the run `before`."""
         ...
 
+    def skipped(self, tenant: str, run_id: int, reason: str) -> tuple[str, ...]:
+        """Name the providers that a run did not ask about some row for this reason."""
+        ...
+
     def ended(self, run_id: int) -> Finished | None:
         """Give a run that has ended, whenever that was; None while it is under way or gone."""
         ...

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from enrich.domain.outcome import Pending
+from enrich.domain.outcome import Pending, Skipped
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Response, RunState, RunView
 from enrich.errors import UnknownNameError
 from enrich.ports.durable import (
@@ -187,6 +187,15 @@ class MemoryRunStore:
             older = [run for run in newest if before is None or run.id < before]
             mine = [run for run in older if run.new.tenant == tenant]
             return tuple(run.summary() for run in mine[:limit])
+
+    def skipped(self, tenant: str, run_id: int, reason: str) -> tuple[str, ...]:
+        """Name the providers that a run did not ask about some row for this reason."""
+        with self._db.lock:
+            known = self._db.runs.get(run_id)
+            is_mine = known is not None and known.new.tenant == tenant
+            said = [line[2] for line in self._db.ledger.values() if is_mine and line[0] == run_id]
+        reasons = {(o.provider, o.outcome.reason) for o in said if isinstance(o.outcome, Skipped)}
+        return tuple(sorted(provider for provider, why in reasons if why == reason))
 
     def ended(self, run_id: int) -> Finished | None:
         """Give a run that has ended, whenever that was; None while it is under way or gone."""

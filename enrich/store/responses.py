@@ -8,7 +8,7 @@ from enrich.domain.run import BatchRef, Response
 from enrich.errors import UnknownNameError
 from enrich.store.codec import cleaned, dumps_each, response_from_json, response_to_json
 
-__all__ = ["evidence_of", "record_responses"]
+__all__ = ["evidence_of", "record_responses", "skipped_by"]
 
 _RECORD = text("""
     INSERT INTO responses (
@@ -36,6 +36,11 @@ _EVIDENCE = text("""
     WHERE t.tenant_id = :tenant AND t.name = :name AND r.key = :key
     ORDER BY s.id DESC
 """)
+_SKIPPED = text("""
+    SELECT DISTINCT s.provider FROM responses s JOIN runs r ON r.id = s.run_id
+    WHERE s.run_id = :run AND r.tenant_id = :tenant AND s.kind = 'skipped'
+    AND s.outcome ->> 'reason' = :reason ORDER BY s.provider
+""")
 _ROW = text("""
     SELECT r.id FROM tables t JOIN rows r ON r.table_id = t.id
     WHERE t.tenant_id = :tenant AND t.name = :name AND r.key = :key
@@ -61,3 +66,9 @@ def evidence_of(
     if not found and connection.execute(_ROW, named).one_or_none() is None:
         raise UnknownNameError("row", key)
     return tuple((raw.run_id, response_from_json(raw.response)) for raw in found)
+
+
+def skipped_by(connection: Connection, tenant: str, run_id: int, reason: str) -> tuple[str, ...]:
+    """Name the providers that were not asked about some row for this reason."""
+    asked = {"tenant": cleaned(tenant), "run": run_id, "reason": reason}
+    return tuple(connection.execute(_SKIPPED, asked).scalars())

@@ -11,7 +11,7 @@ from enrich.ports.durable import Finished, NewRun, RunSummary, Settled, Settleme
 from enrich.store.batches import finished_of, open_batch, settle_batch, sweep_batches
 from enrich.store.codec import cleaned, counts_from_json, dumps, options_to_json, run_view
 from enrich.store.engine import Database
-from enrich.store.responses import evidence_of, record_responses
+from enrich.store.responses import evidence_of, record_responses, skipped_by
 from enrich.store.selection import selected
 from enrich.store.tables import find_table
 
@@ -184,6 +184,10 @@ class PostgresRunStore:
     ) -> tuple[RunSummary, ...]:
         """List a tenant's newest runs, or those older than the run `before`."""
         return self._database.run(lambda c: _summaries(c, tenant, None, limit, before))
+
+    def skipped(self, tenant: str, run_id: int, reason: str) -> tuple[str, ...]:
+        """Name the providers that a run did not ask about some row for this reason."""
+        return self._database.run(lambda c: skipped_by(c, tenant, run_id, reason))
 
     def ended(self, run_id: int) -> Finished | None:
         """Give a run that has ended, whenever that was; None while it is under way or gone."""

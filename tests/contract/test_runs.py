@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from enrich.domain.outcome import NotFound, Pending, RateLimited
+from enrich.domain.outcome import NotFound, Pending, RateLimited, Skipped
 from enrich.domain.run import (
     BatchRef,
     CellFilter,
@@ -612,3 +612,15 @@ def test_a_run_that_has_ended_is_told_again(stores: Stores) -> None:
     settled = settle(stores, ref)
 
     assert stores.runs.ended(run.id) == settled.finished
+
+
+def test_a_run_names_whom_it_did_not_ask_for_a_reason(stores: Stores) -> None:
+    rows = make_table(stores.rows, 2)
+    run, (ref,) = begin(stores)
+    keyless, late = Skipped("no credential"), Skipped("deadline")
+    stores.runs.record(ref, [said(row, keyless, provider="hunter") for row in rows])
+    stores.runs.record(ref, [said(rows[0], late, provider="apollo"), said(rows[1])])
+
+    assert stores.runs.skipped(TENANT, run.id, "no credential") == ("hunter",)
+    assert stores.runs.skipped("other", run.id, "no credential") == ()
+    assert stores.runs.skipped(TENANT, run.id + 1, "no credential") == ()

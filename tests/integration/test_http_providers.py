@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from enrich.domain.outcome import (
+    NO_CREDENTIAL,
     Gone,
     InvalidInput,
     NotFound,
@@ -22,7 +23,7 @@ from providers.base import SystemClock
 from providers.catalogued import Catalogue
 from providers.credentials import StoredCredentials
 from providers.http import HttpClient
-from providers.http_provider import NO_CREDENTIAL, HttpProvider
+from providers.http_provider import HttpProvider
 from providers.spec import CATALOGUE, load, load_text
 from tests.faults.rude_server import Rude, http, rude_server
 from tests.specs import text_of_spec, values_in
