@@ -24,6 +24,7 @@ from enrich.state.leases_fallback import FallbackLeases
 from enrich.state.leases_memory import MemoryLeases
 from enrich.state.link import RedisLink
 from enrich.state.metrics import RedisMetrics
+from enrich.store.calls import PostgresPaidCalls
 from enrich.store.credentials import PostgresCredentialStore
 from enrich.store.engine import make_engine
 from enrich.store.keyring import KeyringFile, given_keys
@@ -195,9 +196,11 @@ def _parts(
     providers: Mapping[str, Provider],
 ) -> Parts:
     clock, version = SystemClock(), own.cache.version
+    paid = PostgresPaidCalls(database)
     return Parts(
         rows=PostgresRowStore(database),
         runs=PostgresRunStore(database),
+        paid=paid,
         providers=providers,
         responses=caches[0],
         cells=caches[1],
@@ -206,7 +209,9 @@ def _parts(
             link, own.breaker.policy(), clock=clock, recorder=recorder, version=version
         ),
         governor=RedisGovernor(link, clock=clock, recorder=recorder, version=version),
-        budgets=RedisBudgets(link, clock=clock, version=version, recorder=recorder),
+        budgets=RedisBudgets(
+            link, clock=clock, version=version, recorder=recorder, ledger=paid.spent
+        ),
         recorder=recorder,
         clock=clock,
         calls=calls,

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from enrich.domain.paid import InDoubt
+
 __all__ = [
     "BreakerPolicy",
     "BudgetPolicy",
@@ -127,10 +129,14 @@ class BreakerPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetPolicy:
-    """What may be spent beside a run's own limit, in micro-credits a UTC day; None is no limit."""
+    """What may be spent beside a run's own limit, in micro-credits a UTC day; None is no limit.
+
+    `in_doubt`: what becomes of a call whose caller died, where the provider cannot tell.
+    """
 
     table_day_microcredits: int | None = None
     tenant_day_microcredits: int | None = None
+    in_doubt: InDoubt = InDoubt.CALL_AGAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

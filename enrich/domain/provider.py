@@ -145,6 +145,7 @@ class Query:
         tenant: whose credential it is asked with.
         token: what the provider gave when it began to work on this very question; empty at first.
             `KEY@JOB` where it works on the questions of one call as one job.
+        call_key: the name of the call that it is paid with; empty when it costs nothing.
     """
 
     row: int
@@ -152,6 +153,7 @@ class Query:
     wanted: frozenset[str] = field(default=frozenset())
     tenant: str = "default"
     token: str = ""
+    call_key: str = ""
 
     @property
     def job(self) -> str:

@@ -1,9 +1,10 @@
 """Ask one provider about many rows, with all that stands around the call.
 
-    row cache ► singleflight lease ► cache again ► (permit ► rate ► budget ► call) ► keep ► release
+    row cache ► singleflight lease ► cache again ► reserve (what is paid for)
+              ► (permit ► rate ► budget ► call) ► keep ► release
 
-The inner part is `enrich.engine.call`, the cache `enrich.engine.answers`. Each arrow is one round
-trip for all rows.
+The inner part is `enrich.engine.call`, what is paid for `enrich.engine.paid`, the cache
+`enrich.engine.answers`. Each arrow is one round trip for all rows.
 """
 
 import json
@@ -27,7 +28,8 @@ from enrich.domain.provider import Query
 from enrich.domain.run import Force, OpenBatch, Response, RunView
 from enrich.domain.waterfall import key_of
 from enrich.engine.answers import Answers
-from enrich.engine.call import Said, make_calls
+from enrich.engine.call import Said
+from enrich.engine.paid import make_calls
 from enrich.engine.parts import Parts
 from enrich.ports import Claim, Deadline, Provider
 

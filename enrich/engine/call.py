@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil, inf
+from math import inf
 
 from enrich.domain.calls import CallReport, Permit, Refusal, report_of, reports_by_key
 from enrich.domain.keys import breaker_key
@@ -18,7 +18,7 @@ from enrich.domain.outcome import (
     RateLimited,
     Skipped,
 )
-from enrich.domain.provider import Answer, Query
+from enrich.domain.provider import Answer, ProviderSpec, Query, call_sizes
 from enrich.domain.run import RunView
 from enrich.domain.values import is_storable
 from enrich.engine.pace import Starts, ask_paced
@@ -26,7 +26,7 @@ from enrich.engine.parts import Parts
 from enrich.engine.spend import Purse
 from enrich.ports import Deadline, Keyed, Provider
 
-__all__ = ["Said", "make_calls"]
+__all__ = ["Said", "charged", "make_calls", "taken"]
 
 #: Share of the time left within which a call may be booked; the rest is for its answer.
 _BOOKABLE = 0.8
@@ -52,9 +52,14 @@ def make_calls(
     provider: Provider,
     questions: Mapping[str, Query],
     deadline: Deadline,
+    *,
+    holder: str = "",
 ) -> dict[str, Said]:
-    """Ask a provider as many of the questions as may be asked now; say of the rest why not."""
-    calling = _Calling(parts, run, provider, deadline)
+    """Ask a provider as many of the questions as may be asked now; say of the rest why not.
+
+    `holder` names the money that is put aside for them, when they were reserved under a name.
+    """
+    calling = _Calling(parts, run, provider, deadline, holder)
     return calling.all(questions)
 
 
@@ -66,6 +71,7 @@ class _Calling:
     run: RunView
     provider: Provider
     deadline: Deadline
+    holder: str
 
     def all(self, questions: Mapping[str, Query]) -> dict[str, Said]:
         """Ask as the credential's breaker and the provider's let us."""
@@ -120,10 +126,13 @@ class _Calling:
 
     def _allowed(self, questions: Mapping[str, Query], answers: list[Answer]) -> dict[str, Said]:
         """Ask what the rate and the purse allow. Answers are added to `answers` as they come."""
-        names = tuple(questions)
-        booked, starts_s, later = self._booked(len(names))
+        # Those of one job stand together: they travel together.
+        names = sorted(questions, key=lambda name: questions[name].job)
+        sizes = call_sizes(self.provider.spec, [questions[name] for name in names])
+        starts_s, later = self._booked(len(sizes))
+        booked = sum(sizes[: len(starts_s)])
         said = self._all_as(names[booked:], later)
-        purse = Purse(self.parts, self.run, self.provider.spec)
+        purse = Purse(self.parts, self.run, self.provider.spec, holder=self.holder)
         paid, poor = purse.open([questions[name].inputs for name in names[:booked]])
         said |= self._all_as(names[paid:booked], poor)
         try:
@@ -132,7 +141,7 @@ class _Calling:
                 starts = Starts(at_s=starts_s, late_s=self._late_s(), again=self._booked_again)
                 answers += ask_paced(self.parts, self.provider, queries, starts, self.deadline)
         finally:
-            purse.close(sum(self._cost(answer) for answer in answers))
+            purse.close(sum(charged(self.provider.spec, answer) for answer in answers))
         return said | self._read(names[:paid], answers)
 
     def _read(self, names: Sequence[str], answers: Sequence[Answer]) -> dict[str, Said]:
@@ -144,26 +153,24 @@ class _Calling:
                 PROVIDER_CALL, answer.latency_s, {"provider": self.provider.spec.name}
             )
             said[name] = Said(
-                outcome=_taken(answer.outcome, now),
+                outcome=taken(answer.outcome, now),
                 observed_at=now,
-                cost_microcredits=self._cost(answer),
+                cost_microcredits=charged(self.provider.spec, answer),
                 latency_s=answer.latency_s,
                 calls=answer.calls,
             )
         return said
 
-    def _booked(self, rows: int) -> tuple[int, Sequence[float], Outcome]:
-        """Book starts with the governor, one for each call of up to the bulk size.
+    def _booked(self, calls: int) -> tuple[Sequence[float], Outcome]:
+        """Book starts of calls with the governor.
 
-        Gives how many rows they carry, the start of each call on the monotonic clock, and what the
-        other rows get.
+        Gives those that are to be had, on the monotonic clock, and what the other calls' rows get.
         """
-        spec, clock = self.provider.spec, self.parts.clock
-        calls = ceil(rows / spec.bulk_size)
-        if not spec.limits:
-            return rows, (clock.monotonic_s(),) * calls, Pending(clock.now())
+        clock = self.parts.clock
+        if not self.provider.spec.limits:
+            return (clock.monotonic_s(),) * calls, Pending(clock.now())
         starts_s, retry_at = self._reserved(calls)
-        return min(rows, len(starts_s) * spec.bulk_size), starts_s, RateLimited(retry_at)
+        return starts_s, RateLimited(retry_at)
 
     def _booked_again(self) -> float | Skipped:
         """Book another start for a call that is too late for its own."""
@@ -200,11 +207,6 @@ class _Calling:
         if moments:
             self.parts.governor.learn(self.provider.spec.gate, retry_at=max(moments))
 
-    def _cost(self, answer: Answer) -> int:
-        if answer.cost_microcredits is not None:
-            return answer.cost_microcredits
-        return self.provider.spec.cost_of(answer.outcome)
-
     def _refusal(self, permit: Permit) -> Outcome:
         now = self.parts.clock.now()
         if permit.refusal is Refusal.RATE:
@@ -217,7 +219,14 @@ class _Calling:
         return {name: Said(outcome=outcome, observed_at=now) for name in names}
 
 
-def _taken(outcome: Outcome, now: datetime) -> Outcome:
+def charged(spec: ProviderSpec, answer: Answer) -> int:
+    """Say what an answer cost: what it says itself, else by the provider's rule."""
+    if answer.cost_microcredits is not None:
+        return answer.cost_microcredits
+    return spec.cost_of(answer.outcome)
+
+
+def taken(outcome: Outcome, now: datetime) -> Outcome:
     """Take an outcome in: what there was no time for is asked again."""
     match outcome:
         case Skipped(reason=reason, retry_at=moment) if reason in OUT_OF_TIME:

@@ -24,6 +24,7 @@ from enrich.ports import (
     Clock,
     Governor,
     Leases,
+    PaidCalls,
     Prompter,
     Provider,
     Recorder,
@@ -62,6 +63,7 @@ class Parts:
 
     rows: RowStore
     runs: RunStore
+    paid: PaidCalls
     providers: Mapping[str, Provider]
     responses: ResultCache
     cells: ResultCache

@@ -1,20 +1,24 @@
 """Money for the calls of one probe: put aside before, counted after."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from itertools import accumulate
 
 from enrich.domain.outcome import Outcome, Pending, Skipped
+from enrich.domain.paid import scopes_of
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.run import RunView
 from enrich.domain.values import JsonObject
 from enrich.engine.parts import Parts
 from enrich.ports import BudgetsAway, OverBudget, Reservation
 
-__all__ = ["Purse"]
+__all__ = ["Purse", "spending_caps"]
 
 
 #: What may be spent where there is no limit; the spending is counted all the same.
 _NO_CAP = 2**53
+#: After that what others have in hand is looked at again.
+_OTHERS_DONE_S = 2.0
 
 
 class Purse:
@@ -24,8 +28,8 @@ class Purse:
     gives the rest back. A probe that dies in between loses its reservation to its time limit.
     """
 
-    def __init__(self, parts: Parts, run: RunView, spec: ProviderSpec) -> None:
-        self._parts, self._run, self._spec = parts, run, spec
+    def __init__(self, parts: Parts, run: RunView, spec: ProviderSpec, *, holder: str = "") -> None:
+        self._parts, self._run, self._spec, self._holder = parts, run, spec, holder
         self._reservation: Reservation | None = None
 
     def open(self, inputs: Sequence[JsonObject]) -> tuple[int, Outcome]:
@@ -42,7 +46,11 @@ class Purse:
             case Reservation():
                 self._reservation = got
                 return calls, poor
-            case OverBudget(scope=scope):
+            case OverBudget(scope=scope, left_microcredits=left, held_microcredits=held):
+                if left + held >= prices[0]:
+                    # Others have it in hand and may not need it all.
+                    soon = self._parts.clock.now() + timedelta(seconds=_OTHERS_DONE_S)
+                    return 0, Pending(soon)
                 return 0, Skipped(f"over budget: {scope.partition(':')[0]}")
             case BudgetsAway(retry_at=retry_at):
                 # Without the shared books nothing may be spent: the paid tiers wait.
@@ -59,18 +67,23 @@ class Purse:
             self._caps(),
             microcredits,
             hold_s=4 * self._parts.policies.probes.timeout_s,
+            name=self._holder,
         )
 
     def _caps(self) -> dict[str, int]:
-        """Name every scope that the money counts in: the run, and the day of table and tenant."""
-        policy, run = self._parts.policies.budgets, self._run
-        day = self._parts.clock.now().date().isoformat()
-        caps = {
-            f"run:{run.id}": run.options.max_cost_microcredits,
-            f"table:{run.table}:{day}": policy.table_day_microcredits,
-            f"tenant:{day}": policy.tenant_day_microcredits,
-        }
+        caps = spending_caps(self._parts, self._run)
         return {scope: _NO_CAP if cap is None else cap for scope, cap in caps.items()}
+
+
+def spending_caps(parts: Parts, run: RunView) -> Mapping[str, int | None]:
+    """Give the cap of every scope that a run's money counts in: its own, and today's."""
+    policy = parts.policies.budgets
+    caps = (
+        run.options.max_cost_microcredits,
+        policy.table_day_microcredits,
+        policy.tenant_day_microcredits,
+    )
+    return scopes_of(run.id, run.table, parts.clock.now().date(), caps)
 
 
 def _fitting(prices: Sequence[int], left_microcredits: int) -> int:

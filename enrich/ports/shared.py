@@ -199,11 +199,15 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverBudget:
-    """Why money cannot be put aside: the scope that has too little left."""
+    """Why money cannot be put aside: the scope that has too little left.
+
+    `held_microcredits` are in the hands of others there, who may give some back.
+    """
 
     scope: str
     cap_microcredits: int
     left_microcredits: int
+    held_microcredits: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,11 +224,18 @@ class Budgets(Protocol):
     """
 
     def reserve(
-        self, tenant: str, caps: Mapping[str, int], amount_microcredits: int, *, hold_s: float
+        self,
+        tenant: str,
+        caps: Mapping[str, int],
+        amount_microcredits: int,
+        *,
+        hold_s: float,
+        name: str = "",
     ) -> Reservation | OverBudget | BudgetsAway:
-        """Put money aside in all scopes (scope to cap) or in none.
+        """Put money aside in all scopes (scope to cap) or in none; `name` is the reservation's id.
 
-        A dead holder's money returns after `hold_s`, so a hold outlasts the calls it is for.
+        A dead holder's money returns after `hold_s`, so a hold outlasts the calls it is for. Of a
+        scope that Redis does not know, or no longer, the ledger is asked first.
         """
         ...
 
@@ -237,7 +248,7 @@ class Budgets(Protocol):
         ...
 
     def restore(self, tenant: str, spent: Mapping[str, int]) -> None:
-        """Lift each scope's spending to at least what the ledger says, after Redis lost it."""
+        """Lift each scope's spending to at least what the ledger says of those that have ended."""
         ...
 
     def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, tuple[int, int]]:

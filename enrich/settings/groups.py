@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
+from enrich.domain.paid import InDoubt
 from enrich.domain.policy import (
     BreakerPolicy,
     BudgetPolicy,
@@ -210,16 +211,22 @@ class RunSettings(Values):
 
 
 class BudgetSettings(Values):
-    """What may be spent a UTC day, in credits, beside a run's own limit; unset is no limit."""
+    """What may be spent a UTC day, in credits, beside a run's own limit; unset is no limit.
+
+    `in_doubt` is what becomes of a paid call whose worker died, where the provider cannot tell
+    whether it was made: it is made again, or parked until a person has settled it.
+    """
 
     table_day_credits: Credits | None = None
     tenant_day_credits: Credits | None = None
+    in_doubt: InDoubt = InDoubt.CALL_AGAIN
 
     def policy(self) -> BudgetPolicy:
         """Give the domain's form."""
         return BudgetPolicy(
             table_day_microcredits=_micro(self.table_day_credits),
             tenant_day_microcredits=_micro(self.tenant_day_credits),
+            in_doubt=self.in_doubt,
         )
 
 

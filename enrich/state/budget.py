@@ -7,22 +7,29 @@ the same unit. A scope of a day carries its date in its name; nothing here knows
 import secrets
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
+from enrich.domain.paid import Spending
 from enrich.errors import BadInputError
 from enrich.ports.outside import Clock, Recorder
 from enrich.ports.shared import BudgetsAway, OverBudget, Reservation
 from enrich.state.link import FALLBACKS_TOTAL, LinkAwayError, RedisLink
 from enrich.state.names import key_of
 
-__all__ = ["RedisBudgets", "checked_amount"]
+__all__ = ["Ledger", "RedisBudgets", "checked_amount"]
+
+#: Tells what scopes of a tenant have spent and hold.
+Ledger: TypeAlias = Callable[[str, Sequence[str]], Mapping[str, Spending]]
 
 #: A scope that nobody touches is forgotten after that, so none may span a longer time.
 _SCOPE_TTL_MS = 35 * 24 * 3600 * 1000
 #: A commit that is told again counts once for that long: longer than an outage that delays one.
 _ENDED_TTL_MS = 48 * 3600 * 1000
 _RETRY_S = 5.0
+#: The script's word for a scope of which the ledger has to tell first.
+_UNKNOWN = -1
 _OWED_COMMITS = 10_000
 
 
@@ -38,42 +45,91 @@ def checked_amount(field: str, microcredits: int) -> int:
 
 
 class RedisBudgets:
-    """Budgets in Redis; `clock` only says when to ask again while it is away."""
+    """Budgets in Redis; `clock` only says when to ask again while it is away.
+
+    With a `ledger` nothing is reserved in a scope before that has told what was spent in it: so a
+    Redis that was emptied costs one question, and no cap is exceeded by it.
+    """
 
     def __init__(
-        self, link: RedisLink, *, clock: Clock, version: int = 1, recorder: Recorder | None = None
+        self,
+        link: RedisLink,
+        *,
+        clock: Clock,
+        version: int = 1,
+        recorder: Recorder | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self._link, self._clock, self._version = link, clock, version
-        self._recorder = recorder
+        self._recorder, self._ledger = recorder, ledger
         self._lock = threading.Lock()
         # Commits that Redis has not heard of yet, the oldest first. Guarded by the lock.
         self._owed: deque[tuple[str, Reservation, int]] = deque(maxlen=_OWED_COMMITS)
 
     def reserve(
-        self, tenant: str, caps: Mapping[str, int], amount_microcredits: int, *, hold_s: float
+        self,
+        tenant: str,
+        caps: Mapping[str, int],
+        amount_microcredits: int,
+        *,
+        hold_s: float,
+        name: str = "",
     ) -> Reservation | OverBudget | BudgetsAway:
         """Put money aside in all scopes (scope to cap) or in none; it returns after `hold_s`.
 
         Raises:
             BadInputError: the amount is negative or beyond 2⁵³.
+            DatabaseDownError: the ledger has to be asked and does not answer.
         """
         amount = checked_amount("amount_microcredits", amount_microcredits)
         wanted = Reservation(
-            id=secrets.token_hex(12), amount_microcredits=amount, scopes=dict(sorted(caps.items()))
+            id=name or secrets.token_hex(12),
+            amount_microcredits=amount,
+            scopes=dict(sorted(caps.items())),
         )
-        args = [wanted.id, amount, round(hold_s * 1000), _SCOPE_TTL_MS, *wanted.scopes.values()]
         try:
             self._settle_owed()
-            which, left = self._link.run(
-                "budget_reserve", keys=self._keys(tenant, list(wanted.scopes)), args=args, items=2
-            )
+            which, left, held = self._asked(tenant, wanted, hold_s)
+            if which == _UNKNOWN and self._ledger is not None:
+                self._adopt(tenant, self._ledger(tenant, tuple(wanted.scopes)))
+                which, left, held = self._asked(tenant, wanted, hold_s)
         except LinkAwayError as error:
             self._count(error)
+            return BudgetsAway(retry_at=self._later())
+        if which == _UNKNOWN:  # emptied once more, between two calls
             return BudgetsAway(retry_at=self._later())
         if not which:
             return wanted
         scope, cap = list(wanted.scopes.items())[which - 1]
-        return OverBudget(scope=scope, cap_microcredits=cap, left_microcredits=left)
+        return OverBudget(
+            scope=scope, cap_microcredits=cap, left_microcredits=left, held_microcredits=held
+        )
+
+    def _asked(self, tenant: str, wanted: Reservation, hold_s: float) -> tuple[int, int, int]:
+        args = [
+            wanted.id,
+            wanted.amount_microcredits,
+            round(hold_s * 1000),
+            _SCOPE_TTL_MS,
+            int(self._ledger is not None),
+            *wanted.scopes.values(),
+        ]
+        keys = self._keys(tenant, list(wanted.scopes))
+        which, left, held = self._link.run("budget_reserve", keys=keys, args=args, items=3)
+        return which, left, held
+
+    def _adopt(self, tenant: str, spendings: Mapping[str, Spending]) -> None:
+        for scope, spending in spendings.items():
+            holds = (
+                field
+                for hold in spending.holds
+                for field in (hold.id, hold.amount_microcredits, round(hold.left_s * 1000))
+            )
+            self._link.run(
+                "budget_adopt",
+                keys=[self._ended_key(tenant), *self._keys(tenant, [scope])],
+                args=[_SCOPE_TTL_MS, spending.spent_microcredits, *holds],
+            )
 
     def commit(self, tenant: str, reservation: Reservation, spent_microcredits: int) -> None:
         """Turn what was spent into spending and give back the rest; once for each reservation.
@@ -103,7 +159,7 @@ class RedisBudgets:
         return dict(zip(scopes, zip(figures[::2], figures[1::2], strict=True), strict=True))
 
     def restore(self, tenant: str, spent: Mapping[str, int]) -> None:
-        """Lift each scope's spending to at least what the ledger says, after Redis lost it."""
+        """Lift each scope's spending to at least what the ledger says of those that have ended."""
         keys = self._keys(tenant, list(spent))[::2]
         try:
             self._link.run("budget_restore", keys=keys, args=[_SCOPE_TTL_MS, *spent.values()])
@@ -124,12 +180,20 @@ class RedisBudgets:
                 raise
 
     def _commit(self, tenant: str, reservation: Reservation, spent: int) -> None:
-        ended = key_of(self._version, "budget-ended", tenant, "all")
         self._link.run(
             "budget_commit",
-            keys=[ended, *self._keys(tenant, list(reservation.scopes))],
-            args=[reservation.id, spent, _SCOPE_TTL_MS, _ENDED_TTL_MS],
+            keys=[self._ended_key(tenant), *self._keys(tenant, list(reservation.scopes))],
+            args=[
+                reservation.id,
+                spent,
+                _SCOPE_TTL_MS,
+                _ENDED_TTL_MS,
+                int(self._ledger is not None),
+            ],
         )
+
+    def _ended_key(self, tenant: str) -> str:
+        return key_of(self._version, "budget-ended", tenant, "all")
 
     def _keys(self, tenant: str, scopes: Sequence[str]) -> list[str]:
         return [

@@ -38,7 +38,13 @@ class MemoryBudgets:
         self._ended: dict[str, float] = {}
 
     def reserve(
-        self, tenant: str, caps: Mapping[str, int], amount_microcredits: int, *, hold_s: float
+        self,
+        tenant: str,
+        caps: Mapping[str, int],
+        amount_microcredits: int,
+        *,
+        hold_s: float,
+        name: str = "",
     ) -> Reservation | OverBudget:
         """Put money aside in all scopes (scope to cap) or in none; it returns after `hold_s`.
 
@@ -46,14 +52,20 @@ class MemoryBudgets:
             BadInputError: the amount is negative or beyond 2⁵³.
         """
         amount = checked_amount("amount_microcredits", amount_microcredits)
-        name = secrets.token_hex(12)
+        name = name or secrets.token_hex(12)
         with self._lock:
             now_s = self._clock.monotonic_s()
             for scope, cap in sorted(caps.items()):
                 account = self._account(tenant, scope)
-                left = cap - account.spent - account.reserved(now_s)
+                held = account.reserved(now_s)
+                left = cap - account.spent - held
                 if left < amount:
-                    return OverBudget(scope=scope, cap_microcredits=cap, left_microcredits=left)
+                    return OverBudget(
+                        scope=scope,
+                        cap_microcredits=cap,
+                        left_microcredits=left,
+                        held_microcredits=held,
+                    )
             for scope in caps:
                 self._account(tenant, scope).holds[name] = (amount, now_s + hold_s)
         return Reservation(id=name, amount_microcredits=amount, scopes=dict(sorted(caps.items())))

@@ -28,6 +28,7 @@ from enrich.state.cache_memory import MemoryCache
 from enrich.state.governor_memory import MemoryGovernor
 from enrich.state.leases_memory import MemoryLeases
 from enrich.store.memory import MemoryDatabase, MemoryRowStore
+from enrich.store.memory_calls import MemoryPaidCalls
 from enrich.store.memory_runs import MemoryRunStore
 from tests.asking import HandClock
 from tests.unit.batches import COMPANY, DOMAIN, EMAIL
@@ -118,6 +119,7 @@ def world(
         parts = Parts(
             rows=MemoryRowStore(database),
             runs=MemoryRunStore(database),
+            paid=MemoryPaidCalls(database),
             providers={provider.spec.name: provider for provider in providers},
             responses=MemoryCache("response", cache, clock=clock, draw=lambda: 0.5),
             cells=MemoryCache("cell", cache, clock=clock, draw=lambda: 0.5),

@@ -2,7 +2,8 @@
 -- KEYS    1: the tenant's ended reservations (sorted set: id by the moment it is forgotten)
 --         then two for each scope: its account, its holds (see budget_reserve.lua)
 -- ARGV    1: id; 2: spent, in whole micro-credits; 3: ttl_ms of the accounts;
---         4: for how long an ended reservation is remembered, in ms
+--         4: for how long an ended reservation is remembered, in ms;
+--         5: 1 when there is a ledger to ask
 -- Result  1, or 0 when it had been committed before
 local id, memory_ms = ARGV[1], tonumber(ARGV[4])
 local time = redis.call('TIME')
@@ -21,7 +22,10 @@ for i = 2, #KEYS, 2 do
     redis.call('HDEL', KEYS[i], 'h:' .. id)
     redis.call('ZREM', KEYS[i + 1], id)
   end
-  redis.call('HINCRBY', KEYS[i], 'spent', ARGV[2])
-  redis.call('PEXPIRE', KEYS[i], ARGV[3])
+  -- Of an account that was lost the ledger will tell all, this amount too.
+  if ARGV[5] == '0' or redis.call('HEXISTS', KEYS[i], 'known') == 1 then
+    redis.call('HINCRBY', KEYS[i], 'spent', ARGV[2])
+    redis.call('PEXPIRE', KEYS[i], ARGV[3])
+  end
 end
 return 1

@@ -1,9 +1,11 @@
 -- Puts an amount aside in every scope, or in none.
--- KEYS    two for each scope: its account (hash: spent, reserved, and "h:<id>" for each hold),
+-- KEYS    two for each scope: its account (hash: spent, reserved, "h:<id>" for each hold, and
+--         "known" once the ledger has told what it had spent),
 --         its holds (sorted set: id by the moment it ends)
--- ARGV    1: id; 2: amount; 3: hold_ms; 4: ttl_ms of the keys; 5…: the cap of each scope
---         amounts and caps in whole micro-credits
--- Result  {0, 0} when put aside, else {number of the scope that has too little, what it has left}
+-- ARGV    1: id; 2: amount; 3: hold_ms; 4: ttl_ms of the keys; 5: 1 when there is a ledger to ask;
+--         6…: the cap of each scope; amounts and caps in whole micro-credits
+-- Result  {0, 0, 0} when put aside; {-1, 0, 0} when the ledger has to be asked first; else
+--         {number of the scope that has too little, what it has left, what others hold there}
 local id, amount, hold_ms, ttl_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -20,13 +22,20 @@ local function return_ended(account, holds)
   end
 end
 
+if ARGV[5] == '1' then
+  for i = 1, #KEYS, 2 do
+    if redis.call('HEXISTS', KEYS[i], 'known') == 0 then
+      return { -1, 0, 0 }
+    end
+  end
+end
 for i = 1, #KEYS, 2 do
   return_ended(KEYS[i], KEYS[i + 1])
   local account = redis.call('HMGET', KEYS[i], 'spent', 'reserved')
-  local cap = tonumber(ARGV[4 + (i + 1) / 2])
-  local left = cap - (tonumber(account[1]) or 0) - (tonumber(account[2]) or 0)
+  local held = tonumber(account[2]) or 0
+  local left = tonumber(ARGV[5 + (i + 1) / 2]) - (tonumber(account[1]) or 0) - held
   if left < amount then
-    return { (i + 1) / 2, left }
+    return { (i + 1) / 2, left, held }
   end
 end
 for i = 1, #KEYS, 2 do
@@ -36,4 +45,4 @@ for i = 1, #KEYS, 2 do
   redis.call('PEXPIRE', KEYS[i], ttl_ms)
   redis.call('PEXPIRE', KEYS[i + 1], ttl_ms)
 end
-return { 0, 0 }
+return { 0, 0, 0 }

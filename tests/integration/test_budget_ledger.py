@@ -1,0 +1,100 @@
+"""Caps on spending after Redis was emptied: the ledger says again what was spent and is held."""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from enrich.domain.paid import Hold, Spending
+from enrich.ports import OverBudget, Reservation
+from enrich.state.budget import RedisBudgets
+from enrich.state.link import RedisLink
+from tests.asking import HandClock
+
+pytestmark = pytest.mark.servers
+
+CAPS = {"run:7": 100}
+
+
+@dataclass(slots=True)
+class Books:
+    """A ledger that says what it is told, and how often it was asked."""
+
+    says: Spending = field(default_factory=Spending)
+    asked: int = 0
+
+    def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, Spending]:
+        """Say it."""
+        self.asked += 1
+        return dict.fromkeys(scopes, self.says)
+
+
+@pytest.fixture
+def books() -> Books:
+    return Books()
+
+
+@pytest.fixture
+def budgets(redis_url: str, books: Books) -> Iterator[RedisBudgets]:
+    """Budgets that nobody knows yet, as after a FLUSHALL."""
+    link = RedisLink(redis_url, timeout_s=5.0)
+    version = 1 + secrets.randbelow(900_000)
+    yield RedisBudgets(link, clock=HandClock(), version=version, ledger=books.spent)
+    link.close()
+
+
+def reserve(budgets: RedisBudgets, amount: int, name: str = "") -> object:
+    return budgets.reserve("t", CAPS, amount, hold_s=60, name=name)
+
+
+def test_f22_a_scope_that_was_lost_is_asked_for_once(budgets: RedisBudgets, books: Books) -> None:
+    books.says = Spending(spent_microcredits=80)
+
+    first, second = reserve(budgets, 30), reserve(budgets, 20)
+
+    assert first == OverBudget(scope="run:7", cap_microcredits=100, left_microcredits=20)
+    assert isinstance(second, Reservation)
+    assert books.asked == 1
+
+
+def test_what_was_under_way_when_it_was_lost_is_still_held(
+    budgets: RedisBudgets, books: Books
+) -> None:
+    books.says = Spending(
+        spent_microcredits=10, holds=(Hold(id="h", amount_microcredits=60, left_s=60),)
+    )
+    reserve(budgets, 1)
+    before = budgets.spent("t", ["run:7"])
+    budgets.commit("t", Reservation(id="h", amount_microcredits=60, scopes=CAPS), 50)
+
+    assert before == {"run:7": (10, 61)}
+    assert budgets.spent("t", ["run:7"]) == {"run:7": (60, 1)}
+
+
+def test_what_is_booked_before_the_ledger_was_asked_is_not_counted_twice(
+    budgets: RedisBudgets, books: Books
+) -> None:
+    budgets.commit("t", Reservation(id="h", amount_microcredits=60, scopes=CAPS), 50)
+    books.says = Spending(spent_microcredits=50)
+    reserve(budgets, 1)
+
+    assert budgets.spent("t", ["run:7"]) == {"run:7": (50, 1)}
+
+
+def test_what_is_booked_while_the_ledger_is_asked_is_not_missed(
+    budgets: RedisBudgets, books: Books
+) -> None:
+    books.says = Spending(holds=(Hold(id="h", amount_microcredits=60, left_s=60),))
+    budgets.commit("t", Reservation(id="h", amount_microcredits=60, scopes=CAPS), 50)
+    reserve(budgets, 1)
+
+    # No less than it spent, and no more than it held.
+    assert budgets.spent("t", ["run:7"]) == {"run:7": (60, 1)}
+
+
+def test_a_reservation_has_the_name_that_it_is_given(budgets: RedisBudgets) -> None:
+    got = reserve(budgets, 1, name="holder")
+
+    assert isinstance(got, Reservation)
+    assert got.id == "holder"
