@@ -29,6 +29,7 @@ _BEFORE = frozenset({
 _BRACKETS = re.compile(r"\s*[(\[{]([^)\]}]*)[)\]}]?")
 _INITIAL = re.compile(r"(?<![^\W_][^\W_])(?<=[^\W_])\.")
 _ASIAN_FORMS = re.compile("株式会社|有限会社|合同会社|股份有限公司|有限公司|주식회사")
+_SMALL = frozenset({"of", "de", "da", "do", "di", "del", "du", "des", "la", "le", "and", "y", "e"})
 _NEAR = 0.93
 
 
@@ -99,5 +100,10 @@ def compare_companies(first: Normalised, second: Normalised) -> Likeness:
     """Compare names by their telling words, whatever their order."""
     from rapidfuzz import fuzz
 
-    one, other = (" ".join(company_words(str(n.display))) for n in (first, second))
+    one, other = (_telling(str(n.display)) for n in (first, second))
     return alike(fuzz.token_sort_ratio(one, other) / 100, near=_NEAR)
+
+
+def _telling(name: str) -> str:
+    words = company_words(name)
+    return " ".join([word for word in words if word not in _SMALL] or words)

@@ -42,7 +42,7 @@ _PART = re.compile(r"\d+|[^\W\d_]+")
 _NUMERIC = re.compile(r"(\d{1,4})\s*([./-])\s*(\d{1,2})\s*\2\s*(\d{1,4})\.?")
 _FILLERS = frozenset({
     "th", "st", "nd", "rd", "the", "of", "de", "del", "at", "on", "um", "den", "le", "er", "c",
-    "ca", "circa", "about"
+    "ca", "noon", "circa", "about"
 })  # fmt: skip
 #: Two times this near are one event told twice, as at an airport.
 _MINUTES = 10

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from enrich.domain.fields import FieldType
-from enrich.domain.normalise.text import canonical, is_placeholder
+from enrich.domain.normalise.text import canonical, is_placeholder, unescaped
 from enrich.domain.values import Json
 
 __all__ = [
@@ -165,6 +165,9 @@ class TypedNormaliser:
 
     def _normalise_text(self, text: str) -> Normalised:
         stripped = text.strip()
+        # In a web address «&copy» is a parameter; elsewhere it is left over from a page.
+        if "&" in stripped and self._type is not FieldType.URL:
+            stripped = unescaped(stripped).strip()
         if is_placeholder(stripped):
             return Normalised("", None, text, is_empty=True)
         read = self._read(stripped)

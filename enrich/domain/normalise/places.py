@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _BRACKETS = re.compile(r"\s*[(\[][^)\]]*[)\]]?")
+_FOOTNOTE = re.compile(r"\[[^\]]*\]|\((?:country|state|nation)\)", re.IGNORECASE)
 _PARTED = re.compile(r"\s*[,;/|\n]\s*")
 #: Extraction from tables on the web loses line breaks: «MumbaiMaharashtra», «clevelandohio».
 _GLUED = re.compile(r"(?<=[^\W\d_A-Z]{4})(?=[A-Z][a-z]{3})")
@@ -58,7 +59,12 @@ def _regions() -> tuple[dict[str, str], re.Pattern[str]]:
 def read_country(text: str) -> Form | Unreadable:
     """Read a country's name or code in any of many languages; exact after folding."""
     names = country_names()
-    code = names.code_of(text)
+    bare = _FOOTNOTE.sub("", text)
+    code = names.code_of(bare)
+    if code is None and "," in bare:
+        # «Korea, North»
+        name, _, before = bare.partition(",")
+        code = names.code_of(f"{before} {name}")
     if code is None:
         return Unreadable("is the name of no country, or of two")
     return Form(code, names.names[code])

@@ -1,5 +1,6 @@
 """Text: the form that any value has when nothing is known of its type, and folding to words."""
 
+import html
 import json
 import re
 import unicodedata
@@ -7,7 +8,7 @@ import unicodedata
 from enrich.domain.keys import folded
 from enrich.domain.values import Json
 
-__all__ = ["canonical", "fold", "is_placeholder", "tidy"]
+__all__ = ["canonical", "fold", "is_placeholder", "tidy", "unescaped"]
 
 _END_SIGNS = " .,;:!'\"()[]"
 #: How an address of the web is written says nothing about where it leads.
@@ -22,6 +23,7 @@ _PLACEHOLDERS = frozenset({
 })  # fmt: skip
 _SAYS_SOMETHING = re.compile(r"[\w$€£¥₹]")
 _NOT_WORD = re.compile(r"[\W_]+")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8});|&nbsp", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
 #: Letters that no decomposition turns into plain ones.
 _PLAIN = str.maketrans(
@@ -64,6 +66,13 @@ def is_placeholder(text: str) -> bool:
     if len(text) > 16:
         return False
     return text.casefold() in _PLACEHOLDERS or not _SAYS_SOMETHING.search(text)
+
+
+def unescaped(text: str) -> str:
+    """Give a text with the characters that its HTML entities stand for."""
+    while (plain := _ENTITY.sub(lambda found: html.unescape(found[0]), text)) != text:
+        text = plain
+    return text
 
 
 def tidy(text: str) -> str:

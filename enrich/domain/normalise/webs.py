@@ -119,7 +119,8 @@ def _read_any(text: str) -> Form | Unreadable:
         return Unreadable("is no address of the web")
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     query = urlencode(sorted(pair for pair in pairs if not _TRACKING.fullmatch(pair[0])))
-    host = f"{host}:{port}" if port else host
+    # Without a scheme «:80» has nothing to be usual for.
+    host = f"{host}:{port}" if port not in (None, 80, 443) else host
     path = parts.path.rstrip("/")
     asked = f"?{query}" if query else ""
     return Form(_canonical(host, path, asked), f"{parts.scheme}://{host}{path}{asked}")
