@@ -151,8 +151,11 @@ def endpoints() -> Endpoints:
     )
 
 
-def build() -> Services:
+def build(*, holder: str = "") -> Services:
     """Build everything for one process; starts embedded servers where no address is set.
+
+    `holder` is the name that its batches are held under; a process without one leaves them to
+    their leases.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -170,6 +173,7 @@ def build() -> Services:
     probes = ThreadPoolExecutor(own.probes.max_concurrent, thread_name_prefix="enrich-probe")
     caches = _cache(link, "response", own, metrics), _cache(link, "cell", own, metrics)
     parts = _parts(own, database, link, metrics, caches, calls, _providers(own, catalogue))
+    parts = replace(parts, runs=PostgresRunStore(database, holder=holder))
     parts = replace(parts, is_ready=_readiness(own, catalogue))
     return Services(
         settings=own,

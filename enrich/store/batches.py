@@ -16,11 +16,12 @@ from enrich.store.codec import (
     writes_to_json,
 )
 
-__all__ = ["finished_of", "open_batch", "settle_batch", "sweep_batches"]
+__all__ = ["finished_of", "let_go", "open_batch", "settle_batch", "sweep_batches"]
 
 _OPEN = text("""
     WITH held AS (
-        UPDATE batches b SET lease_until = now() + make_interval(secs => :lease_s)
+        UPDATE batches b
+        SET lease_until = now() + make_interval(secs => :lease_s), holder = :holder
         FROM runs r
         WHERE b.run_id = :run_id AND b.number = :number AND b.attempt = :attempt
           AND b.phase = :phase AND b.wave = :wave
@@ -85,6 +86,17 @@ _TAKE = text("""
     RETURNING b.run_id, b.number, b.attempt, b.phase, b.wave
 """)
 
+# In good order it is no loss: what the sweep will add to `lost` is taken off beforehand.
+_LET_GO = text("""
+    WITH mine AS MATERIALIZED (
+        SELECT b.run_id, b.number FROM batches b
+        WHERE b.phase IN ('probe', 'premium') AND b.lease_until > now() AND b.holder = :holder
+        ORDER BY b.run_id, b.number FOR UPDATE)
+    UPDATE batches b
+    SET lease_until = now(), holder = '', lost = b.lost - :forgiven
+    FROM mine WHERE b.run_id = mine.run_id AND b.number = mine.number
+""")
+
 _RUNS = text("SELECT * FROM run_views WHERE run_id = ANY (CAST(:ids AS bigint[]))")
 
 # In the order of runs: two sweeps that park batches of the same two runs must not deadlock.
@@ -97,10 +109,10 @@ _PARKED = text("""
 
 
 def open_batch(
-    connection: Connection, ref: BatchRef, lease_s: float, provider: str | None
+    connection: Connection, ref: BatchRef, lease_s: float, provider: str | None, holder: str
 ) -> OpenBatch | None:
     """Renew the lease and read, in one statement; None when the batch is elsewhere."""
-    asked = {**_where(ref), "lease_s": lease_s, "provider": provider}
+    asked = {**_where(ref), "lease_s": lease_s, "provider": provider, "holder": holder}
     found = connection.execute(_OPEN, asked).mappings().one_or_none()
     if found is None:
         return None
@@ -111,6 +123,12 @@ def open_batch(
         responses=tuple(response_from_json(raw) for raw in found["responses"] or ()),
         tokens={(row, key): token for row, key, token in found["tokens"] or ()},
     )
+
+
+def let_go(connection: Connection, holder: str, *, is_lost: bool) -> int:
+    """End the leases of a holder's batches."""
+    asked = {"holder": holder, "forgiven": 0 if is_lost else 1}
+    return connection.execute(_LET_GO, asked).rowcount
 
 
 def settle_batch(

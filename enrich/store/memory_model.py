@@ -27,6 +27,12 @@ class MemoryBatch:
     lease_until: datetime | None = None
     ready_at: datetime | None = None
     reason: str = ""
+    holder: str = ""
+
+    def is_held_by(self, holder: str, now: datetime) -> bool:
+        """Say whether a process opened it last and still has a lease on it."""
+        has_lease = self.lease_until is not None and self.lease_until > now
+        return self.phase in _UNDER_WAY and has_lease and self.holder == holder
 
     def in_flight(self, now: datetime) -> bool:
         """Say whether it takes up one of its run's places."""

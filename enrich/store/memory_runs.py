@@ -27,8 +27,9 @@ __all__ = ["MemoryRunStore"]
 class MemoryRunStore:
     """The port `RunStore` in memory; give it the database of the `MemoryRowStore`."""
 
-    def __init__(self, database: MemoryDatabase) -> None:
-        self._db = database
+    def __init__(self, database: MemoryDatabase, *, holder: str = "") -> None:
+        """`holder` names this process among those that open batches."""
+        self._db, self._holder = database, holder
 
     def create(
         self, new: NewRun, *, in_flight: int, lease_s: float
@@ -58,7 +59,7 @@ class MemoryRunStore:
             if found is None:
                 return None
             run, batch = found
-            batch.lease_until = self._lease(lease_s)
+            batch.lease_until, batch.holder = self._lease(lease_s), self._holder
             rows = tuple(run.table.rows[i] for i in batch.rows if i in run.table.rows)
             said = self._responses(ref, batch)
             mine = tuple(r for r in said if provider in {None, r.provider})
@@ -172,6 +173,17 @@ class MemoryRunStore:
             batch.phase = Phase.PROBE
         batch.ready_at, batch.lease_until = None, self._lease(lease_s)
         return True
+
+    def let_go(self, holder: str, *, is_lost: bool) -> int:
+        """End the leases of the batches that a process opened last."""
+        with self._db.lock:
+            now = self._db.now()
+            batches = (batch for run in self._db.runs.values() for batch in run.batches)
+            mine = [one for one in batches if holder and one.is_held_by(holder, now)]
+            for batch in mine:
+                batch.lease_until, batch.holder = now, ""
+                batch.lost -= not is_lost
+            return len(mine)
 
     def summary(self, tenant: str, run_id: int) -> RunSummary:
         """Tell how a run stands. Raises `UnknownNameError`."""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, Row, text
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Response, RunState, RunView
 from enrich.errors import UnknownNameError
 from enrich.ports.durable import Finished, NewRun, RunSummary, Settled, Settlement, Swept
-from enrich.store.batches import finished_of, open_batch, settle_batch, sweep_batches
+from enrich.store.batches import finished_of, let_go, open_batch, settle_batch, sweep_batches
 from enrich.store.codec import cleaned, counts_from_json, dumps, options_to_json, run_view
 from enrich.store.engine import Database
 from enrich.store.responses import evidence_of, record_responses, skipped_by
@@ -102,8 +102,9 @@ _LAUNCH = text("""
 class PostgresRunStore:
     """The port `RunStore` on PostgreSQL."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._database = Database(engine)
+    def __init__(self, engine: Engine, *, holder: str = "") -> None:
+        """`holder` names this process among those that open batches."""
+        self._database, self._holder = Database(engine), holder
 
     def create(
         self, new: NewRun, *, in_flight: int, lease_s: float
@@ -146,7 +147,7 @@ class PostgresRunStore:
         responses are the batch's own, and those of the run's other batches that ended a question;
         of several to one question, the one that ended it or else the newest.
         """
-        return self._database.run(lambda c: open_batch(c, ref, lease_s, provider))
+        return self._database.run(lambda c: open_batch(c, ref, lease_s, provider, self._holder))
 
     def record(self, ref: BatchRef, responses: Sequence[Response]) -> int:
         """Append to the ledger; a response that is there already (same row and question) is kept.
@@ -171,6 +172,15 @@ class PostgresRunStore:
         return self._database.run(
             lambda c: sweep_batches(c, lease_s=lease_s, max_attempts=max_attempts, limit=limit)
         )
+
+    def let_go(self, holder: str, *, is_lost: bool) -> int:
+        """End the leases of the batches that a process opened last, so that the sweep takes them.
+
+        `is_lost`: it died with them, which counts against them; else it hands them back.
+        """
+        if not holder:
+            return 0
+        return self._database.run(lambda c: let_go(c, holder, is_lost=is_lost))
 
     def summary(self, tenant: str, run_id: int) -> RunSummary:
         """Tell how a run stands. Raises `UnknownNameError`."""

@@ -194,6 +194,7 @@ batches = Table(
     _moment("ready_at", nullable=True),
     Column("row_ids", ARRAY(BigInteger), nullable=False),
     Column("reason", Text, nullable=False, server_default=text("''")),
+    Column("holder", Text, nullable=False, server_default=text("''")),
     PrimaryKeyConstraint("run_id", "number"),
     CheckConstraint(
         "phase IN ('queued', 'probe', 'premium', 'done', 'parked', 'cancelled')", name="phase"

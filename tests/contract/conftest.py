@@ -1,5 +1,6 @@
 """The stores in memory and in PostgreSQL, for the suites that hold both to one contract."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -23,6 +24,8 @@ class Stores:
     rows: RowStore
     runs: RunStore
     paid: PaidCalls
+    #: The same runs, as a process of that name opens them.
+    named: Callable[[str], RunStore]
 
 
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.servers)])
@@ -30,6 +33,16 @@ def stores(request: pytest.FixtureRequest) -> Stores:
     """Empty stores: first the twin, then the real thing."""
     if request.param == "memory":
         database = MemoryDatabase()
-        return Stores(MemoryRowStore(database), MemoryRunStore(database), MemoryPaidCalls(database))
+        return Stores(
+            MemoryRowStore(database),
+            MemoryRunStore(database),
+            MemoryPaidCalls(database),
+            lambda name: MemoryRunStore(database, holder=name),
+        )
     engine = request.getfixturevalue("clean_engine")
-    return Stores(PostgresRowStore(engine), PostgresRunStore(engine), PostgresPaidCalls(engine))
+    return Stores(
+        PostgresRowStore(engine),
+        PostgresRunStore(engine),
+        PostgresPaidCalls(engine),
+        lambda name: PostgresRunStore(engine, holder=name),
+    )

@@ -515,6 +515,35 @@ def test_a_sweep_takes_no_more_than_its_limit(stores: Stores) -> None:
     assert swept == [2, 1, 0]
 
 
+@pytest.mark.parametrize(
+    ("is_lost", "parked"), [pytest.param(True, 1, id="died"), pytest.param(False, 0, id="left")]
+)
+def test_what_a_process_held_goes_to_the_next_at_once(
+    stores: Stores, is_lost: bool, parked: int
+) -> None:
+    make_table(stores.rows, 6)
+    _, refs = begin(stores)
+    stores.named("mine").open(refs[0], lease_s=60)
+    stores.named("other").open(refs[1], lease_s=60)
+
+    held = stores.runs.let_go("mine", is_lost=is_lost)
+
+    assert held == 1
+    swept = stores.runs.sweep(lease_s=60, max_attempts=1)
+    assert (len(swept.due), swept.parked) == (1 - parked, parked)
+    assert stores.runs.open(refs[0], lease_s=60) is None
+    assert stores.runs.open(refs[1], lease_s=60) is not None
+
+
+def test_a_process_without_a_name_holds_nothing(stores: Stores) -> None:
+    make_table(stores.rows, 1)
+    ref = begin(stores)[1][0]
+    stores.runs.open(ref, lease_s=60)
+
+    assert stores.runs.let_go("", is_lost=True) == 0
+    assert sweep(stores) == []
+
+
 # cancel and retry
 
 
