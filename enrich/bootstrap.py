@@ -12,6 +12,8 @@ from enrich.engine.local import LocalRunner
 from enrich.engine.parts import Parts, Policies
 from enrich.errors import DependencyError
 from enrich.ports import Provider, Recorder
+from enrich.ports.access import AccessKeys
+from enrich.ports.board import Board
 from enrich.settings import Settings, load_settings
 from enrich.state.breaker import RedisBreakers
 from enrich.state.budget import RedisBudgets
@@ -24,6 +26,8 @@ from enrich.state.leases_fallback import FallbackLeases
 from enrich.state.leases_memory import MemoryLeases
 from enrich.state.link import RedisLink
 from enrich.state.metrics import RedisMetrics
+from enrich.store.access_keys import PostgresAccessKeys
+from enrich.store.board import PostgresBoard
 from enrich.store.calls import PostgresPaidCalls
 from enrich.store.credentials import PostgresCredentialStore
 from enrich.store.engine import make_engine
@@ -80,6 +84,8 @@ class Services:
     runner: LocalRunner
     metrics: RedisMetrics
     caches: tuple[FallbackCache, ...]
+    access_keys: AccessKeys
+    board: Board
     _database: "Engine"
     _link: RedisLink
     _pools: tuple[ThreadPoolExecutor, ...]
@@ -182,6 +188,8 @@ def build(*, holder: str = "") -> Services:
         runner=LocalRunner(parts, probes),
         metrics=metrics,
         caches=caches,
+        access_keys=PostgresAccessKeys(database),
+        board=PostgresBoard(database),
         _database=database,
         _link=link,
         _pools=(calls, probes),

@@ -41,6 +41,7 @@ COMMANDS = {
     "credentials": ("credentials", "Keep the keys of providers, sealed; list and remove them."),
     "simulate": ("simulate", "Serve the catalogue's vendors on loopback; nothing is paid."),
     "breaker": ("providers", "Show or set a provider's circuit breaker."),
+    "keys": ("keys", "Create, list and revoke keys of the REST interface."),
     "cache": ("cache", "Show how well the cache does, or clear it."),
     "metrics": ("metrics", "Print the counters of all workers, and the providers' health."),
     "purge": ("cells", "Erase a row and all that was kept about it."),

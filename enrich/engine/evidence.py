@@ -57,7 +57,7 @@ def evidence_json(run: int, response: Response, field: str) -> JsonObject:
     }
 
 
-def provenance_json(provenance: Provenance | None) -> JsonObject | None:
+def provenance_json(provenance: Provenance | None) -> "JsonObject | None":
     """Write down why a cell is as it is."""
     if provenance is None:
         return None

@@ -1,0 +1,52 @@
+"""Serve the interface: `python -m enrich.api`, as `enrich api` and `enrich up` begin it."""
+
+import logging
+import sys
+
+import uvicorn
+
+from enrich.api.app import create_app
+from enrich.bootstrap import build, settings
+from enrich.errors import EnrichError
+from enrich.telemetry import configure_logging
+
+__all__ = ["serve"]
+
+#: What is under way at SIGTERM has that long to end.
+_DRAIN_S = 10
+_MOST_HEADERS_BYTES = 16_384
+
+
+def serve() -> None:
+    """Serve until a signal; what it holds is given back."""
+    own = settings()
+    configure_logging(own.log.level, as_json=own.log.as_json)
+    services = build()
+    try:
+        uvicorn.run(
+            create_app(services),
+            host=own.api.host,
+            port=own.api.port,
+            log_config=None,
+            # One line a request is the front end's to write; ours would hold row ids.
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_DRAIN_S,
+            h11_max_incomplete_event_size=_MOST_HEADERS_BYTES,
+        )
+    finally:
+        services.close()
+
+
+def main() -> None:
+    """Serve; an expected error is one sentence and an exit code."""
+    try:
+        serve()
+    except EnrichError as exc:
+        logging.getLogger("enrich").addHandler(logging.NullHandler())
+        sys.stderr.write(f"enrich: {exc}\n")
+        sys.exit(exc.exit_code)
+
+
+if __name__ == "__main__":
+    main()

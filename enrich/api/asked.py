@@ -1,0 +1,114 @@
+"""What handlers are given: the services of the process, and who is asking."""
+
+import logging
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeAlias
+
+from fastapi import Depends, Request, Response
+
+from enrich.api.access import allowed
+from enrich.api.problems import ProblemError
+from enrich.bootstrap import Services
+from enrich.domain.access import Principal, Scope
+from enrich.domain.run import Step
+from enrich.errors import BrokerDownError
+from enrich.state.link import LinkAwayError, RedisLink
+from enrich.state.quota import Allowance, RedisQuota
+from tasks.app import app
+from tasks.canvas import CeleryDispatcher
+
+__all__ = ["Answer", "Broker", "Enriching", "Operating", "Own", "Queue", "Reading", "counted"]
+
+log = logging.getLogger("enrich.api")
+
+#: A JSON object, in a form that FastAPI can put into its OpenAPI.
+Answer: TypeAlias = dict[str, Any]
+
+
+class Broker:
+    """The queue, as handlers need it: asked before work is stored, and told of it afterwards."""
+
+    def __init__(self, link: RedisLink) -> None:
+        self._link, self._dispatcher = link, CeleryDispatcher(app)
+
+    def check(self) -> None:
+        """Refuse work that cannot be sent now, before it is stored. Raises `BrokerDownError`."""
+        try:
+            self._link.do(lambda client: client.ping())
+        except LinkAwayError as exc:
+            raise BrokerDownError(
+                "the broker does not answer; nothing was stored, ask again in a moment"
+            ) from exc
+
+    def send(self, steps: Sequence[Step]) -> None:
+        """Send the steps of what is stored; what the broker does not take now, the sweep sends."""
+        try:
+            self._dispatcher.dispatch(steps)
+        except BrokerDownError as exc:
+            log.warning("run.left_to_sweep", extra={"error": str(exc)})
+
+
+def counted(request: Request, response: Response, principal: Principal) -> Principal:
+    """Take one request from the tenant's rate, and say in the answer how it stands."""
+    quota: RedisQuota = request.app.state.quota
+    allowance = quota.take(principal.tenant)
+    headers = _rate_headers(allowance)
+    if not allowance.taken:
+        wait_s = max(1, round(allowance.retry_s))
+        raise ProblemError(
+            429,
+            f"the tenant's rate of {allowance.limit} requests a minute is used up",
+            headers={**headers, "Retry-After": str(wait_s)},
+        )
+    response.headers.update(headers)
+    return principal
+
+
+def _rate_headers(allowance: Allowance) -> dict[str, str]:
+    """Write the fields that clients know (IETF draft-ietf-httpapi-ratelimit-headers-03)."""
+    return {
+        "RateLimit-Limit": str(allowance.limit),
+        "RateLimit-Remaining": str(allowance.left),
+        "RateLimit-Reset": str(round(allowance.full_in_s)),
+    }
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _broker(request: Request) -> Broker:
+    broker: Broker = request.app.state.broker
+    return broker
+
+
+def _reading(
+    request: Request,
+    response: Response,
+    principal: Annotated[Principal, Depends(allowed(Scope.READ))],
+) -> Principal:
+    return counted(request, response, principal)
+
+
+def _enriching(
+    request: Request,
+    response: Response,
+    principal: Annotated[Principal, Depends(allowed(Scope.ENRICH))],
+) -> Principal:
+    return counted(request, response, principal)
+
+
+def _operating(
+    request: Request,
+    response: Response,
+    principal: Annotated[Principal, Depends(allowed(Scope.OPERATE))],
+) -> Principal:
+    return counted(request, response, principal)
+
+
+Own = Annotated[Services, Depends(_services)]
+Queue = Annotated[Broker, Depends(_broker)]
+Reading = Annotated[Principal, Depends(_reading)]
+Enriching = Annotated[Principal, Depends(_enriching)]
+Operating = Annotated[Principal, Depends(_operating)]

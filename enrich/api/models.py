@@ -1,0 +1,102 @@
+"""Bodies of requests: strict, so that "false" is no boolean and an unknown field is an error."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "BreakerWish",
+    "CellWish",
+    "Name",
+    "RowWish",
+    "RowsWish",
+    "RunWish",
+    "WhereWish",
+]
+
+Name = Annotated[str, Field(min_length=1, max_length=512)]
+Names = Annotated[list[Name], Field(min_length=1, max_length=1_000)]
+Force = bool | Literal["none", "cells", "negatives", "responses"]
+Credits = Annotated[float, Field(ge=0, le=1e9)]
+#: Longer wishes are cut to what the settings allow.
+Wait = Annotated[float, Field(ge=0, le=1e12)]
+
+_CELL = {"table_id": "companies", "row_id": "row_123", "column_key": "industry", "wait_s": 10}
+_ROW = {"table_id": "companies", "row_id": "row_123", "columns": ["industry", "city"]}
+_ROWS = {"table_id": "companies", "row_ids": ["row_123", "row_124"], "max_cost": 0.5}
+_RUN = {"table_id": "companies", "columns": ["industry"], "where": {"state": ["empty", "failed"]}}
+
+
+def _model(example: Mapping[str, Any]) -> ConfigDict:
+    return ConfigDict(
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        json_schema_extra={"examples": [dict(example)]},
+    )
+
+
+class _Options(BaseModel):
+    """How a run is to be carried out; `max_cost` is in credits."""
+
+    force: Force = False
+    parallel_probes: bool = True
+    ensemble_fusion: bool | None = None
+    max_cost: Credits | None = None
+
+
+class CellWish(_Options):
+    """One cell. `wait_s` is how long to wait for it before the answer is 202."""
+
+    model_config = _model(_CELL)
+    table_id: Name
+    row_id: Name
+    column_key: Name
+    wait_s: Wait = 30.0
+
+
+class RowWish(_Options):
+    """Cells of one row, all enriched columns by default."""
+
+    model_config = _model(_ROW)
+    table_id: Name
+    row_id: Name
+    columns: Names | None = None
+    wait_s: Wait = 30.0
+
+
+class RowsWish(_Options):
+    """Rows of a table; the answer is a run."""
+
+    model_config = _model(_ROWS)
+    table_id: Name
+    row_ids: Annotated[list[Name], Field(min_length=1)]
+    columns: Names | None = None
+
+
+class WhereWish(BaseModel):
+    """Which cells of a table: by state, age and confidence."""
+
+    model_config = _model({"state": ["empty"], "older_than_s": 86_400})
+    state: list[str] | None = None
+    older_than_s: Annotated[float, Field(ge=0)] | None = None
+    confidence_below: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class RunWish(_Options):
+    """A whole table, or its rows with cells `where`; the answer is a run."""
+
+    model_config = _model(_RUN)
+    table_id: Name
+    columns: Names | None = None
+    where: WhereWish | None = None
+
+
+class BreakerWish(BaseModel):
+    """A state to force a breaker into; held until it is released by `state: null`."""
+
+    model_config = _model({"state": "open", "hold": True})
+    state: Literal["closed", "open", "half_open"] | None
+    hold: bool = False

@@ -1,0 +1,144 @@
+"""Cells and rows: enrich them, look at them, see who said what."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from starlette.concurrency import run_in_threadpool
+
+from enrich.api.asked import Answer, Enriching, Own, Queue, Reading
+from enrich.api.listing import Listing, Paging, page_of
+from enrich.api.models import CellWish, RowWish
+from enrich.api.reading import StrictRoute
+from enrich.api.waiting import ended_within
+from enrich.bootstrap import Services
+from enrich.domain.result import CellResult
+from enrich.domain.table import Row
+from enrich.domain.values import Json, JsonObject
+from enrich.engine.arguments import columns_of, options_of
+from enrich.engine.cells import CellsRequest, Known, begin, finish
+from enrich.engine.evidence import cell_evidence, evidence_json, provenance_json
+from enrich.engine.report import run_report
+from enrich.engine.submit import Submitted, enriched_columns
+from enrich.ports import TableView
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1", tags=["cells"], route_class=StrictRoute)
+
+_MOST_EVIDENCE = 200
+Key = Annotated[str, Path(min_length=1, max_length=512)]
+
+
+@router.post("/enrich/cell")
+async def enrich_cell(
+    wish: CellWish, who: Enriching, own: Own, queue: Queue, answer: Response
+) -> Answer:
+    """Enrich a cell: 200 with the cell when it is known within `wait_s`, else 202 with its run."""
+    request = _request(wish, who.tenant, (wish.column_key,))
+    done = await _done(own, queue, request, wish.wait_s)
+    if isinstance(done, Submitted):
+        return await run_in_threadpool(_later, own, answer, done)
+    return done[wish.column_key].to_json()
+
+
+@router.post("/enrich/row")
+async def enrich_row(
+    wish: RowWish, who: Enriching, own: Own, queue: Queue, answer: Response
+) -> Answer:
+    """Enrich a row: 200 with `{column: cell}` when known within `wait_s`, else 202 with its run."""
+    request = _request(wish, who.tenant, columns_of(wish.columns))
+    done = await _done(own, queue, request, wish.wait_s)
+    if isinstance(done, Submitted):
+        return await run_in_threadpool(_later, own, answer, done)
+    return {column: cell.to_json() for column, cell in done.items()}
+
+
+@router.get("/tables")
+def list_tables(who: Reading, own: Own) -> Answer:
+    """List the tenant's tables with their columns."""
+    return {"items": [_table_json(view) for view in own.parts.rows.tables(who.tenant)]}
+
+
+@router.get("/tables/{table_id}/rows")
+def list_rows(table_id: Key, who: Reading, own: Own, paging: Paging) -> Listing:
+    """List a table's rows with the state of each cell, in the order in which they came."""
+    of = f"rows:{table_id}"
+    after = paging.place(who.tenant, of) or 0
+    rows = own.parts.rows.page(who.tenant, table_id, after=after, limit=paging.limit + 1)
+    items = [_row_json(row) for row in rows]
+    return page_of(items, [row.id for row in rows], paging, tenant=who.tenant, of=of)
+
+
+@router.get("/tables/{table_id}/rows/{row_id}/cells/{column_key}")
+def show_cell(table_id: Key, row_id: Key, column_key: Key, who: Reading, own: Own) -> Answer:
+    """Show a cell with its evidence: who said what, when, for how much; the newest first."""
+    row, field, said = cell_evidence(own.parts, who.tenant, table_id, row_id, column_key)
+    return {
+        "row": row.key,
+        "column": column_key,
+        "field": field,
+        "value": row.data.get(column_key),
+        "typed": row.is_typed(column_key),
+        "provenance": provenance_json(row.cells.get(column_key)),
+        "evidence": [evidence_json(run, each, field) for run, each in said[:_MOST_EVIDENCE]],
+    }
+
+
+def _request(
+    wish: CellWish | RowWish, tenant: str, columns: tuple[str, ...] | None
+) -> CellsRequest:
+    return CellsRequest(
+        tenant=tenant,
+        table=wish.table_id,
+        row=wish.row_id,
+        columns=columns,
+        options=options_of(wish.force, wish.parallel_probes, wish.ensemble_fusion, wish.max_cost),
+    )
+
+
+async def _done(
+    own: Services, queue: Queue, request: CellsRequest, wait_s: float
+) -> Mapping[str, CellResult] | Submitted:
+    """Give the cells, or the run that is still at work when the wait is over."""
+    begun = await run_in_threadpool(_begin, own, queue, request)
+    if isinstance(begun, Known):
+        return begun.results
+    most_s = own.settings.api.wait_seconds
+    if not await ended_within(own.parts, begun.run.id, min(wait_s, most_s)):
+        return begun
+    return await run_in_threadpool(_finish, own, request, begun)
+
+
+def _begin(own: Services, queue: Queue, request: CellsRequest) -> Known | Submitted:
+    queue.check()
+    begun = begin(own.parts, request)
+    if isinstance(begun, Submitted):
+        queue.send(begun.steps)
+    return begun
+
+
+def _finish(own: Services, request: CellsRequest, begun: Submitted) -> Mapping[str, CellResult]:
+    wanted = request.columns or enriched_columns(own.parts, request.tenant, request.table)
+    return finish(
+        own.parts, request.tenant, request.table, request.row, wanted, run_id=begun.run.id
+    )
+
+
+def _later(own: Services, answer: Response, begun: Submitted) -> JsonObject:
+    answer.status_code = 202
+    answer.headers["Location"] = f"/v1/runs/{begun.run.id}"
+    return run_report(own.parts.runs.summary(begun.run.tenant, begun.run.id))
+
+
+def _table_json(view: TableView) -> JsonObject:
+    columns: list[Json] = [
+        {"key": column.key, "field": column.field, "enriched": column.enriched}
+        for column in view.columns
+    ]
+    return {"table": view.name, "rows": view.rows, "columns": columns}
+
+
+def _row_json(row: Row) -> JsonObject:
+    cells: JsonObject = {key: provenance_json(cell) for key, cell in row.cells.items()}
+    return {"row": row.key, "data": dict(row.data), "cells": cells}

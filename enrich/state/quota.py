@@ -1,0 +1,63 @@
+"""How many requests a tenant may send: one bucket each, over all processes."""
+
+from dataclasses import dataclass
+
+from enrich.ports.outside import Recorder
+from enrich.state.link import FALLBACKS_TOTAL, LinkAwayError, RedisLink
+from enrich.state.names import key_of
+
+__all__ = ["Allowance", "RedisQuota"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a request was told: whether it is taken, and how the bucket stands.
+
+    `retry_s` is 0 for a request that was taken.
+    """
+
+    taken: bool
+    limit: int
+    left: int
+    full_in_s: float
+    retry_s: float = 0.0
+
+
+class RedisQuota:
+    """Takes requests from a tenant's rate: `allowed` of them in any `window_s`, and bursts thereof.
+
+    Without Redis every request is taken: a limit that nobody can count protects nothing.
+    """
+
+    def __init__(
+        self,
+        link: RedisLink,
+        *,
+        allowed: int,
+        window_s: float,
+        recorder: Recorder,
+        version: int = 1,
+    ) -> None:
+        self._link, self._recorder, self._version = link, recorder, version
+        self._allowed, self._window_s = allowed, window_s
+
+    def take(self, tenant: str) -> Allowance:
+        """Take one request, in one round trip."""
+        key = key_of(self._version, "quota", tenant, "requests")
+        try:
+            taken, left, full_ms, retry_ms = self._link.run(
+                "quota", keys=(key,), args=(self._allowed, round(self._window_s * 1000), 1)
+            )
+        except LinkAwayError as error:
+            labels = {"part": "quota", "reason": error.reason}
+            self._recorder.count(FALLBACKS_TOTAL, 1, labels)
+            return Allowance(
+                taken=True, limit=self._allowed, left=self._allowed, full_in_s=self._window_s
+            )
+        return Allowance(
+            taken=bool(taken),
+            limit=self._allowed,
+            left=left,
+            full_in_s=full_ms / 1000,
+            retry_s=retry_ms / 1000,
+        )
