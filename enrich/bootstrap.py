@@ -39,6 +39,7 @@ from enrich.store.sealing import Sealer
 from enrich.telemetry import register_secret
 from providers.base import LocalProvider, SystemClock
 from providers.credentials import KeptCredentials, StoredCredentials
+from providers.llm.late import LatePrompter
 from providers.registry import select
 
 if TYPE_CHECKING:
@@ -108,8 +109,9 @@ class Services:
         for pool in self._pools:
             pool.shutdown(wait=False, cancel_futures=True)
         self.parts.hedges.close()
-        if self._catalogue:
-            self._catalogue.close()
+        for opened in (self._catalogue, self.parts.prompter):
+            if opened:
+                opened.close()
         self.metrics.close()
         self._database.dispose()
         self._link.close()
@@ -148,13 +150,8 @@ def endpoints() -> Endpoints:
     local = start(own.home, only=lacking).endpoints
     redis_url = own.redis_url.get_secret_value() if own.redis_url else local.redis_url
     broker_url = own.broker_url.get_secret_value() if own.broker_url else local.broker_url
-    return Endpoints(
-        database_url=(
-            own.database_url.get_secret_value() if own.database_url else local.database_url
-        ),
-        redis_url=redis_url,
-        broker_url=broker_url,
-    )
+    database_url = own.database_url.get_secret_value() if own.database_url else local.database_url
+    return Endpoints(database_url=database_url, redis_url=redis_url, broker_url=broker_url)
 
 
 def build(*, holder: str = "") -> Services:
@@ -180,7 +177,8 @@ def build(*, holder: str = "") -> Services:
     caches = _cache(link, "response", own, metrics), _cache(link, "cell", own, metrics)
     parts = _parts(own, database, link, metrics, caches, calls, _providers(own, catalogue))
     parts = replace(parts, runs=PostgresRunStore(database, holder=holder))
-    parts = replace(parts, is_ready=_readiness(own, catalogue))
+    prompter = LatePrompter(own.llm.terms(), credentials, simulator=own.providers.base_url)
+    parts = replace(parts, is_ready=_readiness(own, catalogue), prompter=prompter)
     return Services(
         settings=own,
         endpoints=places,

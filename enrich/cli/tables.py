@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import click
 
 from enrich.cli.output import as_json_option, print_json, print_table, tenant_option
+from enrich.cli.prompts import PromptOptions, prompt_options
 from enrich.cli.services import opened
 from enrich.domain.fields import FIELDS, column_key
 from enrich.domain.table import Column, Overwrite
+from enrich.engine.prompts import refuse_bad_prompt
 from enrich.errors import BadInputError, UnknownNameError
 from enrich.ports import RowStore, TableView
 
@@ -42,6 +45,7 @@ def tables_command(*, tenant: str, as_json: bool) -> None:
     type=click.FloatRange(0, 1),
     help="Below it dearer providers are asked too.",
 )
+@prompt_options
 @tenant_option
 @as_json_option
 def columns_command(
@@ -54,6 +58,7 @@ def columns_command(
     min_confidence: float | None,
     tenant: str,
     as_json: bool,
+    **about_prompt: Any,
 ) -> None:
     """List TABLE's columns, add one to be enriched, or set what one allows.
 
@@ -61,15 +66,21 @@ def columns_command(
     enrich columns companies
     enrich columns companies add hq --field headquarters
     enrich columns companies set hq --overwrite always
+    enrich columns companies add sector --choices retail,banking --prompt "Sector of {company}?"
     """
     if (key is None) != (action == "list"):
         raise BadInputError("KEY", "add and set need the column's key, list takes none")
+    asked = PromptOptions(**about_prompt)
     with opened() as services:
         rows = services.parts.rows
         view = rows.table(tenant, table)
         if key is not None:
-            column = _added(view, key, field) if action == "add" else _named(view, key)
+            adds = action == "add"
+            own = key if adds and asked.prompt else None
+            column = _added(view, key, field or own) if adds else _named(view, key)
+            column = replace(column, prompt=asked.over(column.prompt))
             changed = _changed(column, field, overwrite, min_confidence)
+            refuse_bad_prompt(changed, view.columns)
             rows.save_columns(tenant, table, [changed])
             view = rows.table(tenant, table)
     _print(view, as_json=as_json)
@@ -101,7 +112,8 @@ def _added(view: TableView, key: str, field: str | None) -> Column:
     if field is None and key not in FIELDS:
         known = (*(column.key for column in view.columns), *FIELDS)
         raise UnknownNameError("column or field", key, known=known)
-    _refuse_unknown_field(field)
+    if field != key:
+        _refuse_unknown_field(field)
     return Column(key=key, field=field or key, enriched=True, position=len(view.columns))
 
 
@@ -134,9 +146,16 @@ def _print(view: TableView, *, as_json: bool) -> None:
         print_json(view)
         return
     print_table(
-        ("column", "field", "enriched", "overwrite typed values", "least confidence"),
+        ("column", "field", "enriched", "overwrite typed values", "least confidence", "prompt"),
         [
-            (c.key, c.field, "yes" if c.enriched else "", c.overwrite.value, c.min_confidence)
+            (
+                c.key,
+                c.field,
+                "yes" if c.enriched else "",
+                c.overwrite.value,
+                c.min_confidence,
+                c.prompt.text if c.prompt else "",
+            )
             for c in view.columns
         ],
     )

@@ -95,7 +95,8 @@ def _vote(column: Column, response: Response, spec: ProviderSpec | None) -> Vote
 def _filled(
     row: Row, column: Column, fused: Fused, said: Iterable[Response], stamp: Stamp
 ) -> CellWrite:
-    is_stale = any(r.stale and r.provider == fused.provider for r in said)
+    spoke = [r for r in said if r.provider == fused.provider]
+    is_stale = any(r.stale for r in spoke)
     provenance = Provenance(
         state=CellState.FILLED,
         stamp=stamp,
@@ -104,9 +105,15 @@ def _filled(
         observed_at=fused.observed_at,
         support=fused.support,
         agreement=fused.agreement,
-        reason=STALE if is_stale else "",
+        reason=STALE if is_stale else _note(column, spoke),
     )
     return CellWrite(row=row.id, column=column.key, value=fused.value, provenance=provenance)
+
+
+def _note(column: Column, spoke: Iterable[Response]) -> str:
+    """Give why the one who spoke is as sure as it is, in its own words."""
+    found = (r.outcome.observations for r in spoke if isinstance(r.outcome, Found))
+    return next((seen[column.field].note for seen in found if column.field in seen), "")
 
 
 def final_writes(

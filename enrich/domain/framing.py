@@ -33,7 +33,7 @@ def source_text(value: Json) -> str:
 def framed_json(inputs: Mapping[str, Json]) -> str:
     """Give inputs as one line of JSON, numbers and truth values as such, the rest as text."""
     kept: JsonObject = {
-        name: value if isinstance(value, bool | int | float) else source_text(value)
+        source_text(name): value if isinstance(value, bool | int | float) else source_text(value)
         for name, value in sorted(inputs.items())
     }
     return json.dumps(kept, ensure_ascii=False).translate(_ESCAPES)

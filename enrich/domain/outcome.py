@@ -207,6 +207,8 @@ def outcome_to_json(outcome: Outcome) -> JsonObject:
             out["observations"] = {
                 name: [seen.value, seen.confidence] for name, seen in observations.items()
             }
+            notes: JsonObject = {n: seen.note for n, seen in observations.items() if seen.note}
+            out |= {"notes": notes} if notes else {}
         case Pending(retry_at=moment, token=token):
             out |= {"retry_at": moment.isoformat(), "token": token}
         case RateLimited(retry_at=moment):
@@ -232,7 +234,7 @@ def outcome_from_json(raw: Mapping[str, Json]) -> Outcome:  # noqa: C901 - one c
     """
     match OutcomeKind(str(raw["kind"])):
         case OutcomeKind.FOUND:
-            return Found(_observations(raw["observations"]))
+            return Found(_observations(raw["observations"], raw.get("notes")))
         case OutcomeKind.NOT_FOUND:
             return NotFound()
         case OutcomeKind.PENDING:
@@ -257,7 +259,7 @@ def outcome_from_json(raw: Mapping[str, Json]) -> Outcome:  # noqa: C901 - one c
             return Malformed(str(raw["reason"]))
 
 
-def _observations(raw: Json) -> dict[str, Observation]:
+def _observations(raw: Json, notes: Json) -> dict[str, Observation]:
     if not isinstance(raw, dict):
         msg = "observations must be an object"
         raise TypeError(msg)
@@ -266,7 +268,8 @@ def _observations(raw: Json) -> dict[str, Observation]:
         if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], int | float):
             msg = f"observation {name!r} must be a value and a confidence"
             raise TypeError(msg)
-        decoded[name] = Observation(value=pair[0], confidence=float(pair[1]))
+        note = str(notes.get(name, "")) if isinstance(notes, dict) else ""
+        decoded[name] = Observation(value=pair[0], confidence=float(pair[1]), note=note)
     return decoded
 
 

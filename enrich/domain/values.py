@@ -29,11 +29,13 @@ MICROCREDITS_PER_CREDIT = 1_000_000
 class Observation:
     """One value that a provider gives for one field, and how sure it is.
 
-    `confidence` is within 0 and 1, as the provider (or our prior for it) states it.
+    `confidence` is within 0 and 1, as the provider (or our prior for it) states it; `note` says why
+    it is so, in our own words.
     """
 
     value: Json
     confidence: float
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.confidence <= 1.0:

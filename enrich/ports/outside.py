@@ -59,9 +59,12 @@ class Prompter(Protocol):
     def providers(self, columns: Sequence[Column]) -> Mapping[str, Provider]:
         """Give them by name, of those of a table's columns that have a prompt.
 
-        A prompt whose columns are no longer there makes none. Opens nothing: what is made is used
-        for one step and let go.
+        A prompt whose columns are no longer there makes none. They share their connections.
         """
+        ...
+
+    def close(self) -> None:
+        """Give back the connections."""
         ...
 
 

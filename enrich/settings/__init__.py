@@ -37,6 +37,7 @@ from enrich.settings.groups import (
     RunSettings,
     SingleflightSettings,
 )
+from enrich.settings.llm import LlmSettings
 
 __all__ = [
     "ApiSettings",
@@ -46,6 +47,7 @@ __all__ = [
     "CacheSettings",
     "FusionSettings",
     "KeyringSettings",
+    "LlmSettings",
     "LogSettings",
     "ProbeSettings",
     "ProviderSettings",
@@ -85,6 +87,7 @@ class Settings(BaseSettings):
     budgets: BudgetSettings = BudgetSettings()
     log: LogSettings = LogSettings()
     keyring: KeyringSettings = KeyringSettings()
+    llm: LlmSettings = LlmSettings()
     credentials: dict[str, SecretStr] = Field(default_factory=dict)
 
     @classmethod

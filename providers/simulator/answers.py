@@ -1,13 +1,14 @@
 """What a vendor knows: replies to the questions of one request, honest or with a lie. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from enrich.domain.outcome import OutcomeKind
 from enrich.domain.values import Json
 from providers.simulator.asked import Asking, Question, asking_of, incoming_of
 from providers.simulator.behaviour import Behaviour
 from providers.simulator.bodies import adapted, document_of, lied
+from providers.simulator.chat import ChatQuestion, chat_answer, chat_price
 from providers.simulator.dialect import Plan, example_of, plan_of, replay, said
 from providers.simulator.many import entry_of, whole_of
 from providers.simulator.schedule import is_known, left_out, order
@@ -23,11 +24,15 @@ _ABOUT_ROWS = frozenset({OutcomeKind.FOUND, OutcomeKind.NOT_FOUND, OutcomeKind.I
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A reply, the questions that it is about, and what it says of each."""
+    """A reply, the questions that it is about, and what it says of each.
+
+    `microcredits` is what it costs where that hangs on the reply's length.
+    """
 
     plan: Plan
     questions: Sequence[Question] = ()
     kinds: Sequence[OutcomeKind] = field(default=())
+    microcredits: int | None = None
 
 
 def shown_by(spec: HttpSpec) -> Mapping[str, Example]:
@@ -49,6 +54,8 @@ def answered(
     is_lie: bool,
 ) -> Told:
     """Answer from the file's examples: as shown for a question of theirs, adapted for another."""
+    if asking.chat:
+        return _chatted(spec, asking.chat, asking.questions, is_lie=is_lie)
     if asking.is_bulk:
         return _many(spec, behaviour, asking.questions)
     question = asking.questions[0]
@@ -63,6 +70,15 @@ def answered(
     if is_lie:
         document = lied(spec, document, question.inputs)
     return Told(said(spec, document), asking.questions, (OutcomeKind.FOUND,))
+
+
+def _chatted(
+    spec: HttpSpec, chat: ChatQuestion, questions: Sequence[Question], *, is_lie: bool
+) -> Told:
+    answer = chat_answer(chat, is_lie=is_lie)
+    kind = OutcomeKind.FOUND if answer.is_found else OutcomeKind.NOT_FOUND
+    plan = replace(said(spec, answer.document), kind=kind)
+    return Told(plan, questions, (kind,), microcredits=chat_price(answer))
 
 
 def _nothing(spec: HttpSpec, question: Question) -> Plan:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from enrich.domain.values import Json, JsonObject
 from providers.exchange import HttpCall, NotJsonError, parse_json
+from providers.simulator.chat import ChatQuestion, chat_question
 from providers.spec.file import HttpSpec
 from providers.spec.model import Bulk, Request
 from providers.spec.template import Hole, JsonTemplate, Template, names_of, plain
@@ -55,11 +56,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """The questions of one request; `token` when it asks how one stands."""
+    """The questions of one request; `token` when it asks how one stands, `chat` in that dialect."""
 
     questions: Sequence[Question] = ()
     is_bulk: bool = False
     token: str = ""
+    chat: ChatQuestion | None = None
 
 
 def incoming_of(call: HttpCall) -> Incoming:
@@ -90,7 +92,14 @@ def asking_of(spec: HttpSpec, incoming: Incoming) -> Asking | None:
     polled = _read(spec, spec.deferred.poll, incoming) if spec.deferred else None
     if polled and "$token" in polled:
         return Asking(token=str(polled["$token"]))
-    return Asking(many, is_bulk=True) if many else None
+    if many:
+        return Asking(many, is_bulk=True)
+    chat = chat_question(incoming.path, incoming.body) if _speaks_chat(spec) else None
+    return Asking((Question(chat.inputs),), chat=chat) if chat else None
+
+
+def _speaks_chat(spec: HttpSpec) -> bool:
+    return any(request.path.source == "/chat/completions" for request in spec.request)
 
 
 def _read(spec: HttpSpec, request: Request, incoming: Incoming) -> "JsonObject | None":

@@ -133,7 +133,7 @@ class Vendor:
             sending = Sending(plan=instead, delay_s=takes_s, fault=fault)
             return _Decided(sending, Told(instead, asking.questions))
         told, is_paid = self._told(asking, is_lie=fault is Fault.LIE)
-        charge = [0 if is_paid else charged(self.spec, kind) for kind in told.kinds]
+        charge = [0 if is_paid else self._price(told, kind) for kind in told.kinds]
         if not self._purses.can_pay(key, sum(charge)):
             kind = OutcomeKind.CREDITS_EXHAUSTED
             plan = refusal(self.spec, kind, at=at, wait_s=_BILLING_S)
@@ -146,6 +146,9 @@ class Vendor:
             fault=fault,
         )
         return _Decided(sending, told, charge)
+
+    def _price(self, told: Told, kind: OutcomeKind) -> int:
+        return charged(self.spec, kind) if told.microcredits is None else told.microcredits
 
     def _told(self, asking: Asking, *, is_lie: bool) -> tuple[Told, bool]:
         """Answer, or begin to work on it; say also whether the answer was paid for before."""

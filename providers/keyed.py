@@ -1,0 +1,114 @@
+"""Calls that are signed with a tenant's key, with the next one where the first is refused."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from enrich.domain.outcome import CreditsExhausted, Outcome, OutcomeKind, Skipped
+from enrich.domain.provider import Answer, one_call
+from enrich.domain.secret import Secret
+from enrich.ports.outside import Clock, Credentials, Deadline
+from providers.base import DEADLINE
+from providers.credentials import KeyRotation
+from providers.exchange import HttpCall, HttpFault, Reply
+from providers.http import HttpClient
+from providers.signing import Signer
+from providers.spec.file import HttpSpec
+
+__all__ = ["NO_CREDENTIAL", "KeyedCalls", "free"]
+
+#: The reason of `Skipped` when a tenant has no key for a provider that needs one.
+NO_CREDENTIAL = "no credential"
+_NO_CREDENTIAL_FOR = timedelta(hours=1)
+_REFUSED_S = 900.0
+_USED_UP_S = 3600.0
+_ABOUT_THE_KEY = frozenset({OutcomeKind.UNAUTHORIZED, OutcomeKind.CREDITS_EXHAUSTED})
+
+
+class KeyedCalls:
+    """The calls to one provider; remembers which keys rest. Safe to use from many threads."""
+
+    def __init__(
+        self, http: HttpSpec, *, client: HttpClient, credentials: Credentials, clock: Clock
+    ) -> None:
+        """Join a file, a client and who holds the keys."""
+        self._http, self._client, self._credentials = http, client, credentials
+        self._clock = clock
+        self._rotation = KeyRotation(clock)
+        self._signer = Signer(http, client, clock)
+
+    def make(
+        self,
+        call: HttpCall,
+        read: Callable[[Reply], Sequence[Answer]],
+        *,
+        rows: int = 1,
+        tenant: str,
+        deadline: Deadline,
+    ) -> list[Answer]:
+        """Make a call about so many rows with one key after the other, until one is accepted.
+
+        `read` gives the answers of a reply; latency and number of requests are added here.
+        """
+        if deadline.left_s(self._clock) <= 0:
+            return [free(Skipped(DEADLINE)) for _ in range(rows)]
+        keys = self._keys(tenant)
+        if not keys:
+            until = self._clock.now() + _NO_CREDENTIAL_FOR
+            return [free(Skipped(NO_CREDENTIAL, until)) for _ in range(rows)]
+        answers: list[Answer] = []
+        calls = 0
+        for key in keys:
+            answers = self._made(call, read, key, rows, deadline)
+            calls += answers[0].calls
+            if key is None or not _is_about_the_key(answers):
+                break
+            self._rest(key, answers[0].outcome)
+        return one_call(answers, calls=calls)
+
+    def _keys(self, tenant: str) -> Sequence[Secret | None]:
+        name = self._http.credential
+        if name is None:
+            return (None,)
+        keys = self._rotation.order(self._credentials.get(tenant, name))
+        return keys or ((None,) if self._http.auth.optional else ())
+
+    def _made(
+        self,
+        call: HttpCall,
+        read: Callable[[Reply], Sequence[Answer]],
+        key: Secret | None,
+        rows: int,
+        deadline: Deadline,
+    ) -> list[Answer]:
+        started_s = self._clock.monotonic_s()
+        signed = call if key is None else self._signer.signed(call, key, deadline)
+        ended = self._sent(signed, deadline) if isinstance(signed, HttpCall) else signed
+        latency_s = self._clock.monotonic_s() - started_s
+        if isinstance(ended, Reply):
+            answers = [replace(answer, latency_s=latency_s) for answer in read(ended)]
+            return one_call(answers, calls=ended.calls)
+        calls = ended.calls if isinstance(ended, HttpFault) else 0
+        outcome = ended.outcome if isinstance(ended, HttpFault) else ended
+        return one_call([Answer(outcome=outcome, latency_s=latency_s)] * rows, calls=calls)
+
+    def _sent(self, call: HttpCall, deadline: Deadline) -> Reply | HttpFault:
+        times, retry = self._http.timeouts, self._http.retry
+        return self._client.send(call, deadline=deadline, timeouts=times, retry=retry)
+
+    def _rest(self, key: Secret, outcome: Outcome) -> None:
+        self._signer.forget(key)
+        rest_s = _REFUSED_S
+        if isinstance(outcome, CreditsExhausted):
+            reset_at, now = outcome.reset_at, self._clock.now()
+            rest_s = (reset_at - now).total_seconds() if reset_at else _USED_UP_S
+        self._rotation.rest(key, rest_s)
+
+
+def free(outcome: Outcome) -> Answer:
+    """Answer without a call."""
+    return Answer(outcome=outcome, cost_microcredits=0, calls=0)
+
+
+def _is_about_the_key(answers: Sequence[Answer]) -> bool:
+    return all(answer.outcome.kind in _ABOUT_THE_KEY for answer in answers)
