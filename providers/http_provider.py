@@ -5,7 +5,7 @@ key, and the sorting of rows into calls.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from enrich.domain.outcome import (
@@ -18,7 +18,9 @@ from enrich.domain.outcome import (
     Pending,
     RateLimited,
     Skipped,
+    Unavailable,
 )
+from enrich.domain.paid import CallState, end_state_of
 from enrich.domain.provider import Answer, ProviderSpec, Query, one_call
 from enrich.domain.secret import Secret
 from enrich.domain.values import microcredits_of
@@ -28,7 +30,15 @@ from providers.credentials import KeyRotation, set_id
 from providers.exchange import HttpCall, HttpFault, Reply
 from providers.http import HttpClient
 from providers.signing import Signer
-from providers.spec.asking import bulk_call, key_of, poll_call, question_of, request_for
+from providers.spec.asking import (
+    bulk_call,
+    key_of,
+    lookup_call,
+    poll_call,
+    question_of,
+    request_for,
+    with_key,
+)
 from providers.spec.bulk import read_bulk
 from providers.spec.file import HttpSpec
 from providers.spec.reading import Asked, read
@@ -97,6 +107,28 @@ class HttpProvider:
             answers |= dict(zip(group.places, told, strict=True))
         return [answers[place] for place in range(len(queries))]
 
+    def look_up(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer | None]:
+        """Say what came of each call, by its key; None where it was never made.
+
+        What is no answer about the row is `Unavailable`: then nobody knows yet.
+        """
+        return [self._looked_up(query, deadline) for query in queries]
+
+    def _looked_up(self, query: Query, deadline: Deadline) -> Answer | None:
+        unknown = self._http.idempotency.unknown if self._http.idempotency else ()
+        asked, never = Asked(query.inputs), Gone()
+
+        def read_it(reply: Reply) -> list[Outcome]:
+            return [never if reply.status in unknown else self._read_one(reply, asked)]
+
+        call = lookup_call(self._http, query.call_key, base_url=self._base_url)
+        (answer,) = self._told(_Group((0,), call, read_it), query.tenant, deadline)
+        if answer.outcome is never:
+            return None
+        if end_state_of(answer.outcome) is CallState.ANSWERED:
+            return answer
+        return replace(answer, outcome=Unavailable("cannot tell now"))
+
     def _groups(self, queries: Sequence[Query], refused: dict[int, Answer]) -> Iterator[_Group]:
         """Sort rows into calls; what cannot be sent is answered into `refused` at once."""
         fresh = [place for place, query in enumerate(queries) if not query.token]
@@ -116,6 +148,7 @@ class HttpProvider:
         asked = Asked(query.inputs)
         try:
             call = request_for(self._http, query.inputs, base_url=self._base_url)
+            call = with_key(self._http, call, [query.call_key])
         except BadValueError as exc:
             refused[place] = _free(InvalidInput(str(exc)))
             return
@@ -136,6 +169,7 @@ class HttpProvider:
         if asked:
             them = tuple(asked.values())
             call = bulk_call(self._http, them, base_url=self._base_url)
+            call = with_key(self._http, call, [queries[place].call_key for place in asked])
             yield _Group(tuple(asked), call, lambda reply: self._read_many(reply, them))
 
     def _poll(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
+from enrich.cli.calls import note_doubts
 from enrich.cli.estimates import print_estimate
 from enrich.cli.output import (
     as_json_option,
@@ -127,6 +128,7 @@ def status_command(*, run: int, tenant: str, as_json: bool) -> None:
     with opened() as services:
         summary = services.parts.runs.summary(tenant, run)
         note_missing_keys(services.parts.runs, tenant, run)
+        note_doubts(services.parts.paid.doubts(tenant, run_id=run, limit=1000), run)
     print_summary(summary, as_json=as_json)
 
 

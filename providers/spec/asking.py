@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlencode, urlsplit
 
+from enrich.domain.keys import digest
 from enrich.domain.values import Json, JsonObject
 from providers.exchange import HttpCall
 from providers.spec.file import HttpSpec
@@ -18,7 +20,15 @@ from providers.spec.template import (
     render_json,
 )
 
-__all__ = ["bulk_call", "key_of", "poll_call", "question_of", "request_for"]
+__all__ = [
+    "bulk_call",
+    "key_of",
+    "lookup_call",
+    "poll_call",
+    "question_of",
+    "request_for",
+    "with_key",
+]
 
 
 def request_for(spec: HttpSpec, inputs: JsonObject, *, base_url: str | None = None) -> HttpCall:
@@ -39,6 +49,22 @@ def poll_call(spec: HttpSpec, token: str, *, base_url: str | None = None) -> Htt
     if spec.deferred is None:
         raise BadValueError("the token", "cannot be asked with")
     return _call(spec, spec.deferred.poll, {"$token": token}, base_url=base_url)
+
+
+def lookup_call(spec: HttpSpec, key: str, *, base_url: str | None = None) -> HttpCall:
+    """Make the request that asks what came of a call. Raises `BadValueError`."""
+    if spec.idempotency is None or spec.idempotency.lookup is None:
+        raise BadValueError("the provider", "cannot be asked what came of a call")
+    return _call(spec, spec.idempotency.lookup, {"$call": key}, base_url=base_url)
+
+
+def with_key(spec: HttpSpec, call: HttpCall, keys: Sequence[str]) -> HttpCall:
+    """Let a call carry its key, where the provider takes one; rows of one call share theirs."""
+    header = spec.idempotency.header if spec.idempotency else None
+    if header is None or not any(keys):
+        return call
+    key = keys[0] if len(keys) == 1 else digest(sorted(keys))
+    return replace(call, headers={**call.headers, header: key})
 
 
 def key_of(spec: HttpSpec, inputs: JsonObject, place: int) -> str:

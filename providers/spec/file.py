@@ -11,6 +11,7 @@ from enrich.domain.outcome import OutcomeKind
 from enrich.domain.provider import Charge, ProviderSpec, Tier
 from enrich.domain.rate import RateLimit
 from enrich.domain.values import microcredits_of
+from providers.spec.idempotency import Idempotency
 from providers.spec.model import (
     Auth,
     Bulk,
@@ -30,6 +31,8 @@ from providers.spec.template import Template, names_of
 
 __all__ = ["HttpSpec"]
 
+#: What a template may mention beside a row's fields, by the part that it stands in.
+_SPECIAL = {"bulk": "$key", "deferred": "$token", "idempotency": "$call"}
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -41,6 +44,7 @@ class HttpSpec(Part):
         data_class: whose data it gives: of everybody's, of companies, or personal.
         guessed: keys of this file that are not from the provider's own words, as dotted paths.
         contact: it demands a User-Agent that says whom to write to.
+        in_doubt: what becomes of a paid call whose caller died; unset, the setting decides.
         hedge: what takes too long may be asked a second time at once: the same question is free, or
             billed once.
     """
@@ -58,6 +62,7 @@ class HttpSpec(Part):
     base_url: str
     contact: bool = False
     hedge: bool = False
+    in_doubt: Literal["call_again", "park"] | None = None
     inputs: Annotated[tuple[tuple[FieldName, ...], ...], Field(min_length=1)]
     optional_inputs: tuple[FieldName, ...] = ()
     max_concurrent: Annotated[int, Field(ge=1, le=64)] = 8
@@ -73,6 +78,7 @@ class HttpSpec(Part):
     outcomes: tuple[Rule, ...] = ()
     response: Response
     deferred: Deferred | None = None
+    idempotency: Idempotency | None = None
     example: tuple[Example, ...] = ()
 
     @field_validator("base_url")
@@ -122,6 +128,9 @@ class HttpSpec(Part):
             max_concurrent=self.max_concurrent,
             ttl_s=self.keep.found_s,
             negative_ttl_s=self.keep.not_found_s,
+            takes_key=bool(self.idempotency and self.idempotency.header),
+            can_look_up=bool(self.idempotency and self.idempotency.lookup),
+            in_doubt=self.in_doubt or "",
             hedge=self.hedge,
         )
 
@@ -149,8 +158,7 @@ class HttpSpec(Part):
 
     def _check_holes(self) -> None:
         for place, template in self._templates():
-            special = {"$key"} if place == "bulk" else {"$token"} if place == "deferred" else set()
-            for name in sorted(template.names - self.known_inputs - special):
+            for name in sorted(template.names - self.known_inputs - {_SPECIAL.get(place, "")}):
                 raise ValueError(
                     f"{place} mentions {{{name}}}; add it to inputs or optional_inputs"
                 )
@@ -177,6 +185,8 @@ class HttpSpec(Part):
         asks: list[tuple[str, Request]] = [("request", each) for each in self.request]
         asks += [("bulk", self.bulk)] if self.bulk else []
         asks += [("deferred", self.deferred.poll)] if self.deferred else []
+        lookup = self.idempotency.lookup if self.idempotency else None
+        asks += [("idempotency", lookup)] if lookup else []
         for place, ask in asks:
             yield place, ask.path
             for table in (ask.query, ask.headers, ask.form or {}):

@@ -27,6 +27,11 @@ credits = 0.01                   # one credit is one US dollar
 charge = "on_hit"                # on_hit, or on_call
 # spent_header = "x-credits"     # where it says how many of its units a call took
 
+# [idempotency]                  # a paid call's key: when it comes again, it is charged once
+# header = "Idempotency-Key"
+# lookup = {path = "/calls/{$call}"}   # or: ask by the key what came of a call
+# unknown = [404]                # the status that says it never got the call
+
 [auth]
 kind = "header"                  # none, header, bearer, basic, query, oauth2 (with token_url)
 name = "X-Api-Key"

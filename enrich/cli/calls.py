@@ -1,0 +1,70 @@
+"""`enrich calls`: paid calls that may have been made twice, and what a person says of them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import click
+
+from enrich.cli.output import as_json_option, print_json, print_note, print_table, tenant_option
+from enrich.cli.services import opened
+from enrich.domain.paid import Doubt, Ruling
+from enrich.domain.values import credits_of
+
+__all__ = ["calls_command", "note_doubts"]
+
+_MOST = 1000
+
+
+@click.group("calls", invoke_without_command=True)
+@click.option("--in-doubt", is_flag=True, help="Only those that still wait to be settled.")
+@click.option("--run", type=int, help="Only those of this run.")
+@click.option("--limit", type=click.IntRange(1, _MOST), default=50, show_default=True)
+@tenant_option
+@as_json_option
+@click.pass_context
+def calls_command(
+    ctx: click.Context, *, in_doubt: bool, run: int | None, limit: int, tenant: str, as_json: bool
+) -> None:
+    """List the paid calls that may have been made twice, the newest first."""
+    if ctx.invoked_subcommand is not None:
+        return
+    with opened() as services:
+        doubts = services.parts.paid.doubts(tenant, run_id=run, unsettled=in_doubt, limit=limit)
+    if as_json:
+        print_json([asdict(doubt) for doubt in doubts])
+        return
+    print_table(
+        ("key", "run", "row", "provider", "state", "doubts", "price", "since"),
+        [
+            (d.key, d.run_id, d.row, d.provider, d.state.value, d.doubts,
+             f"{credits_of(d.price_microcredits):.4f}", d.reserved_at)
+            for d in doubts
+        ],
+    )  # fmt: skip
+
+
+@calls_command.command("settle")
+@click.argument("key")
+@click.option("--paid", "ruling", flag_value=Ruling.PAID.value, help="It was made: it counts.")
+@click.option("--not-paid", "ruling", flag_value=Ruling.NOT_PAID.value, help="It never was.")
+@click.option(
+    "--call-again", "ruling", flag_value=Ruling.CALL_AGAIN.value, help="Unknown: make it again."
+)
+@tenant_option
+def settle_command(*, key: str, ruling: str | None, tenant: str) -> None:
+    """Say what came of the call KEY; the next run over its row goes by that."""
+    if ruling is None:
+        raise click.UsageError("Say which: --paid, --not-paid or --call-again.")
+    with opened() as services:
+        services.parts.paid.settle(tenant, key, Ruling(ruling))
+    print_note(f"call {key} is settled; `enrich run` takes its row up again")
+
+
+def note_doubts(doubts: Sequence[Doubt], run_id: int) -> None:
+    """Say beside a summary how many paid calls may have been made twice."""
+    if doubts:
+        number = f"{len(doubts)}{'+' if len(doubts) == _MOST else ''}"
+        print_note(
+            f"{number} paid calls may have been made twice or wait for you: "
+            f"enrich calls --run {run_id}"
+        )
