@@ -280,12 +280,20 @@ class Response(Part):
 class Deferred(Part):
     """How a question that is still worked on is asked for: by its token, `{$token}`.
 
-    mode "webhook" says that the provider also calls; until something listens, we poll.
+    mode "webhook" says that the provider also calls. Nothing listens for that yet, so we poll all
+    the same; a provider that can only call is refused.
     """
 
     mode: Literal["poll", "webhook"] = "poll"
     poll: Request
     retry_s: Seconds = 5.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_polled(cls, raw: object) -> object:
+        if isinstance(raw, dict) and raw.get("mode") == "webhook" and "poll" not in raw:
+            raise ValueError("nothing listens for a webhook yet; add [deferred.poll] to ask by")
+        return raw
 
 
 class Example(Part):

@@ -16,6 +16,7 @@ source = "https://example.com/docs"
 data_class = "company"           # public, company or personal
 base_url = "https://api.example.com/v1"
 contact = false                  # true: it wants a User-Agent that says whom to write to
+# hedge = true                   # a slow question may be asked twice: it is free, or billed once
 
 # Alternatives: a row can be asked about when it has all fields of one of them.
 inputs = [["domain"], ["company_name", "country_code"]]
@@ -62,6 +63,11 @@ needs = ["company_name"]
 method = "POST"
 path = "/companies/search"
 json = { name = "{company_name}", country = "{country_code|upper}" }
+
+# Many rows in one call: [bulk] with size, item (one row's question), into, answers, and match by
+# "position", or by "key" with answer_key. A row without an answer was not found; where every
+# question has one, missing = "malformed".
+# Work that takes time: an outcome "pending" with a token, and [deferred.poll], which asks by it.
 
 # What replies mean; the first rule that holds speaks. Without one: 2xx found, 400 and 422
 # invalid_input, 401 and 403 unauthorized, 402 credits_exhausted, 408 and 5xx unavailable, 410 gone,

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from enrich.telemetry import configure_logging
-from tests.benchmarks import caching, emptied, shared, waiters
+from tests.benchmarks import caching, emptied, hedging, shared, waiters
 from tests.benchmarks.measuring import Figure, facts, store
 from tests.benchmarks.places import Place, opened
 
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[Place], Sequence[Figure]]] = {
     "budget": shared.budget,
     "waiters": waiters.waiters,
     "left-behind": emptied.left_behind,
+    "hedging": hedging.hedging,
 }
 
 

@@ -96,6 +96,15 @@ def test_what_cannot_be_is_refused(more: str, problem: str) -> None:
         load_text(text_of_spec(request=request, more=more))
 
 
+def test_a_provider_that_can_only_call_back_is_refused() -> None:
+    more = '[[outcomes]]\nstatus = 202\noutcome = "pending"\n[deferred]\nmode = "webhook"'
+
+    with pytest.raises(
+        BadFileError, match=r"nothing listens for a webhook yet; add \[deferred.poll"
+    ):
+        spec_of(more=more)
+
+
 _BULK = '[bulk]\nsize = 2\npath = "/m"\ninto = "d"\njoin = ","\nitem = "{domain}"\nanswers = "@"'
 
 
