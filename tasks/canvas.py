@@ -20,6 +20,7 @@ from enrich.embedded import redis_url
 from enrich.errors import BrokerDownError
 from enrich.state.broker import check_broker
 from tasks.messages import countdown_of, summary_of, to_wire
+from tasks.settings import URGENT
 
 __all__ = ["CeleryDispatcher"]
 
@@ -109,7 +110,8 @@ class CeleryDispatcher:
 def _options(name: str, step: Step, provider: str = "") -> dict[str, Any]:
     """Name a task, and say for operators what it is about; never a value of a cell."""
     summary = summary_of(step, provider)
-    return {"task_id": _id_of(name, summary), "argsrepr": summary, "kwargsrepr": ""}
+    options = {"task_id": _id_of(name, summary), "argsrepr": summary, "kwargsrepr": ""}
+    return options | ({"queue": URGENT} if step.urgent else {})
 
 
 def _id_of(name: str, summary: str) -> str:

@@ -29,6 +29,7 @@ def to_wire(step: Step) -> dict[str, Any]:
         "phase": ref.phase.value,
         "wave": ref.wave,
         "providers": list(step.providers),
+        "urgent": step.urgent,
     }
 
 
@@ -50,6 +51,7 @@ def from_wire(raw: object) -> Step:
             providers=tuple(str(name) for name in raw["providers"]),
             table=str(raw["table"]),
             tenant=str(raw["tenant"]),
+            urgent=bool(raw.get("urgent", False)),
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise BadInputError("message", f"is not a step ({type(exc).__name__}: {exc})") from exc

@@ -7,12 +7,17 @@ from kombu import Queue
 from enrich.bootstrap import endpoints, settings
 from tasks.transport import atomic_url
 
-__all__ = ["QUEUES", "configuration", "worker_arguments"]
+__all__ = ["QUEUES", "URGENT", "configuration", "worker_arguments"]
 
-#: In the order in which a worker drains them: what ends a batch goes before what begins one.
+#: For the steps of runs that somebody waits for.
+URGENT = "enrich.urgent"
+
+#: In the order in which a worker drains them: what is waited for, then what ends a batch, then what
+#: begins one.
 #: The last is Celery's own default, for callers who send by name and name no queue.
 QUEUES = (
     "enrich.control",
+    URGENT,
     "enrich.fuse",
     "enrich.premium",
     "enrich.ingest",

@@ -82,7 +82,8 @@ class RunOptions:
     """What a run may do; stored with the run, so that every worker obeys the same.
 
     `ensemble_fusion` and `max_cost_microcredits` are None when the settings decide and when there
-    is no limit. Without `where` a run takes up every cell that is not filled.
+    is no limit. Without `where` a run takes up every cell that is not filled. Somebody waits for an
+    `urgent` one: its steps go before those of all others.
     """
 
     force: Force = Force.NONE
@@ -90,6 +91,7 @@ class RunOptions:
     ensemble_fusion: bool | None = None
     max_cost_microcredits: int | None = None
     where: CellFilter | None = None
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,8 @@ class StepKind(StrEnum):
 class Step:
     """The next thing to do with a batch; `at` is None for now.
 
-    A probe step names the providers to ask in parallel; their join is the batch's fuse step.
+    A probe step names the providers to ask in parallel; their join is the batch's fuse step. An
+    `urgent` one goes before all that are not.
     """
 
     kind: StepKind
@@ -133,6 +136,7 @@ class Step:
     at: datetime | None = None
     table: str = ""
     tenant: str = "default"
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Enrich a few cells of one row: from the cache, from the row as it stands, or by a run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from enrich.domain.metrics import CELL_HITS
 from enrich.domain.result import CellResult
@@ -64,7 +64,8 @@ def begin(parts: Parts, request: CellsRequest) -> Known | Submitted:
             table=request.table,
             columns=request.columns,
             selection=Selection(keys=(request.row,)),
-            options=request.options,
+            # A person or a program waits: not behind the batches of long runs.
+            options=replace(request.options, urgent=True),
             reply_to=request.reply_to,
         ),
     )

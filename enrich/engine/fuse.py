@@ -83,7 +83,12 @@ def _next_step(batch: OpenBatch, decision: Decision) -> Step:
     ref = batch.ref.moved_to(decision.phase, decision.wave)
     run = batch.run
     return Step(
-        kind=kind, batch=ref, providers=decision.providers, table=run.table, tenant=run.tenant
+        kind=kind,
+        batch=ref,
+        providers=decision.providers,
+        table=run.table,
+        tenant=run.tenant,
+        urgent=run.options.urgent,
     )
 
 

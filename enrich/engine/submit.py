@@ -69,7 +69,14 @@ def _step(run: RunView, ref: BatchRef, probes: tuple[str, ...]) -> Step:
     kind = StepKind.PREMIUM if ref.phase is Phase.PREMIUM else StepKind.PROBE
     # A later wave's providers are not stored: whoever has nothing to ask returns at once.
     providers = probes if kind is StepKind.PROBE else ()
-    return Step(kind=kind, batch=ref, providers=providers, table=run.table, tenant=run.tenant)
+    return Step(
+        kind=kind,
+        batch=ref,
+        providers=providers,
+        table=run.table,
+        tenant=run.tenant,
+        urgent=run.options.urgent,
+    )
 
 
 def _wanted(parts: Parts, request: RunRequest) -> tuple[str, ...]:
