@@ -31,6 +31,8 @@ from enrich.store import migrate
 from enrich.store.engine import make_engine
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
+from providers.simulator import Behaviour, Simulator
+from providers.spec import load_catalogue
 from tasks.settings import QUEUES
 from tests.integration.nodes import ServerAddress, WorkerProcess, in_database
 from tests.store_fixtures import administer
@@ -46,6 +48,7 @@ __all__ = [
     "celery_setup_cls",
     "celery_worker",
     "celery_worker_cluster",
+    "simulated_model",
     "start_worker",
     "worker_environment",
     "world",
@@ -127,8 +130,19 @@ def world(database_url: str) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
+def simulated_model() -> Iterator[Simulator]:
+    """The language model of the session's workers."""
+    specs = [spec for spec in load_catalogue() if spec.name == "together_ai"]
+    with Simulator(specs, Behaviour(limits=False)) as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="session")
 def worker_environment(
-    world: World, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    world: World,
+    redis_url: str,
+    simulated_model: Simulator,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Mapping[str, str]:
     """The settings of the session's worker, and of whoever produces for it."""
     return {
@@ -148,6 +162,8 @@ def worker_environment(
         # Small batches, so that a table of a few hundred rows is many.
         "ENRICH_RUNS__BATCH_ROWS": "20",
         "ENRICH_RUNS__MAX_BATCHES_IN_FLIGHT": "4",
+        "ENRICH_LLM__BASE_URL": simulated_model.url_of("together_ai"),
+        "ENRICH_CREDENTIALS__LLM": "simulated",
         "PYTHONUNBUFFERED": "1",
     }
 
