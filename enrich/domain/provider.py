@@ -58,7 +58,7 @@ class ProviderSpec:
         limits: what it allows of one credential, all of them at once.
         data_date: when a provider with data of its own was compiled, ISO; empty when it is live.
         simulated: its answers are made up for demonstrations and tests.
-        hedge: the same question may be asked twice at once: it is free, or billed once.
+        hedge: the same question may be asked twice at once: it is free, or billed once by its key.
         account: under whose name its calls are limited and its health is judged; its own if empty.
         tokens: what it charges by length; `price_microcredits` is a usual question's then.
         takes_key: it knows a repeated call by the key that is sent along, and charges it once.
@@ -99,9 +99,9 @@ class ProviderSpec:
         if not self.gives or not self.inputs:
             msg = f"provider {self.name}: it must give a field and need an input"
             raise ValueError(msg)
-        is_billed_each = self.is_paid and self.charge is Charge.ON_CALL
-        if self.hedge and (self.bulk_size > 1 or is_billed_each):
-            msg = f"provider {self.name}: hedge is for single questions that are not billed each"
+        is_billed_once = self.charge is Charge.ON_HIT and self.takes_key
+        if self.hedge and (self.bulk_size > 1 or (self.is_paid and not is_billed_once)):
+            msg = f"provider {self.name}: hedge is for single questions that are not billed twice"
             raise ValueError(msg)
 
     def can_ask_with(self, fields: Iterable[str]) -> bool:

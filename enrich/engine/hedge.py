@@ -2,9 +2,10 @@
 
 A call that is not back when 95 of 100 lately were is most likely stuck; the same question asked
 anew is most likely not. It is done only for providers whose file allows it: what they answer is
-free, or billed once however often it is asked. So a second call is never a second price, and both
-are counted where calls are counted: a start at the governor, a permit of the breaker, two calls in
-the ledger. Without a start that is free at once, or a permit, there is no second call.
+free, or both calls bear one key by which it is billed once. So a second call is never a second
+price, and both are counted where calls are counted: a start at the governor, a permit of the
+breaker, two calls in the ledger. Without a start that is free at once, or a permit, there is no
+second call.
 
 Whichever answers well first is taken. The other cannot be called back; it ends by its deadline, and
 what came of it is still told to the breaker and the timings.
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 
-from enrich.domain.calls import CallReport, Permit, report_of
+from enrich.domain.calls import CallReport, Permit, reports_by_key
 from enrich.domain.keys import breaker_key
 from enrich.domain.metrics import PROVIDER_CALL
 from enrich.domain.outcome import Malformed, OutcomeKind
@@ -147,15 +148,16 @@ class _Race:
         calls = sum(each.calls for each in lost.result()) if lost.done() else 1
         calls += sum(each.calls for each in answers)
         # Which of the two was billed does not matter: the rule's price is taken once.
-        is_priced = self._spec.price_microcredits > 0
-        own = (replace(a, cost_microcredits=None) if is_priced else a for a in answers)
+        is_paid = self._spec.is_paid
+        own = (replace(a, cost_microcredits=None) if is_paid else a for a in answers)
         return one_call([replace(a, latency_s=took_s) for a in own], calls=calls)
 
     def _settle(self, permit: Permit, answers: Answers) -> None:
         """Tell what came of the call whose answer was not taken, in the thread where it ended."""
         answer = answers[0]
         slow_s = self._parts.policies.probes.timeout_s
-        report = report_of([(answer.outcome, answer.latency_s)], slow_s=slow_s)
+        # Nothing about a key: that is learned from the answers that are taken.
+        report, _ = reports_by_key([(answer.outcome, answer.latency_s)], slow_s=slow_s)
         self._parts.breakers.report(self._key, permit, report)
         labels = {"provider": self._spec.name}
         self._parts.recorder.observe(PROVIDER_CALL, answer.latency_s, labels)

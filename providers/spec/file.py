@@ -45,8 +45,8 @@ class HttpSpec(Part):
         guessed: keys of this file that are not from the provider's own words, as dotted paths.
         contact: it demands a User-Agent that says whom to write to.
         in_doubt: what becomes of a paid call whose caller died; unset, the setting decides.
-        hedge: what takes too long may be asked a second time at once: the same question is free, or
-            billed once.
+        hedge: what takes too long may be asked a second time at once: it is free, or billed once by
+            its key.
     """
 
     name: Name
@@ -174,8 +174,10 @@ class HttpSpec(Part):
     def _check_hedge(self) -> None:
         if not self.hedge:
             return
-        if self.price.credits > 0 and self.price.charge == "on_call":
-            raise ValueError("hedge pays for each call of price.charge 'on_call'; leave it out")
+        has_key = self.idempotency is not None and self.idempotency.header is not None
+        is_free = self.price.credits == 0
+        if not is_free and not (has_key and self.price.charge == "on_hit"):
+            raise ValueError("hedge may pay twice: it is for what is free, or for hits by a key")
         if self.bulk or self.deferred or any(each.method != "GET" for each in self.request):
             raise ValueError("hedge is for single GETs that are answered at once; leave it out")
         if self.retry.on == "unavailable":

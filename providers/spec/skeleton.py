@@ -16,7 +16,7 @@ source = "https://example.com/docs"
 data_class = "company"           # public, company or personal
 base_url = "https://api.example.com/v1"
 contact = false                  # true: it wants a User-Agent that says whom to write to
-# hedge = true                   # a slow question may be asked twice: it is free, or billed once
+# hedge = true                   # a slow question may be asked twice: free, or billed once by a key
 
 # Alternatives: a row can be asked about when it has all fields of one of them.
 inputs = [["domain"], ["company_name", "country_code"]]

@@ -21,7 +21,7 @@ from tests.unit.batches import found, spec
 from tests.unit.engine_world import Counts, Scripted, world
 
 SPEC = replace(spec("by_email", "email", "domain"), hedge=True)
-PRICED = replace(SPEC, tier=Tier.CHEAP, price_microcredits=7)
+PRICED = replace(SPEC, tier=Tier.CHEAP, price_microcredits=7, takes_key=True)
 QUERY = Query(row=1, inputs={"email": "a@acme.com"})
 FIRST, SECOND = found(domain="first.com"), found(domain="second.com")
 
@@ -179,8 +179,12 @@ def test_a_second_call_is_due_when_95_of_100_were_back() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"bulk_size": 10}, {"price_microcredits": 5, "charge": Charge.ON_CALL}],
-    ids=["many-rows", "billed-each-time"],
+    [
+        {"bulk_size": 10},
+        {"price_microcredits": 5},
+        {"price_microcredits": 5, "takes_key": True, "charge": Charge.ON_CALL},
+    ],
+    ids=["many-rows", "no-key", "billed-each-time"],
 )
 def test_what_would_be_paid_twice_cannot_be_allowed(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="hedge"):

@@ -111,11 +111,12 @@ _BULK = '[bulk]\nsize = 2\npath = "/m"\ninto = "d"\njoin = ","\nitem = "{domain}
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
-        ('[price]\ncredits = 1\ncharge = "on_call"', "pays for each call"),
+        ("[price]\ncredits = 1", "may pay twice"),
+        ('[price]\ncredits = 1\ncharge = "on_call"\n[idempotency]\nheader = "K"', "may pay twice"),
         ('[retry]\non = "unavailable"', "keep one of them"),
         (f'{_BULK}\nanswer_key = "d"', "single GETs"),
     ],
-    ids=["billed-each", "tried-again-anyway", "many-rows"],
+    ids=["no-key", "billed-each", "tried-again-anyway", "many-rows"],
 )
 def test_what_may_not_be_asked_twice_at_once_is_refused(more: str, problem: str) -> None:
     with pytest.raises(BadFileError, match=problem):
