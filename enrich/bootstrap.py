@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from enrich.embedded import Server, celery_url, start
 from enrich.engine.local import LocalRunner
 from enrich.engine.parts import Parts, Policies
+from enrich.engine.trustbook import TrustBook
 from enrich.errors import DependencyError
 from enrich.ports import Provider, Recorder
 from enrich.ports.access import AccessKeys
@@ -36,6 +37,7 @@ from enrich.store.migrate import pending, upgrade
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
 from enrich.store.sealing import Sealer
+from enrich.store.trust import PostgresTrustStore
 from enrich.telemetry import register_secret
 from providers.base import LocalProvider, SystemClock
 from providers.credentials import KeptCredentials, StoredCredentials
@@ -209,6 +211,7 @@ def _parts(
     paid = PostgresPaidCalls(database)
     return Parts(
         rows=PostgresRowStore(database),
+        trust=TrustBook(PostgresTrustStore(database), clock),
         runs=PostgresRunStore(database),
         paid=paid,
         providers=providers,

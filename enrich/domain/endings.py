@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from enrich.domain.fusion import Fused, Verdict, Vote, fuse
+from enrich.domain.ballots import fuse_cell
+from enrich.domain.fusion import Fused, Verdict
 from enrich.domain.outcome import LATER_KINDS, Found, OutcomeKind, retry_at_of
-from enrich.domain.policy import FusionPolicy
+from enrich.domain.policy import FusionMethod, FusionPolicy
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.run import OpenBatch, Response
 from enrich.domain.table import CellState, CellWrite, Column, Provenance, Row, Stamp
@@ -58,43 +59,24 @@ def _accept(
 ) -> tuple[Row, list[CellWrite]]:
     writes = []
     for column in open_columns(row, batch.run):
-        fused = _fused(column, said, specs, fusion)
+        fused = fuse_cell(column, said, specs, fusion)
         if fused is not None and fused.verdict is Verdict.ACCEPT:
-            writes.append(_filled(row, column, fused, said, batch.ref.stamp))
+            writes.append(_filled(row, column, fused, said, batch.ref.stamp, fusion))
     data = row.data | {write.column: write.value for write in writes}
     cells = {**row.cells, **{write.column: write.provenance for write in writes}}
     return replace(row, data=data, cells=cells), writes
 
 
-def _fused(
-    column: Column,
-    said: Iterable[Response],
-    specs: Mapping[str, ProviderSpec],
-    fusion: FusionPolicy,
-) -> Fused | None:
-    votes = [vote for r in said if (vote := _vote(column, r, specs.get(r.provider))) is not None]
-    return fuse(votes, fusion, min_confidence=column.min_confidence)
-
-
-def _vote(column: Column, response: Response, spec: ProviderSpec | None) -> Vote | None:
-    if not isinstance(response.outcome, Found):
-        return None
-    seen = response.outcome.observations.get(column.field)
-    if seen is None or is_blank(seen.value):
-        return None
-    return Vote(
-        provider=response.provider,
-        family=spec.family or spec.name if spec else response.provider,
-        rank=spec.price_microcredits if spec else 0,
-        value=seen.value,
-        confidence=seen.confidence,
-        observed_at=response.observed_at,
-    )
-
-
 def _filled(
-    row: Row, column: Column, fused: Fused, said: Iterable[Response], stamp: Stamp
+    row: Row,
+    column: Column,
+    fused: Fused,
+    said: Iterable[Response],
+    stamp: Stamp,
+    fusion: FusionPolicy,
 ) -> CellWrite:
+    own = fusion.for_column(column.fusion)
+    judge = own.judge if own.method is FusionMethod.LEARNED else None
     spoke = [r for r in said if r.provider == fused.provider]
     is_stale = any(r.stale for r in spoke)
     provenance = Provenance(
@@ -106,6 +88,9 @@ def _filled(
         support=fused.support,
         agreement=fused.agreement,
         reason=STALE if is_stale else _note(column, spoke),
+        flags=tuple(flag.value for flag in fused.flags),
+        fusion=own.method.value,
+        trust=judge.state.version if judge else 0,
     )
     return CellWrite(row=row.id, column=column.key, value=fused.value, provenance=provenance)
 
@@ -129,9 +114,9 @@ def final_writes(
             continue
         said = said_of.get(row.id, ())
         for column in open_columns(row, batch.run):
-            fused = _fused(column, said, specs, fusion)
+            fused = fuse_cell(column, said, specs, fusion)
             if fused is not None:
-                writes.append(_filled(row, column, fused, said, batch.ref.stamp))
+                writes.append(_filled(row, column, fused, said, batch.ref.stamp, fusion))
             else:
                 ended = _unfilled(column, said, specs, batch.ref.stamp)
                 writes.append(CellWrite(row=row.id, column=column.key, provenance=ended))

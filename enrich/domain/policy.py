@@ -1,10 +1,14 @@
 """Policies: settings turned into values that decisions take as arguments. Durations in seconds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from enrich.domain.paid import InDoubt
+
+if TYPE_CHECKING:
+    from enrich.domain.fusion.judge import Judge
 
 __all__ = [
     "BreakerPolicy",
@@ -97,10 +101,20 @@ class FusionPolicy:
     Attributes:
         agreement_threshold: `ensemble`: the share of weight that must agree; `learned`: the
             probability from which on a value is accepted.
+        pinned: a column's own method does not count, because the run asked for this one.
+        judge: `learned`: who weighs the providers; None: nothing has been learned.
     """
 
     method: FusionMethod = FusionMethod.BEST
     agreement_threshold: float = 0.8
+    pinned: bool = False
+    judge: "Judge | None" = None
+
+    def for_column(self, fusion: str) -> "FusionPolicy":
+        """Give the policy of a column with this method of its own; empty for none."""
+        if not fusion or self.pinned or fusion == self.method:
+            return self
+        return replace(self, method=FusionMethod(fusion))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,8 @@ class Overwrite(StrEnum):
 class Column:
     """A column: its key in the row's data and the field of the catalogue that it means.
 
-    With a `prompt` a language model is asked for its cells.
+    With a `prompt` a language model is asked for its cells. `fusion` is its own way of making one
+    value of several, a `FusionMethod`; empty for that of the settings.
     """
 
     key: str
@@ -45,6 +46,7 @@ class Column:
     min_confidence: float = 0.5
     position: int = 0
     prompt: Prompt | None = None
+    fusion: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,7 +65,8 @@ class Provenance:
     """Why a cell is as it is.
 
     `observed_at` is when the provider said it, not when it was written. `support` counts the
-    providers that gave the same value, `agreement` is their share of those that gave any.
+    providers that gave the same value, `agreement` is their share of those that gave any. `flags`
+    say why a person may want to look; `fusion` how it was decided, by which version of `trust`.
     """
 
     state: CellState
@@ -75,6 +78,9 @@ class Provenance:
     agreement: float = 0.0
     reason: str = ""
     retry_at: datetime | None = None
+    flags: tuple[str, ...] = ()
+    fusion: str = ""
+    trust: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,7 @@ def fuse(parts: Parts, step: Step) -> Fusion:
     decision = advance(
         batch,
         parts.of(batch.run.columns).specs,
-        fusion=policies.fusion_for(batch.run.options),
+        fusion=parts.fusion_of(batch.run),
         runs=policies.runs,
         now=parts.clock.now(),
     )

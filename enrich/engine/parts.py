@@ -14,9 +14,10 @@ from enrich.domain.policy import (
     SingleflightPolicy,
 )
 from enrich.domain.provider import ProviderSpec
-from enrich.domain.run import RunOptions
+from enrich.domain.run import RunOptions, RunView
 from enrich.domain.table import Column
 from enrich.engine.hedges import Hedges
+from enrich.engine.trustbook import TrustBook
 from enrich.errors import UnknownNameError
 from enrich.ports import (
     Breakers,
@@ -53,6 +54,7 @@ class Policies:
             return self.fusion
         return FusionPolicy(
             method=FusionMethod.ENSEMBLE if options.ensemble_fusion else FusionMethod.BEST,
+            pinned=True,
             agreement_threshold=self.fusion.agreement_threshold,
         )
 
@@ -75,10 +77,19 @@ class Parts:
     clock: Clock
     calls: Executor
     policies: Policies = field(default_factory=Policies)
+    trust: TrustBook | None = None
     hedges: Hedges = field(default_factory=Hedges)
     prompter: Prompter | None = None
     #: Whether it is worth planning to ask a provider by its name; it may change at any time.
     is_ready: Callable[[str], bool] = field(default=lambda _name: True)
+
+    def fusion_of(self, run: RunView) -> FusionPolicy:
+        """Give a run's fusion policy, with what has been learned where a column needs it."""
+        policy = self.policies.fusion_for(run.options)
+        methods = {policy.for_column(column.fusion).method for column in run.wanted_columns}
+        if self.trust is None or FusionMethod.LEARNED not in methods:
+            return policy
+        return replace(policy, judge=self.trust.judge(run.tenant))
 
     @property
     def specs(self) -> tuple[ProviderSpec, ...]:

@@ -35,7 +35,7 @@ def premium(parts: Parts, step: Step) -> tuple[Step, ...]:
 
 def _questions(parts: Parts, batch: OpenBatch, spec: ProviderSpec) -> tuple[Query, ...]:
     specs = {spec.name: spec for spec in parts.of(batch.run.columns).specs}
-    fusion = parts.policies.fusion_for(batch.run.options)
+    fusion = parts.fusion_of(batch.run)
     settled, _ = with_accepted(batch, specs, fusion=fusion)
     waiting = waiting_rows(settled, specs, runs=parts.policies.runs, now=parts.clock.now())
     return questions_for(settled, spec, waiting=waiting)

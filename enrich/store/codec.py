@@ -113,6 +113,12 @@ def provenance_to_json(provenance: Provenance) -> JsonObject:
         out["reason"] = provenance.reason
     if provenance.retry_at:
         out["retry_at"] = _text_of(provenance.retry_at)
+    if provenance.flags:
+        out["flags"] = [*provenance.flags]
+    if provenance.fusion:
+        out["fusion"] = provenance.fusion
+    if provenance.trust:
+        out["trust"] = provenance.trust
     return out
 
 
@@ -128,6 +134,9 @@ def provenance_from_json(raw: Mapping[Any, Any]) -> Provenance:
         agreement=float(raw.get("agreement", 0.0)),
         reason=raw.get("reason", ""),
         retry_at=_moment(raw.get("retry_at")),
+        flags=tuple(raw.get("flags", ())),
+        fusion=raw.get("fusion", ""),
+        trust=int(raw.get("trust", 0)),
     )
 
 

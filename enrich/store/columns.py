@@ -19,6 +19,7 @@ def column_to_json(column: Column) -> JsonObject:
         "overwrite": column.overwrite.value,
         "min_confidence": column.min_confidence,
         "position": column.position,
+        "fusion": column.fusion,
         "prompt": _prompt_to_json(column.prompt) if column.prompt else None,
     }
 
@@ -31,6 +32,7 @@ def _column_from_json(raw: Mapping[Any, Any]) -> Column:
         overwrite=Overwrite(raw["overwrite"]),
         min_confidence=float(raw["min_confidence"]),
         position=raw["position"],
+        fusion=raw.get("fusion", ""),
         prompt=_prompt_from_json(raw["prompt"]) if raw.get("prompt") else None,
     )
 

@@ -41,17 +41,20 @@ _SAVE_TABLE = text("""
 
 _SAVE_COLUMNS = text("""
     INSERT INTO columns
-        (table_id, key, field, enriched, overwrite, min_confidence, position, prompt)
-    SELECT t.id, c.key, c.field, c.enriched, c.overwrite, c.min_confidence, c.position, c.prompt
+        (table_id, key, field, enriched, overwrite, min_confidence, position, prompt,
+         fusion)
+    SELECT t.id, c.key, c.field, c.enriched, c.overwrite, c.min_confidence, c.position, c.prompt,
+           c.fusion
     FROM tables t, jsonb_to_recordset(CAST(:columns AS jsonb)) AS c (
         key text, field text, enriched boolean, overwrite text,
-        min_confidence double precision, position integer, prompt jsonb)
+        min_confidence double precision, position integer, prompt jsonb,
+        fusion text)
     WHERE t.tenant_id = :tenant AND t.name = :name
     ORDER BY c.key
     ON CONFLICT (table_id, key) DO UPDATE
     SET field = excluded.field, enriched = excluded.enriched, overwrite = excluded.overwrite,
         min_confidence = excluded.min_confidence, position = excluded.position,
-        prompt = excluded.prompt
+        prompt = excluded.prompt, fusion = excluded.fusion
 """)
 
 _READ = text("""

@@ -21,6 +21,7 @@ from enrich.domain.values import Json
 from enrich.engine.local import LocalRunner
 from enrich.engine.parts import Parts, Policies
 from enrich.engine.submit import RunRequest, submit
+from enrich.engine.trustbook import TrustBook
 from enrich.ports import Deadline, NewRow, RunSummary
 from enrich.state.breaker_memory import MemoryBreakers
 from enrich.state.budget_memory import MemoryBudgets
@@ -30,6 +31,7 @@ from enrich.state.leases_memory import MemoryLeases
 from enrich.store.memory import MemoryDatabase, MemoryRowStore
 from enrich.store.memory_calls import MemoryPaidCalls
 from enrich.store.memory_runs import MemoryRunStore
+from enrich.store.trust_memory import MemoryTrustStore
 from tests.asking import HandClock
 from tests.unit.batches import COMPANY, DOMAIN, EMAIL
 
@@ -119,6 +121,7 @@ def world(
         parts = Parts(
             rows=MemoryRowStore(database),
             runs=MemoryRunStore(database),
+            trust=TrustBook(MemoryTrustStore(database), clock),
             paid=MemoryPaidCalls(database),
             providers={provider.spec.name: provider for provider in providers},
             responses=MemoryCache("response", cache, clock=clock, draw=lambda: 0.5),

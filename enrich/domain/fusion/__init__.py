@@ -38,17 +38,16 @@ def fuse(
     *,
     min_confidence: float,
     field: str = "",
-    judge: Judge | None = None,
 ) -> Fused | None:
     """Choose a value from votes; None without any. The order of the votes never matters.
 
-    `judge` weighs the providers for learned fusion; without one nothing has been learned yet.
+    `field` says what the values mean: providers are trusted by field.
     """
     groups = groups_of(votes)
     if not groups:
         return None
     if policy.method is FusionMethod.LEARNED:
         least = max(min_confidence, policy.agreement_threshold)
-        return fuse_learned(groups, judge or _STRANGER, field, least=least)
+        return fuse_learned(groups, policy.judge or _STRANGER, field, least=least)
     threshold = policy.agreement_threshold if policy.method is FusionMethod.ENSEMBLE else None
     return fuse_counted(groups, threshold=threshold, min_confidence=min_confidence)

@@ -1,0 +1,63 @@
+"""From the ledger to votes: what each provider said about a cell, as fusion takes it."""
+
+from collections.abc import Iterable, Mapping
+
+from enrich.domain.fusion import Fused, Vote, fuse
+from enrich.domain.normalise import normaliser_of_field
+from enrich.domain.outcome import Found
+from enrich.domain.policy import FusionPolicy
+from enrich.domain.provider import ProviderSpec
+from enrich.domain.run import Response
+from enrich.domain.table import Column
+from enrich.domain.values import Json, is_blank
+
+__all__ = ["fuse_cell", "key_of_value", "votes_of"]
+
+
+def fuse_cell(
+    column: Column,
+    said: Iterable[Response],
+    specs: Mapping[str, ProviderSpec],
+    fusion: FusionPolicy,
+) -> Fused | None:
+    """Fuse what was said about one cell, as its column wants it; None when nobody knew it."""
+    return fuse(
+        votes_of(column, said, specs),
+        fusion.for_column(column.fusion),
+        min_confidence=column.min_confidence,
+        field=column.field,
+    )
+
+
+def votes_of(
+    column: Column, said: Iterable[Response], specs: Mapping[str, ProviderSpec]
+) -> tuple[Vote, ...]:
+    """Give the votes about one cell, in the order of the responses."""
+    votes = (_vote(column, response, specs.get(response.provider)) for response in said)
+    return tuple(vote for vote in votes if vote is not None)
+
+
+def key_of_value(field: str, value: Json) -> str:
+    """Give a text that is equal for values of a field that mean the same; "" for no value."""
+    read = normaliser_of_field(field).normalise(value)
+    return "" if read.is_empty else read.canonical
+
+
+def _vote(column: Column, response: Response, spec: ProviderSpec | None) -> Vote | None:
+    if not isinstance(response.outcome, Found):
+        return None
+    seen = response.outcome.observations.get(column.field)
+    if seen is None or is_blank(seen.value):
+        return None
+    key = key_of_value(column.field, seen.value)
+    if not key:
+        return None
+    return Vote(
+        provider=response.provider,
+        family=spec.family or spec.name if spec else response.provider,
+        rank=spec.price_microcredits if spec else 0,
+        value=seen.value,
+        confidence=seen.confidence,
+        observed_at=response.observed_at,
+        key=key,
+    )
