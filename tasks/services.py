@@ -13,33 +13,36 @@ from enrich.bootstrap import Services, build, settings
 from enrich.telemetry import configure_logging
 from tasks.startup import refuse_to_start
 
-__all__ = ["services"]
+__all__ = ["close", "holder", "services"]
 
 _lock = threading.Lock()
 _built: list[Services] = []  # at most one; under the lock
+_holder: list[str] = []  # at most one
 
 
 def services() -> Services:
     """Give this process's services; the first caller builds them, after any fork."""
     with _lock:
         if not _built:
-            _built.append(build())
+            _built.append(build(holder=holder()))
         return _built[0]
 
 
-def _close(**_: Any) -> None:
+def holder() -> str:
+    """Give the name under which this process holds batches: its worker's; empty outside of one."""
+    return _holder[-1] if _holder else ""
+
+
+def close(**_: Any) -> None:
+    """Give back what this process holds; the next use builds it anew."""
     with _lock:
         while _built:
             _built.pop().close()
 
 
-def _warm(**_: Any) -> None:
-    """Load the providers' data beside the first tasks rather than within them."""
-    threading.Thread(target=services().warm, name="enrich-warm", daemon=True).start()
-
-
-def _begin(conf: Mapping[str, Any], **_: Any) -> None:
+def _begin(sender: str, conf: Mapping[str, Any], **_: Any) -> None:
     """Say what is doubtful about this installation, and refuse one that cannot work."""
+    _holder[:] = [sender]
     # What Celery warns root of is pickle, which nothing here reads.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     configure_logging(settings().log.level, as_json=settings().log.as_json)
@@ -63,6 +66,4 @@ def _without_arguments(record: logging.LogRecord) -> bool:
 # Celery keeps weak references: these functions live as long as the module.
 signals.celeryd_init.connect(_begin)
 signals.setup_logging.connect(_log)
-signals.worker_ready.connect(_warm)
-signals.worker_process_shutdown.connect(_close)
-signals.worker_shutdown.connect(_close)
+signals.worker_process_shutdown.connect(close)

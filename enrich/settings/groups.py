@@ -198,6 +198,8 @@ class RunSettings(Values):
     lease_seconds: Seconds = _RUN.lease_s
     max_attempts: Annotated[int, Field(ge=1, le=100)] = _RUN.max_attempts
     max_wait_seconds: Annotated[float, Field(ge=0, le=30 * 86_400)] = _RUN.max_wait_s
+    # A worker that is asked to end hands back what takes longer; whoever ends it waits for more.
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 15.0
 
     def policy(self) -> RunPolicy:
         """Give the domain's form."""
