@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         enrich_rows,
         get_cache_stats,
         get_enrichment_metrics,
+        prompt_column,
     )
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "enrich_rows",
     "get_cache_stats",
     "get_enrichment_metrics",
+    "prompt_column",
 ]
 
 

@@ -19,6 +19,7 @@ from enrich.domain.run import Force
 from enrich.domain.values import JsonObject
 from enrich.engine.arguments import options_of
 from enrich.engine.cells import CellsRequest, Known, begin, finish
+from enrich.engine.prompts import PromptWish, declare_prompt
 from enrich.engine.report import run_report
 from enrich.engine.submit import RunRequest, enriched_columns, submit
 from enrich.ports import Selection
@@ -38,6 +39,7 @@ __all__ = [
     "enrich_rows",
     "get_cache_stats",
     "get_enrichment_metrics",
+    "prompt_column",
     "services",
 ]
 
@@ -152,6 +154,42 @@ def enrich_rows(
     begun = submit(own.parts, request)
     own.runner.run(begun.steps, patience_s=timeout_s)
     return run_report(own.parts.runs.summary(tenant, begun.run.id))
+
+
+def prompt_column(
+    *,
+    table_id: str,
+    column_key: str,
+    prompt: str,
+    answer: str | None = None,
+    choices: Sequence[str] = (),
+    schema: str | None = None,
+    evidence: Sequence[str] | None = None,
+    model: str | None = None,
+    max_cost: float | None = None,
+    field: str | None = None,
+    tenant: str = "default",
+) -> None:
+    """Let a language model fill a column, which is added where the table has none.
+
+    `prompt` names columns in braces. The answer is one of `choices`, or has the JSON Schema
+    `schema`, or a form by its name (`answer`: text, number, integer, boolean, url, list).
+    `evidence` are the columns in which its quote is looked for; `max_cost` is credits for a cell.
+
+    Raises:
+        UnknownNameError: there is no such table, or the prompt names a column that is not there.
+        BadInputError: the prompt could never be asked; says why.
+    """
+    wish = PromptWish(
+        text=prompt,
+        answer=answer,
+        choices=choices,
+        schema=schema,
+        evidence=evidence,
+        model=model,
+        max_cost=max_cost,
+    )
+    declare_prompt(services().parts.rows, tenant, table_id, column_key, wish, field=field)
 
 
 def get_enrichment_metrics() -> EnrichmentMetrics:
