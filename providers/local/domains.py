@@ -7,12 +7,13 @@ address, unless that is at a free or throw-away mail provider.
 
 from functools import partial
 
+from enrich.domain.normalise.webs import host_of
 from enrich.domain.outcome import InvalidInput, Outcome
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.values import Json, JsonObject
 from providers.base import LocalProvider, observed, text_of
 from providers.local.email_lists import is_public_mail
-from providers.local.hosts import Registrable, host_of, read_with_tldextract
+from providers.local.hosts import Registrable, read_with_tldextract
 
 __all__ = ["publicsuffix_provider", "tldextract_provider"]
 

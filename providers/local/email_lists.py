@@ -7,11 +7,11 @@ never complete. The two lists of throw-away domains are kept by different people
 from collections.abc import Callable, Container
 from functools import partial
 
+from enrich.domain.normalise.webs import host_of
 from enrich.domain.outcome import Found, InvalidInput, Outcome
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.values import JsonObject, Observation
 from providers.base import LocalProvider, Once, text_of
-from providers.local.hosts import host_of
 
 __all__ = ["disposable_provider", "free_provider", "is_public_mail", "mailchecker_provider"]
 

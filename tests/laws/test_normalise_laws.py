@@ -1,8 +1,14 @@
 """Laws that every normaliser obeys, whatever the value."""
 
+from datetime import date
+from decimal import Decimal
+
 import pytest
+from babel.dates import format_date
+from babel.numbers import format_decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberFormat, format_number, parse
 
 from enrich.domain.fields import FieldType
 from enrich.domain.normalise import Context, Relation, normaliser_of
@@ -45,7 +51,7 @@ _KINDS = pytest.mark.parametrize("kind", list(FieldType), ids=str)
 
 @_KINDS
 @given(_VALUES, _CONTEXTS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_normalising_what_is_shown_changes_nothing(
     kind: FieldType, value: Json, context: Context
 ) -> None:
@@ -60,7 +66,7 @@ def test_normalising_what_is_shown_changes_nothing(
 
 @_KINDS
 @given(_VALUES, _VALUES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_likeness_is_the_same_from_both_sides(kind: FieldType, one: Json, other: Json) -> None:
     normaliser = normaliser_of(kind)
     mirrored = {
@@ -74,3 +80,32 @@ def test_likeness_is_the_same_from_both_sides(kind: FieldType, one: Json, other:
     assert there.similarity == pytest.approx(back.similarity)
     assert 0 <= there.similarity <= 1
     assert (there.relation is Relation.SAME) == normaliser.same(one, other)
+
+
+@given(st.sampled_from(sorted(COUNTRY_CODE_TO_REGION_CODE)), st.text("0123456789", max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_numbers_taken_as_they_are_are_left_as_they_are_by_the_package(
+    code: int, rest: str
+) -> None:
+    text = f"+{code}{rest}"
+
+    read = normaliser_of(FieldType.PHONE).normalise(text)
+
+    assert read.problem or read.canonical == format_number(parse(text), PhoneNumberFormat.E164)
+
+
+@given(st.decimals(-(10**9), 10**9, places=2), st.sampled_from(["en", "de", "fr", "es", "de_CH"]))
+@settings(max_examples=50, deadline=None)
+def test_a_number_is_the_same_however_its_country_groups_it(number: Decimal, locale: str) -> None:
+    comma = Context(decimal_comma=locale not in ("en", "de_CH"))
+    text = format_decimal(number, locale=locale, decimal_quantization=False)
+
+    assert normaliser_of(FieldType.NUMBER, comma).same(text, f"{number:,.2f}")
+
+
+@given(st.dates(date(1500, 1, 1)), st.sampled_from(["en", "de", "fr", "es", "it", "nl", "sv"]))
+@settings(max_examples=50, deadline=None)
+def test_a_day_is_the_same_in_every_language(day: date, locale: str) -> None:
+    written = format_date(day, "d MMMM yyyy", locale=locale)
+
+    assert normaliser_of(FieldType.DATE).same(written, day.isoformat())

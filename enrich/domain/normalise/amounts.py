@@ -34,6 +34,8 @@ _COUNTED = frozenset({
 _LONGEST, _LARGEST_EXPONENT = 48, 18
 _MOST_DIGITS = 24
 _PLAIN = re.compile(r"-?\d{1,18}(?:\.\d{1,6})?", re.ASCII)
+_PLAIN_GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+", re.ASCII)
+_SHORT = re.compile(r"([$€£]|[A-Z]{3} |)(\d{1,18}(?:\.\d{1,6})?) ?([KkMmBb]|)", re.ASCII)
 _NUMBER = r"(?P<{0}>[-+−]?(?:\d[\d.,'’\s]*\d|\d)(?:[eE][-+]?\d{{1,3}})?|[-+−]?\.\d+)"
 _WORD = r"\s*(?P<{0}>[^\W\d_]+\.?)?"
 _TO = r"\s*(?:-|–|—|\.\.|\bto\b|\bbis\b|\bà\b|\bund\b|\band\b)\s*"
@@ -80,6 +82,14 @@ def read_amount(text: str, *, decimal_comma: bool, currencies: frozenset[str]) -
     if _PLAIN.fullmatch(text) and not (decimal_comma and "." in text):
         value = Decimal(text)
         return Amount(value, value)
+    if not decimal_comma and _PLAIN_GROUPED.fullmatch(text):
+        value = Decimal(text.replace(",", ""))
+        return Amount(value, value)
+    if (short := _SHORT.fullmatch(text)) and not decimal_comma:
+        value = Decimal(short[2]) * _SCALES.get(short[3].lower(), 1)
+        unit = _SIGNS.get(short[1], short[1].strip())
+        if unit in currencies or not unit:
+            return Amount(value, value, unit)
     bare, unit = _without_currency(_BRACKETS.sub("", text).strip(), currencies)
     hint = _BEFORE.match(bare)
     bare = bare[hint.end() :] if hint else bare

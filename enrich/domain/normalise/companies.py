@@ -34,8 +34,8 @@ _NEAR = 0.93
 
 
 @cache
-def _forms() -> tuple[frozenset[tuple[str, ...]], int]:
-    """Give the legal forms as folded words, and the most words that one has."""
+def _forms() -> tuple[frozenset[tuple[str, ...]], frozenset[str], int]:
+    """Give the legal forms as folded words, the words they end with, and the most words of one."""
     from cleanco.termdata import terms_by_country, terms_by_type
 
     listed = [
@@ -46,7 +46,7 @@ def _forms() -> tuple[frozenset[tuple[str, ...]], int]:
     ]
     spelled = [*listed, *(term.replace(".", "") for term in listed), *_MORE_FORMS.split("|")]
     forms = {tuple(fold(term).split()) for term in spelled} - _NOT_FORMS - {()}
-    return frozenset(forms), max(map(len, forms))
+    return frozenset(forms), frozenset(form[-1] for form in forms), max(map(len, forms))
 
 
 @lru_cache(maxsize=65_536)
@@ -72,11 +72,13 @@ def _kept(found: re.Match[str]) -> str:
 
 
 def _without_end(words: list[str]) -> list[str]:
-    forms, longest = _forms()
+    forms, last_words, longest = _forms()
     while len(words) > 1:
         if words[-1] in _LOOSE:
             words = words[:-1]
             continue
+        if words[-1] not in last_words:
+            break
         most = min(longest, len(words) - 1)
         length = next((n for n in range(most, 0, -1) if tuple(words[-n:]) in forms), 0)
         if not length:

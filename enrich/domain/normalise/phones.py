@@ -1,22 +1,23 @@
-"""Telephone numbers: «+» and digits (E.164), an extension apart."""
+"""Telephone numbers: «+» and digits (E.164).
+
+An extension is shown, and makes no other number: it is a field of its own, and few sources have it.
+"""
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 from enrich.domain.normalise.model import (
-    DIFFERENT,
     Context,
     Form,
-    Likeness,
-    Normalised,
-    Relation,
     Unreadable,
 )
 
-__all__ = ["compare_phones", "phone_reader"]
+__all__ = ["phone_reader"]
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
+_SPACED = re.compile(r"(?<=\d)[ .\-]+(?=\d)")
 _NORTH_AMERICAN = re.compile(
     r"(?:1[ .\-/]?)?\(?([2-9]\d\d)\)?[ .\-/]*([2-9]\d\d)[ .\-]?(\d{4})"
     r"(?:\s*(?:,|;)?\s*(?:x|ext\.?|extension)\s*(\d{1,6}))?",
@@ -25,30 +26,27 @@ _NORTH_AMERICAN = re.compile(
 _ABROAD = re.compile(r"^(?:00|011(?=\s*\d{2}))")
 
 
-@cache
-def _national_zero_only(calling_code: int) -> bool:
-    """Say whether the code's numbers are written with no other prefix at home than «0».
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How many digits a calling code's numbers have, and what is dialled before them at home."""
 
-    Then a number whose first digit is no zero is already in its canonical form.
-    """
-    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
-
-    regions = COUNTRY_CODE_TO_REGION_CODE.get(calling_code, ())
-    metadata = [PhoneMetadata.metadata_for_region(region) for region in regions[:1]]
-    return bool(metadata) and all(
-        one is not None and one.national_prefix_for_parsing in (None, "0", "1") for one in metadata
-    )
+    lengths: frozenset[int]
+    home_prefix: re.Pattern[str]
 
 
 @cache
-def _lengths(calling_code: int) -> frozenset[int]:
+def _plan(calling_code: int) -> _Plan | None:
+    """Give a code's plan; None for codes that do not exist or belong to no country."""
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
     regions = COUNTRY_CODE_TO_REGION_CODE.get(calling_code, ())
-    metadata = PhoneMetadata.metadata_for_region(regions[0]) if regions else None
+    metadata = PhoneMetadata.metadata_for_region(regions[0], None) if regions else None
     if metadata is None or metadata.general_desc is None:
-        return frozenset()
-    return frozenset(metadata.general_desc.possible_length)
+        return None
+    return _Plan(
+        frozenset(metadata.general_desc.possible_length),
+        re.compile(metadata.national_prefix_for_parsing or "(?!)"),
+    )
 
 
 def phone_reader(context: Context) -> Callable[[str], Form | Unreadable]:
@@ -59,8 +57,10 @@ def phone_reader(context: Context) -> Callable[[str], Form | Unreadable]:
     """
 
     def read(text: str) -> Form | Unreadable:
-        if _E164.fullmatch(text) and _is_canonical(text):
-            return Form(text, text)
+        if text.startswith("+"):
+            digits = _SPACED.sub("", text)
+            if _E164.fullmatch(digits) and _is_canonical(digits):
+                return Form(digits, digits)
         if not context.region or context.region == "US":
             local = _NORTH_AMERICAN.fullmatch(text)
             if local:
@@ -70,14 +70,13 @@ def phone_reader(context: Context) -> Callable[[str], Form | Unreadable]:
     return read
 
 
-def _is_canonical(text: str) -> bool:
+def _is_canonical(number: str) -> bool:
+    """Say whether the package would leave the number as it is; where in doubt, no."""
     for digits in (1, 2, 3):
-        code = int(text[1 : 1 + digits])
-        if lengths := _lengths(code):
-            rest = text[1 + digits :]
-            # At +1 a leading one is the prefix of home; elsewhere a zero is.
-            is_bare = rest[0] not in "01"
-            return is_bare and len(rest) in lengths and _national_zero_only(code)
+        if plan := _plan(int(number[1 : 1 + digits])):
+            rest = number[1 + digits :]
+            stripped = plan.home_prefix.match(rest)
+            return len(rest) in plan.lengths and not (stripped and stripped[0])
     return False
 
 
@@ -104,14 +103,4 @@ def _parse(text: str, region: str | None) -> Form | Unreadable:
 def _extended(number: str, extension: str | None) -> Form:
     if not extension:
         return Form(number, number)
-    return Form(f"{number};ext={extension}", f"{number} ext. {extension}")
-
-
-def compare_phones(first: Normalised, second: Normalised) -> Likeness:
-    """Tell numbers apart; one with an extension is within the number without it."""
-    one, _, inner = first.canonical.partition(";")
-    other, _, outer = second.canonical.partition(";")
-    if one != other or (inner and outer):
-        return DIFFERENT
-    relation = Relation.FIRST_WITHIN_SECOND if inner else Relation.SECOND_WITHIN_FIRST
-    return Likeness(relation, 0.9)
+    return Form(number, f"{number} ext. {extension}")

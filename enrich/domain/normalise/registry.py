@@ -24,7 +24,7 @@ from enrich.domain.normalise.numbers import (
     read_year,
 )
 from enrich.domain.normalise.people import compare_people, read_name, read_person, split_names
-from enrich.domain.normalise.phones import compare_phones, phone_reader
+from enrich.domain.normalise.phones import phone_reader
 from enrich.domain.normalise.places import (
     compare_cities,
     compare_countries,
@@ -82,7 +82,7 @@ _READERS: dict[FieldType, tuple[Read, Compare]] = {
 _IN_CONTEXT: dict[
     FieldType, tuple[Callable[[Context], Callable[[str], Form | Unreadable]], Compare]
 ] = {
-    _T.PHONE: (phone_reader, compare_phones),
+    _T.PHONE: (phone_reader, never_alike),
     _T.NUMBER: (number_reader, compare_amounts),
     _T.MONEY: (money_reader, compare_amounts),
     _T.DATE: (date_reader, compare_dates),

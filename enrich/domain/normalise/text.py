@@ -53,7 +53,9 @@ def canonical(value: Json) -> str:
 
 
 def _text(value: str) -> str:
-    text = _ADDRESS.sub("", str(folded(value)).strip(_END_SIGNS))
+    text = str(folded(value)).strip(_END_SIGNS)
+    if "/" in text or text.startswith("www."):
+        text = _ADDRESS.sub("", text)
     return _number(float(text)) if _NUMBER.fullmatch(text) else text
 
 

@@ -20,15 +20,16 @@ __all__ = ["compare_domains", "compare_urls", "host_of", "read_domain", "read_em
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _HOST = re.compile(r"(?!xn--)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}")
 _PLAIN_EMAIL = re.compile(
-    r"[a-z0-9](?:[a-z0-9_+-]|\.(?!\.)){0,62}(?<!\.)@((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+"
-    r"[a-z]{2,24})"
+    r"([A-Za-z0-9](?:[A-Za-z0-9_+-]|\.(?!\.)){0,62}(?<!\.))@((?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+"
+    r"[A-Za-z]{2,24})"
 )
 _NAMED = re.compile(r".*<\s*([^<>\s]+)\s*>", re.DOTALL)
 _TRACKING = re.compile(
     r"utm_\w+|gclid|fbclid|msclkid|mc_[ce]id|trk|trackingid|ref_src|igshid", re.I
 )
 _PLAIN_URL = re.compile(
-    r"https?://((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24})((?:/[A-Za-z0-9_-]+)*)/?"
+    r"(https?://|)((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24})"
+    r"((?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*)/?(?:\?([A-Za-z0-9_=&.-]*))?"
 )
 #: Sites on which the case of a path makes no difference, and country hosts show the same page.
 _FOLDED_SITES = re.compile(
@@ -78,8 +79,8 @@ def compare_domains(_first: Normalised, _second: Normalised) -> Likeness:
 
 def read_email(text: str) -> Form | Unreadable:
     """Read an e-mail address, with or without a name before it; its case makes no difference."""
-    if _PLAIN_EMAIL.fullmatch(text):
-        return Form(text, text)
+    if (plain := _PLAIN_EMAIL.fullmatch(text)) is not None:
+        return Form(text.lower(), f"{plain[1]}@{plain[2].lower()}")
     named = _NAMED.fullmatch(text)
     bare = (named[1] if named else text).removeprefix("mailto:").removeprefix("MAILTO:")
     from email_validator import EmailNotValidError, validate_email
@@ -98,10 +99,11 @@ def read_email(text: str) -> Form | Unreadable:
 def read_url(text: str) -> Form | Unreadable:
     """Read an address of the web: without tracking, the same with and without «www.» and «s»."""
     plain = _PLAIN_URL.fullmatch(text)
-    if plain:
-        shown = text.rstrip("/")
-        return Form(_canonical(plain[1], plain[2], ""), shown)
-    return _read_any(text)
+    if plain is None:
+        return _read_any(text)
+    scheme, host, path, query = plain.groups(default="")
+    asked = _asked(query) if query else ""
+    return Form(_canonical(host, path, asked), f"{scheme or 'https://'}{host}{path}{asked}")
 
 
 def _read_any(text: str) -> Form | Unreadable:
@@ -117,13 +119,18 @@ def _read_any(text: str) -> Form | Unreadable:
         return Unreadable("is no address of the web")
     if not host:
         return Unreadable("is no address of the web")
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    query = urlencode(sorted(pair for pair in pairs if not _TRACKING.fullmatch(pair[0])))
     # Without a scheme «:80» has nothing to be usual for.
     host = f"{host}:{port}" if port not in (None, 80, 443) else host
     path = parts.path.rstrip("/")
-    asked = f"?{query}" if query else ""
+    asked = _asked(parts.query)
     return Form(_canonical(host, path, asked), f"{parts.scheme}://{host}{path}{asked}")
+
+
+def _asked(query: str) -> str:
+    """Give the query without what only tracks the visitor, in an order of its own."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    kept = urlencode(sorted(pair for pair in pairs if not _TRACKING.fullmatch(pair[0])))
+    return f"?{kept}" if kept else ""
 
 
 def _canonical(host: str, path: str, query: str) -> str:
