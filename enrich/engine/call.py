@@ -19,6 +19,7 @@ from enrich.domain.outcome import (
     Skipped,
 )
 from enrich.domain.provider import Answer, ProviderSpec, Query, call_sizes
+from enrich.domain.rate import Kind
 from enrich.domain.run import RunView
 from enrich.domain.values import is_storable
 from enrich.engine.pace import Starts, ask_paced
@@ -197,8 +198,10 @@ class _Calling:
         """Say how late a call may leave: a quarter of what the limits add for uneven arrival.
 
         The rest is for what happens after that: other threads, the network, the provider's own.
+        A limit of days holds however late a call is within its day.
         """
-        margins_us = (limit.margin_us for limit in self.provider.spec.limits)
+        limits = self.provider.spec.limits
+        margins_us = (each.margin_us for each in limits if each.kind is not Kind.CALENDAR)
         return min(margins_us, default=inf) / 4_000_000
 
     def _learn(self, outcomes: Sequence[Outcome]) -> None:

@@ -12,7 +12,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from enrich.domain.outcome import Skipped
+from enrich.domain.outcome import DEADLINE, Skipped
 from enrich.domain.provider import Answer, Query, call_sizes
 from enrich.engine.hedge import asked
 from enrich.engine.parts import Parts
@@ -107,14 +107,20 @@ class _Lanes:
             if self._parts.clock.monotonic_s() - call.at_s > self._starts.late_s:
                 self._postpone(call)
             else:
-                self._done[call.first] = asked(
-                    self._parts, self._provider, call.queries, self._deadline
-                )
+                self._make(call)
+
+    def _make(self, call: _Call) -> None:
+        self._done[call.first] = asked(self._parts, self._provider, call.queries, self._deadline)
 
     def _postpone(self, call: _Call) -> None:
-        start = self._starts.again()
+        clock = self._parts.clock
+        out_of_time = self._deadline.left_s(clock) <= 0
+        start = Skipped(DEADLINE) if out_of_time else self._starts.again()
         if isinstance(start, Skipped):
             self._done[call.first] = [Answer(outcome=start, calls=0) for _ in call.queries]
+        elif start <= clock.monotonic_s():
+            # At the end of the line it would be late once more, and so would all the others.
+            self._make(call)
         else:
             # Booked behind all others, so this is its place in the line.
             self._left.append(replace(call, at_s=start))

@@ -7,10 +7,11 @@ from math import inf
 
 import pytest
 
-from enrich.domain.outcome import NotFound, Outcome, Skipped
+from enrich.domain.outcome import DEADLINE, NotFound, Outcome, Skipped
 from enrich.domain.provider import Query
 from enrich.domain.rate import RateLimit
 from enrich.engine.pace import Starts, ask_paced
+from enrich.ports import Deadline
 from tests.asking import HandClock, far_deadline
 from tests.unit.batches import spec
 from tests.unit.engine_world import Counts, Scripted, world
@@ -58,6 +59,46 @@ def test_late_call_is_made_at_a_start_booked_anew() -> None:
 
     assert outcomes == [NotFound()] * 3
     assert asked == ["1@acme.com", "2@acme.com", "3@acme.com"]
+
+
+def test_late_calls_do_not_wait_for_each_other_for_ever() -> None:
+    booked: list[float] = []
+
+    def slowly(clock: HandClock) -> float | Skipped:
+        assert len(booked) < 10
+        clock.sleep(0.06)
+        booked.append(clock.monotonic_s())
+        return booked[-1]
+
+    outcomes, asked = _ask(0.06, 0.05, slowly)
+
+    assert outcomes == [NotFound()] * 3
+    assert (len(asked), len(booked)) == (3, 2)
+
+
+def test_late_call_books_nothing_when_its_time_is_over() -> None:
+    provider = Scripted(_SPEC, {})
+    with world(provider) as own:
+        own.clock.sleep(10.0)
+        starts = Starts(at_s=(0.0,), late_s=0.05, again=lambda: pytest.fail("a start is wasted"))
+        (answer,) = ask_paced(own.parts, provider, _QUERIES[:1], starts, Deadline(9.0))
+
+    assert (answer.outcome, answer.calls) == (Skipped(DEADLINE), 0)
+
+
+def test_late_call_keeps_its_place_in_a_limit_of_days() -> None:
+    clocks: list[HandClock] = []
+
+    def slow(_query: Query) -> Outcome:
+        clocks[0].sleep(3.0)
+        return NotFound()
+
+    provider = Scripted(replace(_SPEC, limits=(RateLimit(count=2, per_s=86_400.0),)), slow)
+    with world(provider, emails=["a@acme.com", "b@acme.com"]) as own:
+        clocks.append(own.clock)
+        own.run()
+
+    assert provider.asked == ["a@acme.com", "b@acme.com"]
 
 
 def test_late_call_takes_another_start_of_the_providers_limit() -> None:
