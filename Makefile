@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test check bench migrate clean
+.PHONY: help setup run up test check bench proofs migrate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ check: $(VENV)/.developed ## formatting, lint, types, layers, unit tests
 
 bench: $(VENV)/.developed ## the benchmarks, with their comparisons
 	@$(BIN)/python -m tests.benchmarks
+
+proofs: $(VENV)/.developed ## what takes minutes: a thousand rows over eight simulated vendors
+	@$(BIN)/python -m pytest tests/integration/eight_vendors.py -s
 
 migrate: $(VENV)/.installed ## bring the database to the newest schema
 	@$(BIN)/enrich migrate

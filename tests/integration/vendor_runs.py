@@ -152,6 +152,14 @@ class Tally:
         return dict(Counter(vendor for vendor, _ in {(a.vendor, a.call) for a in self.arrivals}))
 
     @property
+    def charged_microcredits(self) -> Counter[str]:
+        """Sum up by vendor what was charged, whether we could know of it or not."""
+        sums: Counter[str] = Counter()
+        for each in self.arrivals:
+            sums[each.vendor] += each.charged_microcredits
+        return sums
+
+    @property
     def heard_microcredits(self) -> dict[str, int]:
         """Sum up by vendor what was charged for and reached us as far as the rule asks.
 
