@@ -2,28 +2,17 @@
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from enrich.domain.normalise.country_names import fold_place
+from enrich.domain.normalise.companies import company_words
 from providers.base import Once
 
 __all__ = ["base_name", "initials", "legal_terms", "loose_key", "name_key", "name_tokens"]
 
-_BRACKETS = re.compile(r"[(\[{][^)\]}]*[)\]}]")
-_THE = re.compile(r"^\s*the\s+|,\s*the\s*$", re.IGNORECASE)
-_AND = re.compile(r"\s*(?:&|\+)\s*")
 _LOOSE = re.compile(
     r" (?:group|groupe|gruppe|holding|holdings|corporation|corp|company|companies|international"
     r"|inc|plc|co|ltd|ag|sa|se|nv|the|technologies|industries|enterprises|financial)$"
 )
-#: Forms that the package does not know: written out, or standing before the name.
-_WRITTEN_OUT = re.compile(
-    r" (?:aktiengesellschaft|kommanditgesellschaft auf aktien|societe anonyme|societa per azioni"
-    r"|sociedad anonima|naamloze vennootschap|public limited company|kabushiki gaisha|osakeyhtio"
-    r"|aktiebolag|aktieselskab)$"
-)
-_BEFORE = re.compile(r"^(?:ab|ooo|oao|pao|pt) (?=\w{3})|^株式会社")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +45,9 @@ def base_name(name: str) -> str:
     return text.rstrip(" ,;&-")
 
 
-@lru_cache(maxsize=8192)
 def name_key(name: str) -> str:
     """Give the form in which two spellings of one company's name are equal; "" if none is left."""
-    text = _THE.sub("", _BRACKETS.sub(" ", name).strip())
-    text = base_name(_AND.sub(" and ", text)) if text else text
-    return _BEFORE.sub("", _WRITTEN_OUT.sub("", fold_place(text)), count=1)
+    return " ".join(company_words(name, keep_group=True)) if name.strip() else ""
 
 
 def loose_key(key: str) -> str:

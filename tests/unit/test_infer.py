@@ -3,8 +3,12 @@
 import pytest
 
 from enrich.domain.fields import FieldType
-from enrich.domain.normalise import Context
-from enrich.domain.normalise.infer import inferred_context, inferred_normaliser, inferred_type
+from enrich.domain.normalise import (
+    Context,
+    inferred_context,
+    inferred_normaliser,
+    inferred_type,
+)
 from enrich.domain.values import Json
 
 _T = FieldType

@@ -3,8 +3,7 @@
 import pytest
 
 from enrich.domain.fields import FieldType
-from enrich.domain.normalise import normaliser_of
-from enrich.domain.normalise.scales import rescaled, scales_of
+from enrich.domain.normalise import normaliser_of, rescaled, scales_of
 
 AMOUNTS = (71_200_000_000, 4_100_000_000, 950_000_000, 2_700_000_000, 13_500_000_000, 8_000_000)
 

@@ -1,5 +1,6 @@
 """Forms in which two values that mean the same are equal, and how alike two others are."""
 
+from enrich.domain.normalise.infer import inferred_context, inferred_normaliser, inferred_type
 from enrich.domain.normalise.model import (
     Context,
     Likeness,
@@ -8,6 +9,7 @@ from enrich.domain.normalise.model import (
     Relation,
 )
 from enrich.domain.normalise.registry import normaliser_of, normaliser_of_field
+from enrich.domain.normalise.scales import rescaled, scales_of
 from enrich.domain.normalise.text import canonical
 
 __all__ = [
@@ -17,6 +19,11 @@ __all__ = [
     "Normaliser",
     "Relation",
     "canonical",
+    "inferred_context",
+    "inferred_normaliser",
+    "inferred_type",
     "normaliser_of",
     "normaliser_of_field",
+    "rescaled",
+    "scales_of",
 ]

@@ -22,6 +22,7 @@ _LOOSE = frozenset({
     "group", "groupe", "gruppe", "grupo", "gruppo", "holding", "holdings", "corporation", "corp",
     "company", "companies", "inc", "plc", "co", "the", "and"
 })  # fmt: skip
+_ARTICLES = frozenset({"the", "and"})
 _BEFORE = frozenset({
     "ab", "ooo", "oao", "pao", "pt", "zao", "pjsc", "ojsc", "cjsc", "jsc", "uab", "the", "groupe",
     "grupo", "gruppo"
@@ -50,10 +51,11 @@ def _forms() -> tuple[frozenset[tuple[str, ...]], frozenset[str], int]:
 
 
 @lru_cache(maxsize=65_536)
-def company_words(name: str) -> tuple[str, ...]:
+def company_words(name: str, *, keep_group: bool = False) -> tuple[str, ...]:
     """Give the folded words of a name that tell it from other companies', at least one.
 
-    Legal forms go, as long as a word is left: «Coop» and «SE» may be all that a name is.
+    Legal forms go, as long as a word is left: «Coop» and «SE» may be all that a name is. «Group»,
+    «Holdings» and the like go too, unless `keep_group` is set.
     """
     bare = _BRACKETS.sub(_kept, name) if "(" in name or "[" in name or "{" in name else name
     bare = bare if bare.strip() else name
@@ -62,7 +64,8 @@ def company_words(name: str) -> tuple[str, ...]:
     if "." in bare:
         bare = _INITIAL.sub("", bare)
     words = fold(bare.replace("&", " and ").replace("+", " and ")).split() or [name]
-    return tuple(_without_start(_without_end(words)))
+    loose = _ARTICLES if keep_group else _LOOSE
+    return tuple(_without_start(_without_end(words, loose)))
 
 
 def _kept(found: re.Match[str]) -> str:
@@ -71,10 +74,10 @@ def _kept(found: re.Match[str]) -> str:
     return f" {inner}" if len(inner) > 2 and country_names().code_of(inner) else " "
 
 
-def _without_end(words: list[str]) -> list[str]:
+def _without_end(words: list[str], loose: frozenset[str]) -> list[str]:
     forms, last_words, longest = _forms()
     while len(words) > 1:
-        if words[-1] in _LOOSE:
+        if words[-1] in loose:
             words = words[:-1]
             continue
         if words[-1] not in last_words:
