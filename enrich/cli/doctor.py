@@ -91,9 +91,12 @@ def _home() -> str:
 
 
 def _providers() -> str:
+    from enrich.cli.provider_files import known_specs
     from providers.registry import providers, select
 
     own = settings().providers
+    for fault in known_specs(settings())[1]:
+        raise fault
     known = providers(own.modules)
     asked = select(own.chosen(), simulated=own.simulated, modules=own.modules)
     return f"{len(known)} known, {len(asked)} asked"

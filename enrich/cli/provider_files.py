@@ -4,13 +4,22 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from enrich.bootstrap import settings
-from enrich.cli.output import as_json_option, print_facts, print_json, print_note, tenant_option
+from enrich.cli.output import (
+    as_json_option,
+    print_facts,
+    print_json,
+    print_note,
+    print_table,
+    tenant_option,
+)
 from enrich.cli.services import opened
+from enrich.domain.fields import FIELDS
 from enrich.domain.outcome import Found, Outcome, OutcomeKind, outcome_to_json
 from enrich.domain.provider import Answer, Query
 from enrich.domain.values import Json, credits_of
@@ -27,9 +36,17 @@ from providers.spec import HttpSpec, check, json_schema, load, load_catalogue, s
 from providers.spec.asking import request_for
 from providers.spec.template import BadValueError
 
-__all__ = ["check_command", "known_specs", "new_command", "schema_command", "try_command"]
+__all__ = [
+    "check_command",
+    "fields_command",
+    "known_specs",
+    "new_command",
+    "schema_command",
+    "try_command",
+]
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_NAME_CHARS_MAX = 63
 _LIMIT_S = 30.0
 
 
@@ -75,8 +92,9 @@ def check_command(*, files: Sequence[Path], as_json: bool) -> None:
 @as_json_option
 def new_command(*, name: str, folder: Path | None, as_json: bool) -> None:
     """Write NAME.toml: a provider with every part explained, and its examples, to be changed."""
-    if not _NAME.fullmatch(name):
-        raise BadInputError("NAME", "must be 2 to 40 of a-z, 0-9 and _, a letter first")
+    if not _NAME.fullmatch(name) or len(name) > _NAME_CHARS_MAX:
+        problem = "must be words of a-z and 0-9 with one _ between, a letter first"
+        raise BadInputError("NAME", problem, hint="for example acme_data")
     if name in {spec.name for spec in load_catalogue()}:
         raise BadInputError("NAME", f"the catalogue has {name!r} already", hint="take another")
     folder = folder or settings().providers.directory or Path()
@@ -94,6 +112,17 @@ def new_command(*, name: str, folder: Path | None, as_json: bool) -> None:
     print_note(f"edit it, then: enrich providers check {path} && enrich providers try {path}")
     if settings().providers.directory is None:
         print_note(f"to have it asked: export ENRICH_PROVIDERS__DIRECTORY={folder.resolve()}")
+
+
+@click.command("fields")
+@as_json_option
+def fields_command(*, as_json: bool) -> None:
+    """List the fields that providers give and need, and columns mean."""
+    if as_json:
+        print_json([asdict(field) for field in FIELDS.values()])
+        return
+    rows = [(field.name, field.type.value, field.meaning) for field in FIELDS.values()]
+    print_table(("field", "kind", "meaning"), rows)
 
 
 @click.command("schema")

@@ -8,6 +8,7 @@ from enrich.bootstrap import settings
 from enrich.cli.output import as_json_option, print_facts, print_json, print_note, print_table
 from enrich.cli.provider_files import (
     check_command,
+    fields_command,
     known_specs,
     new_command,
     schema_command,
@@ -44,7 +45,7 @@ class _ProvidersGroup(click.Group):
 def providers_command(ctx: click.Context, *, as_json: bool) -> None:
     """List the providers; `enrich providers NAME` tells all about one.
 
-    To add yours: new, check and try.
+    To add yours, as one file: new, check and try.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -72,7 +73,7 @@ def _show(*, name: str, as_json: bool) -> None:
         print_facts([*_facts(one.spec), ("asked", one.off or "yes")])
 
 
-for _command in (check_command, new_command, schema_command, try_command):
+for _command in (check_command, fields_command, new_command, schema_command, try_command):
     providers_command.add_command(_command)
 
 

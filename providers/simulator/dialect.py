@@ -159,6 +159,7 @@ def _seconds(_until: datetime, wait_s: float) -> str:
 _FORMS: Mapping[str, Callable[[datetime, float], str]] = {
     "retry_after": _seconds,
     "seconds": _seconds,
+    "milliseconds": lambda _, wait_s: str((int(wait_s) + 1) * 1000),
     "epoch_s": lambda until, _: str(int(until.timestamp()) + 1),
     "epoch_ms": lambda until, _: str(int(until.timestamp() * 1000) + 1),
     "iso": lambda until, _: until.isoformat(),

@@ -94,6 +94,7 @@ def _aware(moment: datetime) -> datetime:
 _FORMS: Mapping[str, Callable[[str, datetime], datetime]] = {
     "retry_after": _retry_after,
     "seconds": _seconds,
+    "milliseconds": lambda text, at: _seconds(str(float(text) / 1000), at),
     "epoch_s": _epoch_s,
     "epoch_ms": _epoch_ms,
     "iso": _iso,

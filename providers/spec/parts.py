@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 import jmespath
@@ -129,7 +130,9 @@ def _statuses(value: object) -> tuple[int | str, ...]:
 
 def _field(value: str) -> str:
     if value not in FIELDS:
-        raise ValueError(f"there is no field {value!r} in the vocabulary")
+        near = get_close_matches(value, FIELDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "`enrich providers fields` lists them"
+        raise ValueError(f"there is no field {value!r} in the vocabulary; {hint}")
     return value
 
 
@@ -181,4 +184,6 @@ class Moment(Part):
     body: Jmes | None = None
     path: Jmes | None = None
     calendar: Literal["day", "month"] | None = None
-    form: Literal["retry_after", "seconds", "epoch_s", "epoch_ms", "iso"] = "retry_after"
+    form: Literal["retry_after", "seconds", "milliseconds", "epoch_s", "epoch_ms", "iso"] = (
+        "retry_after"
+    )

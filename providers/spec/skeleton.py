@@ -35,7 +35,8 @@ charge = "on_hit"                # on_hit, or on_call
 
 [auth]
 kind = "header"                  # none, header, bearer, basic, query, oauth2 (with token_url)
-name = "X-Api-Key"
+name = "X-Api-Key"               # of the header or the parameter
+# prefix = "Token "              # stands before the key
 # The key itself never stands here: enrich credentials add @NAME@
 
 [[limits]]
@@ -80,8 +81,16 @@ outcome = "not_found"
 status = 200
 when = "error.code == 'quota'"   # JMESPath on the body
 outcome = "credits_exhausted"
-reset_at = [{ calendar = "month" }]
+reset_at = [{ calendar = "month" }]   # or day; or from the reply, as below
 
+# Another way to say that there were too many, and in which header or place of the body it says
+# when to come back; forms: retry_after, seconds, milliseconds, epoch_s, epoch_ms, iso.
+# [[outcomes]]
+# status = 420                   # a status, a list of them, or '5xx'
+# outcome = "rate_limited"
+# retry_at = [{ header = "X-Wait", form = "seconds" }, { body = "wait_until", form = "iso" }]
+
+# A good answer is read here; one that has none of the fields is not_found.
 [response]
 record = "company"               # JMESPath; the other paths start here
 echo = [{ input = "domain", path = "domain", type = "domain" }]
@@ -91,13 +100,17 @@ path = "score"
 scale = 100
 missing = 0.5
 
-[response.fields]                # prior: how far a value is trusted before that
+# What it gives: names from `enrich providers fields`; prior is how far a value is trusted before
+# that, between 0 and 1. Types: text, integer, number, year, date, url, domain, email, phone, flag,
+# list, country_code, code. Its word for a value becomes ours with: values = { "SW" = "Software" }
+[response.fields]
 company_name = { path = "name", prior = 0.9 }
 domain = { path = "domain", type = "domain", prior = 0.95 }
 employees = { path = "size", type = "integer", prior = 0.7 }
 founded = { path = "founded", type = "year", prior = 0.8 }
 
-# Replies and what they must become: one of each outcome that the provider has.
+# Replies and what they must become: one of each outcome that is spoken of above, one found, one
+# not_found, one unavailable. `enrich providers check` tries them; `try` answers as they do.
 [[example]]
 name = "a company that is known"
 inputs = { domain = "example.com" }

@@ -1,0 +1,27 @@
+"""Keys through the shell: kept, listed masked, sealed anew, removed."""
+
+import pytest
+
+from tests.acceptance.shell import Shell
+
+pytestmark = pytest.mark.servers
+
+CANARY = "canary-0123456789-wxyz"
+
+
+def test_a_key_is_kept_listed_masked_resealed_and_removed(shell: Shell) -> None:
+    ring = {"ENRICH_KEYRING__KEYS": shell("credentials", "new-key").stdout.strip()}
+    own = Shell(shell.folder, {**shell.environment, **ring})
+    (shell.folder / "key.txt").write_text(CANARY)
+
+    with (shell.folder / "key.txt").open() as key:
+        added = own("credentials", "add", "apollo", "--tenant", "keys", stdin=key)
+    resealed = own("credentials", "rotate-key")
+    listed = own.json("credentials", "list", "--tenant", "keys")
+    removed = own("credentials", "remove", "apollo", "--tenant", "keys")
+
+    assert [done.returncode for done in (added, resealed, removed)] == [0, 0, 0]
+    assert [(one["credential"], one["name"], one["key"]) for one in listed] == [
+        ("apollo", "main", "…wxyz")
+    ]
+    assert CANARY not in "".join(f"{d.stdout}{d.stderr}" for d in (added, resealed, removed))

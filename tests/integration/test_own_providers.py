@@ -1,0 +1,102 @@
+"""A provider of one's own through the shell's commands: begun, checked, tried; no server needed."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from enrich.bootstrap import settings
+from enrich.cli.main import cli
+from enrich.errors import UsageError
+
+Shell = Callable[..., Result]
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    """Run a command with an empty folder of providers."""
+    folder = tmp_path / "vendors"
+    folder.mkdir()
+    monkeypatch.setenv("ENRICH_PROVIDERS__DIRECTORY", str(folder))
+    settings.cache_clear()
+    yield lambda *arguments: CliRunner().invoke(cli, ["providers", *arguments])
+    settings.cache_clear()
+
+
+def _new(own: Shell, name: str = "acme_data") -> Path:
+    return Path(own("new", name).stdout.strip())
+
+
+def test_a_new_provider_is_whole_and_answers_from_its_examples(own: Shell) -> None:
+    path = _new(own)
+
+    checked = own("check", str(path))
+    tried = json.loads(own("try", "acme_data", "--input", "domain=example.com", "--json").stdout)
+
+    assert (checked.exit_code, checked.stderr) == (0, "")
+    assert tried["sends"] == "GET https://api.example.com/v1/companies/example.com"
+    assert tried["outcome"]["observations"]["employees"][0] == 1200
+
+
+def test_what_keeps_a_provider_from_being_asked_is_shown(own: Shell) -> None:
+    _new(own)
+
+    told = {name: json.loads(own(name, "--json").stdout)["off"] for name in ("acme_data", "gleif")}
+
+    assert told == {
+        "acme_data": "needs a key: see `enrich credentials`",
+        "gleif": "set ENRICH_PROVIDERS__CATALOGUE=true",
+    }
+
+
+def test_a_fault_is_told_with_file_and_line_and_keeps_nobody_else_away(own: Shell) -> None:
+    bad = _new(own, "bad_one")
+    _new(own, "good_one")
+    bad.write_text(bad.read_text().replace("prior = 0.9 ", "prior = 9 "))
+    line = 1 + bad.read_text()[: bad.read_text().index("prior = 9 ")].count("\n")
+
+    checked, listed = own("check", str(bad)), own()
+
+    assert checked.exit_code == 2
+    problem = "response.fields.company_name.prior: must be less than 1"
+    assert checked.stdout == f"{bad}:{line}: {problem}\n"
+    assert "good_one" in listed.stdout
+    assert f"left out: {bad}, line {line}: {problem}" in listed.stderr
+
+
+def test_an_outcome_without_an_example_does_not_pass(own: Shell) -> None:
+    path = _new(own)
+    path.write_text(path.read_text().partition('[[example]]\nname = "nobody"')[0])
+
+    checked = own("check", str(path))
+
+    assert checked.exit_code == 2
+    assert "no [[example]] of credits_exhausted, not_found, unavailable" in checked.stdout
+
+
+def test_a_name_of_the_catalogue_is_not_taken_twice(own: Shell) -> None:
+    path = _new(own).rename(_new(own, "other").with_name("gleif.toml"))
+    path.write_text(path.read_text().replace('"acme_data"', '"gleif"'))
+
+    assert "the catalogue has 'gleif' already" in own().stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["new", "Acme"], "words of a-z and 0-9"),
+        (["new", "hunter_companies"], "the catalogue has 'hunter_companies' already"),
+        (["try", "gleif", "--input", "leii=1"], "did you mean 'lei'"),
+        (["try", "gleif", "--input", "lei"], "is no FIELD=VALUE"),
+        (["try", "gleiff"], "did you mean 'gleif'"),
+        (["gleiff"], "did you mean 'gleif'"),
+    ],
+    ids=["name", "taken", "field", "pair", "provider", "shown"],
+)
+def test_bad_usage_is_one_sentence(own: Shell, arguments: list[str], problem: str) -> None:
+    done = own(*arguments)
+
+    assert isinstance(done.exception, UsageError)
+    assert problem in str(done.exception)
