@@ -21,6 +21,7 @@ from typing import Any
 
 from enrich import embedded
 from tests.faults.lab import COLUMNS, Lab, lab
+from tests.faults.ledger_providers import PAID
 
 __all__ = ["Tally", "break_many_times", "figures_of"]
 
@@ -41,7 +42,10 @@ _ENDS = """
         FROM rows r CROSS JOIN unnest(CAST(:columns AS text[])) AS c GROUP BY 1) AS ends
 """
 _PARKED = "SELECT count(*) FROM batches WHERE phase = 'parked'"
-_PAID = ("ledger_paid", "ledger_cheap")
+_BEGUN = """
+    SELECT count(*) FROM paid_calls
+    WHERE provider = :provider AND state = 'reserved' AND begun_at IS NOT NULL
+"""
 
 
 @dataclass(slots=True)
@@ -51,6 +55,7 @@ class Tally:
     blows: int = 0
     recoveries_s: list[float] = field(default_factory=list)
     in_flight: dict[str, int] = field(default_factory=dict)
+    begun: dict[str, int] = field(default_factory=dict)
     total_s: float = 0.0
     ended: bool = False
 
@@ -84,10 +89,21 @@ def _strike(it: Lab, what: str, tally: Tally) -> None:
     at_s, mark_s = time.time(), time.monotonic()
     _BLOWS[what](it)
     tally.blows += 1
-    for name in _PAID:
+    for name in PAID:
         tally.in_flight[name] = tally.in_flight.get(name, 0) + it.book.in_flight(name, at_s)
+        tally.begun[name] = tally.begun.get(name, 0) + _begun(it, name)
     if it.wait(lambda: it.scalar(_WRITTEN) > before or it.scalar(_DONE), within_s=180):
         tally.recoveries_s.append(time.monotonic() - mark_s)
+
+
+def _begun(it: Lab, provider: str) -> int:
+    """Count the calls that were begun and whose answers are not stored."""
+    found: list[int] = []
+    it.wait(
+        lambda: not found.append(it.scalar(_BEGUN, provider=provider)),
+        within_s=30,
+    )
+    return found[-1]
 
 
 def _kill_workers(it: Lab) -> None:
@@ -125,9 +141,10 @@ def figures_of(it: Lab, tally: Tally, rows: int) -> dict[str, Any]:
                 "charged": it.book.charged(name),
                 "beyond_one_a_row": it.book.charged(name) - it.book.keys(name),
                 "rows": it.book.keys(name),
-                "in_flight_at_the_blows": tally.in_flight.get(name, 0),
+                "unanswered_at_the_blows": tally.in_flight.get(name, 0),
+                "unstored_at_the_blows": tally.begun.get(name, 0),
             }
-            for name in _PAID
+            for name in PAID
         },
         "recovery_s": {
             "median": round(statistics.median(recovered), 2) if recovered else None,

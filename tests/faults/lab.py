@@ -32,8 +32,8 @@ from tests.faults.ledger import Book
 __all__ = ["COLUMNS", "Lab", "lab"]
 
 _ROOT = Path(__file__).parents[2]
-_MODULES = ("free_a", "free_b", "cheap", "paid")
-COLUMNS = ("industry", "sector", "company_status", "company_description")
+_MODULES = ("free_a", "free_b", "cheap", "paid", "keyed")
+COLUMNS = ("industry", "sector", "company_status", "company_description", "headquarters")
 _AUDIT = """
     CREATE TABLE cell_writes (
         row_id bigint, cell text, stamp jsonb, at timestamptz DEFAULT clock_timestamp());

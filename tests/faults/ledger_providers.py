@@ -12,11 +12,12 @@ from enrich.domain.provider import Answer, Charge, ProviderSpec, Query, Tier
 from enrich.domain.values import Observation
 from enrich.ports import Deadline, Provider
 
-__all__ = ["FREE", "PAID", "PORT", "cheap", "free_a", "free_b", "paid"]
+__all__ = ["PAID", "PORT", "cheap", "free_a", "free_b", "keyed", "paid"]
 
 #: The variable that holds the ledger's port; no setting of ours, so without our prefix.
 PORT = "LEDGER_PORT"
-FREE, PAID = ("ledger_free_a", "ledger_free_b"), ("ledger_paid", "ledger_cheap")
+#: Those that cost; the last takes an idempotency key.
+PAID = ("ledger_paid", "ledger_cheap", "ledger_keyed")
 _LONGEST_S = 5.0
 
 
@@ -48,11 +49,13 @@ class LedgerProvider:
         reply = connection.getresponse()
         return str(json.loads(reply.read())["value"])
 
-    def _headers(self, _query: Query) -> dict[str, str]:
-        return {}
+    def _headers(self, query: Query) -> dict[str, str]:
+        return {"Idempotency-Key": query.call_key} if self.spec.takes_key else {}
 
 
-def _provider(name: str, tier: Tier, gives: str, price: int = 0) -> Provider:
+def _provider(
+    name: str, tier: Tier, gives: str, price: int = 0, *, takes_key: bool = False
+) -> Provider:
     spec = ProviderSpec(
         name=name,
         version="1",
@@ -61,6 +64,7 @@ def _provider(name: str, tier: Tier, gives: str, price: int = 0) -> Provider:
         inputs=(frozenset({"company_name"}),),
         price_microcredits=price,
         charge=Charge.ON_CALL,
+        takes_key=takes_key,
     )
     return LedgerProvider(spec, int(os.environ[PORT]))
 
@@ -83,3 +87,8 @@ def cheap() -> Provider:
 def paid() -> Provider:
     """Make one that costs and is asked last."""
     return _provider("ledger_paid", Tier.PREMIUM, "company_description", 10_000)
+
+
+def keyed() -> Provider:
+    """Make one that costs, and that knows a call that it has had before by its key."""
+    return _provider("ledger_keyed", Tier.PREMIUM, "headquarters", 5_000, takes_key=True)
