@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from enrich.errors import BadFileError
 from enrich.ports.outside import Clock
@@ -12,7 +13,6 @@ from providers.http import HttpClient
 from providers.http_provider import HttpProvider
 from providers.spec.file import HttpSpec
 from providers.spec.loading import load_catalogue, load_folder
-from providers.spec.model import Auth
 
 __all__ = ["Catalogue", "catalogue_providers", "elsewhere", "own_specs", "why_not"]
 
@@ -115,9 +115,10 @@ def catalogue_providers(
 def elsewhere(spec: HttpSpec, base_url: str) -> HttpSpec:
     """Give a file whose vendor answers below its name at another address, and nowhere else."""
     auth = spec.auth
-    if auth.kind == "oauth2":
-        # A token would be asked for at the vendor's own address: the credential goes as it is.
-        auth = Auth(kind="bearer", credential=auth.credential)
+    if auth.token_url is not None:
+        # A token must not be asked for at the vendor's own address.
+        token_url = f"{base_url}/{spec.name}{urlsplit(auth.token_url).path}"
+        auth = auth.model_copy(update={"token_url": token_url})
     return spec.model_copy(update={"base_url": f"{base_url}/{spec.name}", "auth": auth})
 
 

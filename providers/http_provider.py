@@ -1,35 +1,28 @@
 """A file of the catalogue becomes a provider: requests out of rows, outcomes out of replies.
 
-Both are pure functions (`providers.spec`); here stand the one call between them, the choice of a
-key, and the sorting of rows into calls.
+Both are pure functions (`providers.spec`); here stands the sorting of rows into calls. Which key a
+call is made with is the business of `providers.keyed`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from enrich.domain.outcome import (
-    NO_CREDENTIAL,
-    CreditsExhausted,
     Gone,
     InvalidInput,
     Outcome,
-    OutcomeKind,
     Pending,
-    RateLimited,
-    Skipped,
     Unavailable,
 )
 from enrich.domain.paid import CallState, end_state_of
-from enrich.domain.provider import Answer, ProviderSpec, Query, one_call
-from enrich.domain.secret import Secret
+from enrich.domain.provider import Answer, ProviderSpec, Query
 from enrich.domain.values import microcredits_of
 from enrich.ports.outside import Clock, Credentials, Deadline
-from providers.base import DEADLINE, SystemClock
-from providers.credentials import KeyRotation, set_id
-from providers.exchange import HttpCall, HttpFault, Reply
+from providers.base import SystemClock
+from providers.credentials import set_id
+from providers.exchange import HttpCall, Reply
 from providers.http import HttpClient
-from providers.signing import Signer
+from providers.keyed import KeyedCalls, free
 from providers.spec.asking import (
     bulk_call,
     key_of,
@@ -45,11 +38,6 @@ from providers.spec.reading import Asked, read
 from providers.spec.template import BadValueError
 
 __all__ = ["HttpProvider"]
-
-_NO_CREDENTIAL_FOR = timedelta(hours=1)
-_REFUSED_S = 900.0
-_USED_UP_S = 3600.0
-_ABOUT_THE_KEY = frozenset({OutcomeKind.UNAUTHORIZED, OutcomeKind.CREDITS_EXHAUSTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +62,10 @@ class HttpProvider:
         base_url: str | None = None,
     ) -> None:
         """Join a file and a client; `base_url` sends everything elsewhere, to a stand-in."""
-        self._http, self._client, self._credentials = http, client, credentials
-        self._clock = clock or SystemClock()
-        self._base_url = base_url
-        self._rotation = KeyRotation(self._clock)
-        self._signer = Signer(http, client, self._clock)
+        self._http, self._base_url, self._credentials = http, base_url, credentials
+        self._calls = KeyedCalls(
+            http, client=client, credentials=credentials, clock=clock or SystemClock()
+        )
 
     @property
     def spec(self) -> ProviderSpec:
@@ -99,7 +86,7 @@ class HttpProvider:
     def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
         """Ask about rows, as many in one call as the file allows; all of one tenant."""
         if self._http.state == "gone":
-            return [_free(Gone(self._http.successor)) for _ in queries]
+            return [free(Gone(self._http.successor)) for _ in queries]
         answers: dict[int, Answer] = {}
         for group in self._groups(queries, answers):
             tenant = queries[group.places[0]].tenant
@@ -150,7 +137,7 @@ class HttpProvider:
             call = request_for(self._http, query.inputs, base_url=self._base_url)
             call = with_key(self._http, call, [query.call_key])
         except BadValueError as exc:
-            refused[place] = _free(InvalidInput(str(exc)))
+            refused[place] = free(InvalidInput(str(exc)))
             return
         yield _Group((place,), call, lambda reply: [self._read_one(reply, asked)])
 
@@ -165,7 +152,7 @@ class HttpProvider:
                 question_of(self._http, one)
                 asked[place] = one
             except BadValueError as exc:
-                refused[place] = _free(InvalidInput(str(exc)))
+                refused[place] = free(InvalidInput(str(exc)))
         if asked:
             them = tuple(asked.values())
             call = bulk_call(self._http, them, base_url=self._base_url)
@@ -184,7 +171,7 @@ class HttpProvider:
         try:
             call = poll_call(self._http, token, base_url=self._base_url)
         except BadValueError as exc:
-            refused |= {place: _free(InvalidInput(str(exc))) for place in places}
+            refused |= {place: free(InvalidInput(str(exc))) for place in places}
             return
         if any(keys):
             yield _Group(places, call, lambda reply: self._read_many(reply, them))
@@ -199,67 +186,12 @@ class HttpProvider:
         return [_with_key(each, one.key) for each, one in zip(outcomes, asked, strict=True)]
 
     def _told(self, group: _Group, tenant: str, deadline: Deadline) -> list[Answer]:
-        """Make the call with one key after the other, until one is accepted; give the answers."""
-        if deadline.left_s(self._clock) <= 0:
-            return [_free(Skipped(DEADLINE)) for _ in group.places]
-        keys = self._keys(tenant)
-        if not keys:
-            until = self._clock.now() + _NO_CREDENTIAL_FOR
-            return [_free(Skipped(NO_CREDENTIAL, until)) for _ in group.places]
-        answers: list[Answer] = []
-        calls = 0
-        for key in keys:
-            answers = self._called(group, key, deadline)
-            calls += answers[0].calls
-            if key is None or not self._is_about_the_key(answers):
-                break
-            self._rest(key, answers[0].outcome)
-        return one_call(answers, calls=calls)
-
-    def _keys(self, tenant: str) -> Sequence[Secret | None]:
-        name = self._http.credential
-        if name is None:
-            return (None,)
-        keys = self._rotation.order(self._credentials.get(tenant, name))
-        return keys or ((None,) if self._http.auth.optional else ())
-
-    def _called(self, group: _Group, key: Secret | None, deadline: Deadline) -> list[Answer]:
-        started_s = self._clock.monotonic_s()
-        call = group.call if key is None else self._signer.signed(group.call, key, deadline)
-        reply: Reply | HttpFault | Outcome = (
-            self._client.send(
-                call, deadline=deadline, timeouts=self._http.timeouts, retry=self._http.retry
-            )
-            if isinstance(call, HttpCall)
-            else call
-        )
-        latency_s = self._clock.monotonic_s() - started_s
-        if isinstance(reply, Reply):
+        def answers(reply: Reply) -> list[Answer]:
             cost = self._spent(reply) if len(group.places) == 1 else None
-            read = group.read(reply)
-            answers = [Answer(outcome=o, latency_s=latency_s, cost_microcredits=cost) for o in read]
-            return one_call(answers, calls=reply.calls)
-        calls = reply.calls if isinstance(reply, HttpFault) else 0
-        outcome = reply.outcome if isinstance(reply, HttpFault) else reply
-        failed = Answer(outcome=outcome, latency_s=latency_s)
-        return one_call([failed for _ in group.places], calls=calls)
+            return [Answer(outcome=o, cost_microcredits=cost) for o in group.read(reply)]
 
-    def _is_about_the_key(self, answers: Sequence[Answer]) -> bool:
-        about = _ABOUT_THE_KEY
-        if all(limit.of == "key" for limit in self._http.limits):
-            about |= {OutcomeKind.RATE_LIMITED}
-        return all(answer.outcome.kind in about for answer in answers)
-
-    def _rest(self, key: Secret, outcome: Outcome) -> None:
-        now, rest_s = self._clock.now(), _REFUSED_S
-        match outcome:
-            case RateLimited(retry_at=moment):
-                rest_s = (moment - now).total_seconds()
-            case CreditsExhausted(reset_at=reset_at):
-                rest_s = (reset_at - now).total_seconds() if reset_at else _USED_UP_S
-            case _:
-                self._signer.forget(key)
-        self._rotation.rest(key, rest_s)
+        rows = len(group.places)
+        return self._calls.make(group.call, answers, rows=rows, tenant=tenant, deadline=deadline)
 
     def _spent(self, reply: Reply) -> int | None:
         """Read what the provider says that the call took; None leaves it to the file's rule."""
@@ -271,11 +203,6 @@ class HttpProvider:
             return None
         is_sound = 0 <= units <= 1000
         return microcredits_of(units * self._http.price.credits) if is_sound else None
-
-
-def _free(outcome: Outcome) -> Answer:
-    """Answer without a call."""
-    return Answer(outcome=outcome, cost_microcredits=0, calls=0)
 
 
 def _with_key(outcome: Outcome, key: str) -> Outcome:

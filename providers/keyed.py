@@ -4,22 +4,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from enrich.domain.outcome import CreditsExhausted, Outcome, OutcomeKind, Skipped
+from enrich.domain.outcome import (
+    DEADLINE,
+    NO_CREDENTIAL,
+    CreditsExhausted,
+    Outcome,
+    OutcomeKind,
+    RateLimited,
+    Skipped,
+)
 from enrich.domain.provider import Answer, one_call
 from enrich.domain.secret import Secret
 from enrich.ports.outside import Clock, Credentials, Deadline
-from providers.base import DEADLINE
 from providers.credentials import KeyRotation
 from providers.exchange import HttpCall, HttpFault, Reply
 from providers.http import HttpClient
 from providers.signing import Signer
 from providers.spec.file import HttpSpec
 
-__all__ = ["NO_CREDENTIAL", "KeyedCalls", "free"]
+__all__ = ["KeyedCalls", "free"]
 
-#: The reason of `Skipped` when a tenant has no key for a provider that needs one.
-NO_CREDENTIAL = "no credential"
 _NO_CREDENTIAL_FOR = timedelta(hours=1)
+_REFUSED = 401
 _REFUSED_S = 900.0
 _USED_UP_S = 3600.0
 _ABOUT_THE_KEY = frozenset({OutcomeKind.UNAUTHORIZED, OutcomeKind.CREDITS_EXHAUSTED})
@@ -61,7 +67,7 @@ class KeyedCalls:
         for key in keys:
             answers = self._made(call, read, key, rows, deadline)
             calls += answers[0].calls
-            if key is None or not _is_about_the_key(answers):
+            if key is None or not self._is_about_the_key(answers):
                 break
             self._rest(key, answers[0].outcome)
         return one_call(answers, calls=calls)
@@ -82,33 +88,54 @@ class KeyedCalls:
         deadline: Deadline,
     ) -> list[Answer]:
         started_s = self._clock.monotonic_s()
-        signed = call if key is None else self._signer.signed(call, key, deadline)
-        ended = self._sent(signed, deadline) if isinstance(signed, HttpCall) else signed
+        ended, calls = self._ended(call, key, deadline)
         latency_s = self._clock.monotonic_s() - started_s
         if isinstance(ended, Reply):
             answers = [replace(answer, latency_s=latency_s) for answer in read(ended)]
-            return one_call(answers, calls=ended.calls)
-        calls = ended.calls if isinstance(ended, HttpFault) else 0
+            return one_call(answers, calls=calls)
         outcome = ended.outcome if isinstance(ended, HttpFault) else ended
         return one_call([Answer(outcome=outcome, latency_s=latency_s)] * rows, calls=calls)
+
+    def _ended(
+        self, call: HttpCall, key: Secret | None, deadline: Deadline
+    ) -> tuple[Reply | HttpFault | Outcome, int]:
+        """Sign and send; a token that ran out before its time is renewed, once."""
+        if key is None:
+            ended = self._sent(call, deadline)
+            return ended, ended.calls
+        calls = 0
+        while True:
+            signed = self._signer.signed(call, key, deadline)
+            if not isinstance(signed, HttpCall):
+                return signed, calls
+            ended = self._sent(signed, deadline)
+            calls += ended.calls
+            is_refused = isinstance(ended, Reply) and ended.status == _REFUSED
+            if not is_refused or calls > 1 or not self._signer.may_renew(key, signed):
+                return ended, calls
 
     def _sent(self, call: HttpCall, deadline: Deadline) -> Reply | HttpFault:
         times, retry = self._http.timeouts, self._http.retry
         return self._client.send(call, deadline=deadline, timeouts=times, retry=retry)
 
+    def _is_about_the_key(self, answers: Sequence[Answer]) -> bool:
+        about = _ABOUT_THE_KEY
+        if all(limit.of == "key" for limit in self._http.limits):
+            about |= {OutcomeKind.RATE_LIMITED}
+        return all(answer.outcome.kind in about for answer in answers)
+
     def _rest(self, key: Secret, outcome: Outcome) -> None:
-        self._signer.forget(key)
-        rest_s = _REFUSED_S
-        if isinstance(outcome, CreditsExhausted):
-            reset_at, now = outcome.reset_at, self._clock.now()
-            rest_s = (reset_at - now).total_seconds() if reset_at else _USED_UP_S
+        now, rest_s = self._clock.now(), _REFUSED_S
+        match outcome:
+            case RateLimited(retry_at=moment):
+                rest_s = (moment - now).total_seconds()
+            case CreditsExhausted(reset_at=reset_at):
+                rest_s = (reset_at - now).total_seconds() if reset_at else _USED_UP_S
+            case _:
+                self._signer.forget(key)
         self._rotation.rest(key, rest_s)
 
 
 def free(outcome: Outcome) -> Answer:
     """Answer without a call."""
     return Answer(outcome=outcome, cost_microcredits=0, calls=0)
-
-
-def _is_about_the_key(answers: Sequence[Answer]) -> bool:
-    return all(answer.outcome.kind in _ABOUT_THE_KEY for answer in answers)

@@ -2,7 +2,7 @@
 
 import base64
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from enrich.domain.outcome import Malformed, Outcome, OutcomeKind, Unauthorized, Unavailable
@@ -16,16 +16,21 @@ from providers.spec.reading import kind_of_status
 
 __all__ = ["Signer"]
 
-#: A token is renewed so long before it runs out.
+#: A token is renewed so long before it runs out, one that lives shortly a share of its life.
 _EARLY_S = 60.0
+_EARLY = 0.1
 _TOKEN_S = 300.0
 _TOKEN_S_MAX = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Token:
-    value: Secret
-    until_s: float
+    """A token of one key; `lock` is held while it is asked for, so that one thread does it."""
+
+    value: Secret | None = None
+    until_s: float = 0.0
+    uses: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Signer:
@@ -50,20 +55,40 @@ class Signer:
         with self._lock:
             self._tokens.pop(key, None)
 
-    def _token(self, key: Secret, deadline: Deadline) -> Secret | Outcome:
+    def may_renew(self, key: Secret, refused: HttpCall) -> bool:
+        """Say whether a refused request may be accepted with another token, which is asked for.
+
+        Not when its token was new: then it is the key that is refused.
+        """
         with self._lock:
             known = self._tokens.get(key)
-        if known and known.until_s > self._clock.monotonic_s():
-            return known.value
-        # Two threads may both ask: that costs a request, and waiting would cost a lock over one.
-        fresh = self._asked(key, deadline)
-        if not isinstance(fresh, _Token):
-            return fresh
-        with self._lock:
-            self._tokens[key] = fresh
-        return fresh.value
+            if known is None or known.value is None:
+                return False
+            is_the_same = _bearer(refused, known.value) == refused
+            if is_the_same and known.uses > 1:
+                del self._tokens[key]
+            return not is_the_same or known.uses > 1
 
-    def _asked(self, key: Secret, deadline: Deadline) -> _Token | Outcome:
+    def _token(self, key: Secret, deadline: Deadline) -> Secret | Outcome:
+        with self._lock:
+            token = self._tokens.setdefault(key, _Token())
+        # Whoever waits here would have to ask for the same token.
+        left_s = min(deadline.left_s(self._clock), threading.TIMEOUT_MAX)
+        if not token.lock.acquire(timeout=left_s):
+            return Unavailable("timed out")
+        try:
+            if token.value is None or token.until_s <= self._clock.monotonic_s():
+                fresh = self._asked(key, deadline)
+                if not isinstance(fresh, tuple):
+                    return fresh
+                token.value, token.until_s = fresh
+                token.uses = 0
+            token.uses += 1
+            return token.value
+        finally:
+            token.lock.release()
+
+    def _asked(self, key: Secret, deadline: Deadline) -> tuple[Secret, float] | Outcome:
         auth = self._spec.auth
         user, _, password = key.reveal().partition(":")
         form = {"grant_type": "client_credentials", "client_id": user, "client_secret": password}
@@ -88,7 +113,7 @@ class Signer:
             return Unavailable(f"no token: status {reply.status}")
         return self._read(reply.body)
 
-    def _read(self, body: bytes) -> _Token | Outcome:
+    def _read(self, body: bytes) -> tuple[Secret, float] | Outcome:
         try:
             said = parse_json(body)
         except NotJsonError:
@@ -99,8 +124,9 @@ class Signer:
         lasts = said.get("expires_in")
         is_number = isinstance(lasts, int | float) and not isinstance(lasts, bool)
         lasts_s = float(lasts) if is_number and isinstance(lasts, int | float) else _TOKEN_S
-        until_s = self._clock.monotonic_s() + min(lasts_s, _TOKEN_S_MAX) - _EARLY_S
-        return _Token(Secret(token), until_s)
+        lasts_s = min(lasts_s, _TOKEN_S_MAX)
+        early_s = min(_EARLY_S, lasts_s * _EARLY)
+        return Secret(token), self._clock.monotonic_s() + lasts_s - early_s
 
 
 def _is_sendable(token: str) -> bool:

@@ -54,6 +54,7 @@ class Behaviour:
         keys: those that are accepted; empty: any.
         purse_credits: what each key may spend; None: without end.
         limits: whether the limits of the file are enforced.
+        token_s: how long a token lives that it gives for a credential.
     """
 
     seed: int = 1
@@ -80,6 +81,7 @@ class Behaviour:
     keys: tuple[str, ...] = ()
     purse_credits: float | None = None
     limits: bool = True
+    token_s: float = 3600.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be. Raises `ValueError` or `TypeError`."""

@@ -50,11 +50,22 @@ class Ledger:
         """Begin empty."""
         self._lock = threading.Lock()
         self._arrivals: list[Arrival] = []
+        self._tokens: Counter[str] = Counter()
 
     def add(self, *arrivals: Arrival) -> None:
         """Write down the questions of a call."""
         with self._lock:
             self._arrivals += arrivals
+
+    def add_token(self, vendor: str) -> None:
+        """Count a request for a token: it asks nothing about a row."""
+        with self._lock:
+            self._tokens[vendor] += 1
+
+    def tokens(self, vendor: str) -> int:
+        """Count the requests for tokens, given or refused."""
+        with self._lock:
+            return self._tokens[vendor]
 
     def arrivals(self, vendor: str | None = None) -> tuple[Arrival, ...]:
         """Give what was asked, of one vendor or of all."""
@@ -83,6 +94,7 @@ class Ledger:
         return {
             "calls": self.calls(vendor),
             "questions": len(seen),
+            "tokens": self.tokens(vendor),
             "charged_microcredits": self.charged_microcredits(vendor),
             "kinds": dict(_sorted(Counter(each.kind for each in seen))),
             "faults": dict(_sorted(Counter(each.fault.value for each in seen))),

@@ -18,6 +18,7 @@ from providers.simulator.many import can_answer_many
 from providers.simulator.schedule import burst_at, delay_s, fault_for, is_pending
 from providers.simulator.signed import key_of
 from providers.simulator.spoiling import instead_of, spoilt
+from providers.simulator.tokens import Tokens
 from providers.spec.file import HttpSpec
 
 __all__ = ["Sending", "Vendor"]
@@ -65,6 +66,7 @@ class Vendor:
         self._windows = Windows(spec.limits if behaviour.limits else ())
         purse = behaviour.purse_credits
         self._purses = Purses(None if purse is None else microcredits_of(purse))
+        self._tokens = Tokens(spec.auth, behaviour.keys, behaviour.token_s)
         self._asked: Counter[str] = Counter()
         self._work: dict[str, _Work] = {}
         self._calls = 0
@@ -73,6 +75,9 @@ class Vendor:
     def answer(self, incoming: Incoming, *, at: datetime, now_s: float) -> Sending:
         """Decide what is replied to a request, and write it down."""
         with self._lock:
+            if self._tokens.is_asked(incoming):
+                self._ledger.add_token(self.spec.name)
+                return Sending(plan=self._tokens.reply(incoming, now_s))
             decided = self._decided(incoming, at, now_s)
             self._note(incoming, decided, at)
         return decided.sending
@@ -93,7 +98,7 @@ class Vendor:
             # Not 404: with many vendors that means that the row is unknown.
             plan = Plan(status=501, kind=OutcomeKind.UNAVAILABLE)
             return _Decided(Sending(plan=plan), Told(plan), kind=NO_ENDPOINT)
-        key = key_of(self.spec.auth, incoming)
+        key = self._key(incoming, now_s)
         refused = self._refused(incoming, key, at, now_s)
         if refused is not None:
             return _Decided(refused, Told(refused.plan, asking.questions))
@@ -115,6 +120,11 @@ class Vendor:
             plan = Plan(status=status, body=b"out of order", kind=OutcomeKind.UNAVAILABLE)
             return Sending(plan=plan, fault=strikes)
         return None
+
+    def _key(self, incoming: Incoming, now_s: float = 0.0) -> str:
+        """Give the key that a request was made with; empty when it has none that holds."""
+        key = key_of(self.spec.auth, incoming)
+        return self._tokens.client_of(key, now_s) if self.spec.auth.kind == "oauth2" else key
 
     def _accepts(self, key: str) -> bool:
         auth, keys = self.spec.auth, self.behaviour.keys
@@ -194,7 +204,7 @@ class Vendor:
             arrival = Arrival(
                 vendor=self.spec.name,
                 call=self._calls,
-                key=key_digest(key_of(auth, incoming)),
+                key=key_digest(self._key(incoming)),
                 question=digest,
                 sent=f"{incoming.method} {incoming.target(without=secret)}",
                 at=at,

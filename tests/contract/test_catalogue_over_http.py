@@ -22,16 +22,21 @@ from providers.simulator.dialect import example_of
 from providers.simulator.many import can_answer_many
 from providers.spec import HttpSpec, load_catalogue
 from providers.spec.checking import without_example
-from providers.spec.model import Example
+from providers.spec.model import Auth, Example
 
 _LIMIT_S = 20.0
 
 
-#: Also what is gone by now is asked, and a key is sent as it is instead of for a token.
-_ASKED = tuple(
-    elsewhere(spec, "http://127.0.0.1:1").model_copy(update={"state": "active"})
-    for spec in load_catalogue()
-)
+def _asked(spec: HttpSpec) -> HttpSpec:
+    """Ask also what is gone by now, and send a key as it is: an example replayed gives no token."""
+    auth = spec.auth
+    if auth.kind == "oauth2":
+        auth = Auth(kind="bearer", credential=auth.credential)
+    there = elsewhere(spec, "http://127.0.0.1:1")
+    return there.model_copy(update={"state": "active", "auth": auth})
+
+
+_ASKED = tuple(_asked(spec) for spec in load_catalogue())
 _EXAMPLES = [
     pytest.param(spec, number, id=f"{spec.name}-{example.name}")
     for spec in _ASKED
