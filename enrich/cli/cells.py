@@ -12,11 +12,13 @@ from enrich.cli.output import (
     tenant_option,
 )
 from enrich.cli.services import opened
+from enrich.cli.why import print_why
 from enrich.domain.outcome import Found, outcome_to_json
 from enrich.domain.run import Response
 from enrich.domain.table import Provenance, Row
 from enrich.domain.values import JsonObject, Observation, credits_of
 from enrich.engine.purge import purge_row
+from enrich.engine.why import why
 from enrich.errors import UnknownNameError
 
 __all__ = ["cell_command", "purge_command"]
@@ -29,13 +31,29 @@ _Evidence = tuple[tuple[int, Response], ...]
 @click.argument("row")
 @click.argument("column")
 @click.option("--evidence", is_flag=True, help="Add what every provider said, newest first.")
+@click.option("--why", "is_why", is_flag=True, help="Explain it: whose word weighed what.")
+@click.option("--trust", type=click.IntRange(0), help="Explain it by this version of trust.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Of evidence.")
 @tenant_option
 @as_json_option
 def cell_command(
-    *, table: str, row: str, column: str, evidence: bool, limit: int, tenant: str, as_json: bool
+    *,
+    table: str,
+    row: str,
+    column: str,
+    evidence: bool,
+    is_why: bool,
+    trust: int | None,
+    limit: int,
+    tenant: str,
+    as_json: bool,
 ) -> None:
     """Show the cell of TABLE at ROW and COLUMN: its value, who gave it, how surely and when."""
+    if is_why or trust is not None:
+        with opened() as services:
+            explained = why(services.parts, tenant, table, row, column, trust=trust)
+        print_why(explained, as_json=as_json)
+        return
     with opened() as services:
         columns = services.parts.rows.table(tenant, table).columns
         field = next((c.field for c in columns if c.key == column), None)

@@ -45,6 +45,9 @@ COMMANDS = {
     "keys": ("keys", "Create, list and revoke keys of the REST interface."),
     "cache": ("cache", "Show how well the cache does, or clear it."),
     "metrics": ("metrics", "Print the counters of all workers, and the providers' health."),
+    "label": ("trust", "Say that a cell's value is right or wrong, or which one is right."),
+    "trust": ("trust", "Show or learn how far each provider is trusted, field by field."),
+    "replay": ("replay", "See what another way of fusing would make of recorded answers."),
     "purge": ("cells", "Erase a row and all that was kept about it."),
 }
 

@@ -10,6 +10,7 @@ from enrich.cli.output import as_json_option, print_json, print_table, tenant_op
 from enrich.cli.prompts import PromptOptions, prompt_options
 from enrich.cli.services import opened
 from enrich.domain.fields import FIELDS, column_key
+from enrich.domain.policy import FusionMethod
 from enrich.domain.table import Column, Overwrite
 from enrich.engine.prompts import refuse_bad_prompt
 from enrich.errors import BadInputError, UnknownNameError
@@ -45,6 +46,11 @@ def tables_command(*, tenant: str, as_json: bool) -> None:
     type=click.FloatRange(0, 1),
     help="Below it dearer providers are asked too.",
 )
+@click.option(
+    "--fusion",
+    type=click.Choice(["default", *(method.value for method in FusionMethod)]),
+    help="How several answers become one value, here.",
+)
 @prompt_options
 @tenant_option
 @as_json_option
@@ -56,6 +62,7 @@ def columns_command(
     field: str | None,
     overwrite: str | None,
     min_confidence: float | None,
+    fusion: str | None,
     tenant: str,
     as_json: bool,
     **about_prompt: Any,
@@ -80,6 +87,8 @@ def columns_command(
             column = _added(view, key, field or own) if adds else _named(view, key)
             column = replace(column, prompt=asked.over(column.prompt))
             changed = _changed(column, field, overwrite, min_confidence)
+            if fusion is not None:
+                changed = replace(changed, fusion="" if fusion == "default" else fusion)
             refuse_bad_prompt(changed, view.columns)
             rows.save_columns(tenant, table, [changed])
             view = rows.table(tenant, table)

@@ -101,12 +101,14 @@ class FusionPolicy:
     Attributes:
         agreement_threshold: `ensemble`: the share of weight that must agree; `learned`: the
             probability from which on a value is accepted.
+        half_life_s: what a provider said counts half as much as evidence after that.
         pinned: a column's own method does not count, because the run asked for this one.
         judge: `learned`: who weighs the providers; None: nothing has been learned.
     """
 
     method: FusionMethod = FusionMethod.BEST
     agreement_threshold: float = 0.8
+    half_life_s: float = 90 * 86_400.0
     pinned: bool = False
     judge: "Judge | None" = None
 

@@ -52,11 +52,8 @@ class Policies:
         """Give the fusion policy of a run: its own wish, else the settings'."""
         if options.ensemble_fusion is None:
             return self.fusion
-        return FusionPolicy(
-            method=FusionMethod.ENSEMBLE if options.ensemble_fusion else FusionMethod.BEST,
-            pinned=True,
-            agreement_threshold=self.fusion.agreement_threshold,
-        )
+        method = FusionMethod.ENSEMBLE if options.ensemble_fusion else FusionMethod.BEST
+        return replace(self.fusion, method=method, pinned=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

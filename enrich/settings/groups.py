@@ -157,11 +157,16 @@ class FusionSettings(Values):
     enabled: Flag = False
     method: FusionMethod | None = None
     agreement_threshold: Share = _FUSION.agreement_threshold
+    half_life_days: Annotated[float, Field(gt=0, le=36_500)] = _FUSION.half_life_s / 86_400
 
     def policy(self) -> FusionPolicy:
         """Give the domain's form."""
         own = FusionMethod.ENSEMBLE if self.enabled else _FUSION.method
-        return FusionPolicy(method=self.method or own, agreement_threshold=self.agreement_threshold)
+        return FusionPolicy(
+            method=self.method or own,
+            agreement_threshold=self.agreement_threshold,
+            half_life_s=self.half_life_days * 86_400,
+        )
 
 
 class BreakerSettings(Values):

@@ -26,10 +26,10 @@ def trust_to_json(state: TrustState) -> JsonObject:
     }
 
 
-def trust_from_json(raw: Mapping[str, Any]) -> TrustState:
+def trust_from_json(raw: object) -> TrustState:
     """Decode what `trust_to_json` made. Raises `ValueError` for anything else."""
-    if raw.get("form") != _FORM:
-        msg = f"it must be of form {_FORM}, not {raw.get('form')!r}"
+    if not isinstance(raw, Mapping) or raw.get("form") != _FORM:
+        msg = f"it is no trust state of form {_FORM}"
         raise ValueError(msg)
     try:
         return TrustState(

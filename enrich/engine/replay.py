@@ -1,0 +1,146 @@
+"""Fuse again what was recorded, by another policy or version of trust: what would change?"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from enrich.domain.ballots import key_of_value
+from enrich.domain.fusion import Fused, Judge, Verdict, fuse
+from enrich.domain.policy import FusionMethod, FusionPolicy
+from enrich.domain.table import PERSON
+from enrich.domain.values import Json, is_blank
+from enrich.engine.gather import HeardCell, heard_cells, trust_of
+from enrich.engine.parts import Parts
+
+__all__ = ["Bucket", "Change", "Replay", "replay"]
+
+_BUCKETS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A cell that would hold another value."""
+
+    row: str
+    column: str
+    before: Json
+    after: Json
+    confidence_before: float
+    confidence: float
+
+
+@dataclass(slots=True)
+class Bucket:
+    """Labelled cells of like confidence: how many, how sure, how many of them right."""
+
+    cells: int = 0
+    confidence: float = 0.0
+    right: int = 0
+
+
+@dataclass(slots=True)
+class Replay:
+    """What a replay found; nothing of it was written, and nobody was asked.
+
+    `calibration` counts labelled cells by confidence in ten equal steps, `accepted` the cells whose
+    value would stand, `flags` those to look at, and `labelled_right_before` how many of the
+    labelled cells hold the right value as they stand.
+    """
+
+    policy: str
+    trust: int
+    cells: int = 0
+    accepted: int = 0
+    flags: Counter[str] = field(default_factory=Counter)
+    changes: list[Change] = field(default_factory=list)
+    changed: int = 0
+    labelled: int = 0
+    labelled_right: int = 0
+    labelled_right_before: int = 0
+    squares: float = 0.0
+    calibration: list[Bucket] = field(default_factory=lambda: [Bucket() for _ in range(_BUCKETS)])
+
+    @property
+    def brier(self) -> float | None:
+        """The mean squared distance of confidence from right (1) or wrong (0)."""
+        return self.squares / self.labelled if self.labelled else None
+
+    @property
+    def calibration_error(self) -> float | None:
+        """How far confidence lies from the share that is right, on average over cells."""
+        if not self.labelled:
+            return None
+        apart = (abs(bucket.confidence - bucket.right) for bucket in self.calibration)
+        return sum(apart) / self.labelled
+
+
+def replay(
+    parts: Parts,
+    tenant: str,
+    table: str,
+    *,
+    method: FusionMethod,
+    trust: int | None = None,
+    columns: Sequence[str] | None = None,
+    shown: int = 20,
+) -> Replay:
+    """Fuse a table's cells anew from their recorded answers, and compare with what stands there.
+
+    `trust` is the version to judge by, the newest by default; the first `shown` changes are kept.
+
+    Raises `UnknownNameError`.
+    """
+    store = trust_of(parts).store
+    state = store.newest(tenant) if trust is None else store.version(tenant, trust)
+    policy = replace(parts.policies.fusion, method=method, judge=Judge(state))
+    found = Replay(policy=method.value, trust=state.version)
+    for cell in heard_cells(parts, tenant, table, columns):
+        fused = _fused(cell, policy)
+        if fused is not None:
+            _count(found, cell, fused, shown)
+    return found
+
+
+def _fused(cell: HeardCell, policy: FusionPolicy) -> Fused | None:
+    column = cell.column
+    return fuse(cell.votes, policy, min_confidence=column.min_confidence, field=column.field)
+
+
+def _count(found: Replay, cell: HeardCell, fused: Fused, shown: int) -> None:
+    found.cells += 1
+    found.accepted += fused.verdict is Verdict.ACCEPT
+    found.flags.update(flag.value for flag in fused.flags)
+    standing = cell.row.data.get(cell.column.key)
+    provenance = cell.row.cells.get(cell.column.key)
+    is_ours = provenance is not None and provenance.provider != PERSON
+    if is_ours and _key(cell, standing) != _key(cell, fused.value):
+        found.changed += 1
+        if len(found.changes) < shown:
+            found.changes.append(
+                Change(
+                    row=cell.row.key,
+                    column=cell.column.key,
+                    before=standing,
+                    after=fused.value,
+                    confidence_before=provenance.confidence if provenance else 0.0,
+                    confidence=fused.confidence,
+                )
+            )
+    if cell.right is not None:
+        _count_labelled(found, cell, fused, cell.right)
+
+
+def _count_labelled(found: Replay, cell: HeardCell, fused: Fused, right: frozenset[str]) -> None:
+    is_right = _key(cell, fused.value) in right
+    found.labelled += 1
+    found.labelled_right += is_right
+    found.labelled_right_before += _key(cell, cell.row.data.get(cell.column.key)) in right
+    found.squares += (fused.confidence - is_right) ** 2
+    bucket = found.calibration[min(_BUCKETS - 1, int(fused.confidence * _BUCKETS))]
+    bucket.cells += 1
+    bucket.confidence += fused.confidence
+    bucket.right += is_right
+
+
+def _key(cell: HeardCell, value: Json) -> str:
+    return "" if is_blank(value) else key_of_value(cell.column.field, value)
