@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test check bench proofs migrate clean
+.PHONY: help setup run up test check bench proofs million migrate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: $(VENV)/.developed ## the benchmarks, with their comparisons
 
 proofs: $(VENV)/.developed ## what takes minutes: a thousand rows over eight simulated vendors
 	@$(BIN)/python -m pytest tests/integration/eight_vendors.py -s
+
+million: $(VENV)/.developed ## one run of a million rows: memory, connections, and a cell meanwhile
+	@$(BIN)/python -m tests.faults.million
 
 migrate: $(VENV)/.installed ## bring the database to the newest schema
 	@$(BIN)/enrich migrate

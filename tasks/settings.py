@@ -1,5 +1,6 @@
 """Celery's settings, one line of reason each; the figures were measured on two cores."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from kombu import Queue
@@ -7,7 +8,7 @@ from kombu import Queue
 from enrich.bootstrap import endpoints, settings
 from tasks.transport import atomic_url
 
-__all__ = ["QUEUES", "URGENT", "configuration", "worker_arguments"]
+__all__ = ["BULK", "EXPRESS", "QUEUES", "URGENT", "configuration", "worker_arguments"]
 
 #: For the steps of runs that somebody waits for.
 URGENT = "enrich.urgent"
@@ -24,6 +25,10 @@ QUEUES = (
     "enrich.probe",
     "celery",
 )
+
+#: The queues of a worker that is there for what is waited for, and those that are left to others.
+EXPRESS = ("enrich.control", URGENT, "enrich.ingest", "celery")
+BULK = tuple(queue for queue in QUEUES if queue not in EXPRESS)
 
 _THREADS = 24
 _SWEEP_EVERY_S = 15.0
@@ -130,8 +135,11 @@ def _schedule() -> dict[str, Any]:
     }
 
 
-def worker_arguments(*, threads: int = _THREADS) -> list[str]:
-    """Give the arguments after `celery -A tasks` for a worker of all queues.
+def worker_arguments(*, threads: int = _THREADS, queues: Sequence[str] = QUEUES) -> list[str]:
+    """Give the arguments after `celery -A tasks` for a worker, of all queues by default.
+
+    A worker of `EXPRESS` beside others of `BULK` keeps what is waited for clear of long batches: a
+    queue's place is of no use once all threads of a worker are taken.
 
     Threads wait for HTTP as well as gevent does, and lose no task when they are stopped. They know
     no time limits, so every call out has its own deadline.
@@ -140,7 +148,7 @@ def worker_arguments(*, threads: int = _THREADS) -> list[str]:
         "worker",
         "--pool=threads",
         f"--concurrency={threads}",
-        f"--queues={','.join(QUEUES)}",
+        f"--queues={','.join(queues)}",
         "--without-gossip",
         "--without-mingle",
         "--loglevel=INFO",

@@ -11,7 +11,7 @@ from enrich.bootstrap import endpoints, settings
 from enrich.cli.output import print_note
 from enrich.cli.servers import up_lock, without_password
 from enrich.cli.services import opened
-from enrich.cli.workers import beat_program, own_servers, stopped_by_signals, worker_program
+from enrich.cli.workers import beat_program, own_servers, stopped_by_signals, worker_programs
 from enrich.embedded.home import claimed
 from enrich.embedded.processes import Supervisor
 from enrich.errors import BadInputError
@@ -29,9 +29,10 @@ _LOOK_EVERY_S = 2.0
 def up_command(*, workers: int, threads: int | None, no_beat: bool) -> None:
     """Start the servers, workers and the scheduler, and keep them running until Ctrl-C.
 
-    Whatever ends is started again. Servers that were up before stay up.
+    Beside those workers one more is there for what somebody waits for. Whatever ends is started
+    again. Servers that were up before stay up.
     """
-    programs = [worker_program(f"worker{n}", threads=threads) for n in range(1, workers + 1)]
+    programs = worker_programs(workers, threads=threads)
     programs += [] if no_beat else [beat_program()]
     home = settings().home
     with stopped_by_signals(), claimed(up_lock(home)) as is_first, own_servers() as started:

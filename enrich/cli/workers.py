@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -16,7 +16,7 @@ from enrich.embedded.processes import Program, Supervisor
 from enrich.errors import DependencyError
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
-from tasks.settings import worker_arguments
+from tasks.settings import BULK, EXPRESS, QUEUES, worker_arguments
 
 __all__ = [
     "beat_program",
@@ -25,17 +25,41 @@ __all__ = [
     "stopped_by_signals",
     "wait_until_ready",
     "worker_program",
+    "worker_programs",
 ]
 
 _READY_S = 90.0
+_EXPRESS_THREADS = 8
 _LOG_LINES = 15
 
 
-def worker_program(name: str, *, threads: int | None = None, log: Path | None = None) -> Program:
-    """Describe a worker of all queues, known to Celery as `name@host`."""
-    arguments = worker_arguments() if threads is None else worker_arguments(threads=threads)
+def worker_program(
+    name: str,
+    *,
+    threads: int | None = None,
+    queues: Sequence[str] = QUEUES,
+    log: Path | None = None,
+) -> Program:
+    """Describe a worker, of all queues by default, known to Celery as `name@host`."""
+    more = {} if threads is None else {"threads": threads}
+    arguments = worker_arguments(queues=queues, **more)
     command = [*_celery(), *arguments, f"--hostname={_node(name)}"]
     return Program(name=name, command=command, log=log)
+
+
+def worker_programs(
+    workers: int, *, threads: int | None = None, log: Path | None = None
+) -> list[Program]:
+    """Describe that many workers of batches, and one for what somebody waits for.
+
+    Their logs lie in the folder `log`; without one they print where we do.
+    """
+    many = [
+        worker_program(name, threads=threads, queues=BULK, log=log / f"{name}.log" if log else None)
+        for name in (f"worker{number}" for number in range(1, workers + 1))
+    ]
+    few = log / "express.log" if log else None
+    return [*many, worker_program("express", threads=_EXPRESS_THREADS, queues=EXPRESS, log=few)]
 
 
 def beat_program(*, log: Path | None = None) -> Program:

@@ -1,0 +1,204 @@
+"""`python -m tests.faults.million [ROWS]`: one long run, and what it takes of everything meanwhile.
+
+A table of that many rows (a million by default) is enriched by providers that answer at once, on
+servers of this program's own. Every few seconds it prints the memory of Redis, worker and
+scheduler, the connections of PostgreSQL, and how many messages wait; and all along somebody asks
+for single cells of another table, whose latency is set beside that of an idle system.
+"""
+
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import psycopg2
+import redis
+
+from enrich.domain.table import Column
+from tests.faults.instant import NAMES, PLACES
+
+if TYPE_CHECKING:
+    from enrich.bootstrap import Services
+
+_ASKED_IDLE, _EVERY_S, _PRINT_S = 30, 0.5, 10.0
+_ROWS = """
+    INSERT INTO rows (table_id, tenant_id, key, data)
+    SELECT id, tenant_id, 'row_' || n, jsonb_build_object('company', 'Company ' || n)
+    FROM tables, generate_series(1, %s) AS n WHERE name = %s
+"""
+
+
+@dataclass(slots=True)
+class _Figures:
+    """What was seen while the run was under way."""
+
+    redis_bytes: list[int] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)
+    connections: list[int] = field(default_factory=list)
+    resident: dict[str, list[int]] = field(default_factory=dict)
+    latencies_s: list[float] = field(default_factory=list)
+
+
+def main(rows: int) -> int:
+    """Do it; gives the exit code."""
+    home = Path(tempfile.mkdtemp(prefix="enrich-m-"))
+    os.environ |= {
+        "ENRICH_HOME": str(home),
+        "ENRICH_PROVIDERS__NAMES": ",".join(NAMES),
+        "ENRICH_PROVIDERS__MODULES": ",".join(PLACES),
+        "ENRICH_LOG__LEVEL": "WARNING",
+    }
+    try:
+        with ExitStack() as stack:
+            return _measure(rows, stack, home)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _measure(rows: int, stack: ExitStack, home: Path) -> int:
+    # Imported late: the settings are read when they are.
+    from enrich.bootstrap import build
+    from enrich.cli.workers import (
+        beat_program,
+        dispatching,
+        own_servers,
+        wait_until_ready,
+        worker_programs,
+    )
+    from enrich.embedded.processes import Supervisor
+    from enrich.engine.submit import RunRequest, submit
+    from tasks import enrich_cell
+
+    stack.enter_context(own_servers())
+    services = build()
+    stack.callback(services.close)
+    for table, count in (("long", rows), ("short", 10_000)):
+        _make_table(services, table, count)
+    workers = worker_programs(1, log=home)
+    supervisor = Supervisor([*workers, beat_program(log=home / "beat.log")])
+    stack.enter_context(supervisor)
+    for worker in workers:
+        wait_until_ready(supervisor, worker)
+    pids = dict(supervisor.pids)
+    dispatcher = stack.enter_context(dispatching())
+    asked = iter(range(1, 10_000))
+
+    def latency_s() -> float:
+        started_s = time.monotonic()
+        enrich_cell.delay("short", f"row_{next(asked)}", "industry").get(timeout=60)
+        return time.monotonic() - started_s
+
+    latency_s()
+    idle = [latency_s() for _ in range(_ASKED_IDLE)]
+    started_s = time.monotonic()
+    begun = submit(services.parts, RunRequest(table="long"))
+    submitted_s = time.monotonic() - started_s
+    dispatcher.dispatch(begun.steps)
+    click.echo(f"{rows} rows stored as a run in {submitted_s:.1f} s; {len(begun.steps)} steps sent")
+    seen = _watch(services, begun.run.id, pids, latency_s)
+    _report(services, begun.run.id, seen, idle, time.monotonic() - started_s)
+    return 0
+
+
+def _make_table(services: "Services", table: str, rows: int) -> None:
+    company = Column(key="company", field="company_name")
+    industry = Column(key="industry", field="industry", enriched=True, position=1)
+    services.parts.rows.save_columns("default", table, [company, industry])
+    with _connection(services) as cursor:
+        cursor.execute(_ROWS, (rows, table))
+
+
+@contextmanager
+def _connection(services: "Services") -> Iterator[Any]:
+    connection = psycopg2.connect(services.endpoints.database_url)
+    try:
+        with connection, connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+def _watch(
+    services: "Services", run_id: int, pids: Mapping[str, int], latency_s: Callable[[], float]
+) -> _Figures:
+    # Imported late: the settings are read when it is.
+    from tasks.settings import QUEUES
+
+    seen = _Figures()
+    printed_s = 0.0
+    with redis.Redis.from_url(services.endpoints.broker_url) as client, _connection(services) as pg:
+        while services.parts.runs.ended(run_id) is None:
+            seen.latencies_s.append(latency_s())
+            seen.redis_bytes.append(client.info("memory")["used_memory"])
+            seen.waiting.append(sum(client.llen(q) for q in QUEUES) + client.hlen("unacked"))
+            pg.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+            seen.connections.append(pg.fetchone()[0])
+            for name, pid in pids.items():
+                seen.resident.setdefault(name, []).append(_resident(pid))
+            if time.monotonic() - printed_s > _PRINT_S:
+                printed_s = time.monotonic()
+                _print_line(services, run_id, seen)
+            time.sleep(_EVERY_S)
+    return seen
+
+
+def _resident(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def _print_line(services: "Services", run_id: int, seen: _Figures) -> None:
+    done = services.parts.runs.summary("default", run_id).batches.get("done", 0)
+    sizes = "  ".join(f"{name} {_mb(each[-1])}" for name, each in seen.resident.items())
+    click.echo(
+        f"  {done:>5} batches done  Redis {_mb(seen.redis_bytes[-1])}  {sizes}  "
+        f"{seen.waiting[-1]} messages  {seen.connections[-1]} connections  "
+        f"cell {seen.latencies_s[-1] * 1000:.0f} ms",
+    )
+
+
+def _report(
+    services: "Services", run_id: int, seen: _Figures, idle: list[float], took_s: float
+) -> None:
+    summary = services.parts.runs.summary("default", run_id)
+    click.echo(
+        f"{summary.rows} rows, {summary.counts.filled} cells filled, batches {summary.batches}, "
+        f"in {took_s:.0f} s: {summary.rows / took_s:.0f} rows a second"
+    )
+    click.echo(f"Redis       {_span(seen.redis_bytes)}")
+    for name, sizes in seen.resident.items():
+        click.echo(f"{name:<11} {_span(sizes)}")
+    click.echo(f"messages    {min(seen.waiting)} to {max(seen.waiting)}")
+    click.echo(f"connections {min(seen.connections)} to {max(seen.connections)}")
+    for name, latencies in (("idle", idle), ("meanwhile", seen.latencies_s)):
+        median, worst = statistics.median(latencies), max(latencies)
+        click.echo(
+            f"a cell, {name}: median {median * 1000:.0f} ms, "
+            f"95 of 100 within {sorted(latencies)[int(len(latencies) * 0.95)] * 1000:.0f} ms, "
+            f"worst {worst * 1000:.0f} ms of {len(latencies)}"
+        )
+
+
+def _span(sizes: list[int]) -> str:
+    third = max(1, len(sizes) // 3)
+    early, late = statistics.median(sizes[:third]), statistics.median(sizes[-third:])
+    return (
+        f"{_mb(min(sizes))} to {_mb(max(sizes))}; "
+        f"median of the first third {_mb(early)}, of the last {_mb(late)}"
+    )
+
+
+def _mb(size: float) -> str:
+    return f"{size / 2**20:.1f} MB"
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000))
