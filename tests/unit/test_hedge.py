@@ -147,6 +147,18 @@ def test_there_is_no_second_call(
     assert (answer.outcome, answer.calls, provider.calls) == (FIRST, 1, 1)
 
 
+def test_leave_for_a_second_call_that_is_not_made_is_kept() -> None:
+    provider = Stuck(SPEC)
+    with stuck(provider) as parts:
+        parts.breakers.force("by_email", "open")
+        lets_go = threading.Timer(0.05, provider.let_go.set)
+        lets_go.start()
+        asked(parts, provider, [QUERY], far_deadline())
+        lets_go.join()
+
+        assert parts.hedges.spend("by_email")
+
+
 def test_what_is_worked_on_already_is_asked_for_once() -> None:
     provider = Stuck(SPEC)
     provider.let_go.set()
