@@ -183,6 +183,8 @@ def test_what_stands_for_no_value_is_empty(kind: FieldType, value: Json) -> None
         (_T.PLACE, "Palo Alto", "Palo Alto, CA", Relation.NEAR),
         (_T.PLACE, "Palo Alto, California, USA", "Palo Alto, CA", Relation.NEAR),
         (_T.PLACE, "Paris, TX", "Paris, FR", Relation.DIFFERENT),
+        (_T.PLACE, "Ghur, Afghanistan, Asia", "Afghanistan", Relation.FIRST_WITHIN_SECOND),
+        (_T.PLACE, "Atlanta, Georgia, USA", "Georgia, USA", Relation.FIRST_WITHIN_SECOND),
         (_T.PLACE, "Zürich", "Switzerland", Relation.FIRST_WITHIN_SECOND),
         (_T.PLACE, "Ohio", "Cleveland", Relation.SECOND_WITHIN_FIRST),
         (_T.PLACE, "Zürich", "France", Relation.DIFFERENT),

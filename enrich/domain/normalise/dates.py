@@ -8,7 +8,7 @@ read over, for few sources name theirs.
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 
 from enrich.domain.normalise.model import (
     DIFFERENT,
@@ -26,8 +26,9 @@ __all__ = ["compare_dates", "date_reader"]
 
 _LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "pl")
 _ISO = re.compile(
-    r"(?P<day>\d{4}(?:-\d\d(?:-\d\d)?)?|--\d\d-\d\d)(?:[T ]+(?P<time>\d\d:\d\d(?::\d\d)?)(?:\.\d+)?"
-    r"(?:Z|\s*[-+]\d\d:?\d\d)?)?"
+    r"(?P<day>\d{4}(?:-\d\d(?:-\d\d)?)?|--\d\d-\d\d)"
+    r"(?:[T ]+(?P<time>(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)"
+    r"(?:\.\d+)?(?:Z|\s*[-+]\d\d:?\d\d)?)?"
 )
 _TIME = re.compile(
     r"T?(?<!\d)(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?"
@@ -84,14 +85,15 @@ def date_reader(context: Context) -> Callable[[str], Form | Unreadable]:
     return read
 
 
-def _clock_of_iso(text: str) -> str | None:
+def _clock_of_iso(text: str) -> str:
     # Midnight to the second is how a day is written by those who only have a field for moments.
-    time = _TIME.fullmatch(text)
-    return "" if time is None or text == "00:00:00" else _clock(time)
+    if text == "00:00:00":
+        return ""
+    return text.removesuffix(":00") if len(text) == 8 else text
 
 
 def _read_parts(text: str, context: Context) -> Form | Unreadable:
-    bare = _BRACKETS.sub(" ", text)
+    bare = _BRACKETS.sub(" ", text) if "(" in text else text
     time = _TIME.search(bare)
     clock = _clock(time) if time else ""
     bare = f"{bare[: time.start()]} {bare[time.end() :]}" if time else bare
@@ -101,16 +103,18 @@ def _read_parts(text: str, context: Context) -> Form | Unreadable:
 
 
 def _clock(time: re.Match[str]) -> str | None:
-    hour, minute, second = (int(time[part] or 0) for part in ("hour", "minute", "second"))
-    if time["half"]:
+    hours, minutes, seconds, half = time.groups(default="")
+    hour, minute, second = int(hours), int(minutes), int(seconds or 0)
+    if half:
         if not 1 <= hour <= 12:
             return None
-        hour = hour % 12 + (12 if time["half"][0] in "pP" else 0)
+        hour = hour % 12 + (12 if half[0] in "pP" else 0)
     if hour > 23 or minute > 59 or second > 59:
         return None
     return f"{hour:02}:{minute:02}" + (f":{second:02}" if second else "")
 
 
+@lru_cache(maxsize=16_384)
 def _day(text: str, context: Context) -> str | Unreadable:
     if not text:
         return Unreadable("names no day")
@@ -180,6 +184,7 @@ def _form(day: str, clock: str | None, context: Context) -> Form | Unreadable:
     return Form(whole, whole)
 
 
+@lru_cache(maxsize=16_384)
 def _exists(day: str) -> bool:
     # A leap year stands in where the year is not known.
     known = day.replace("--", "2000-", 1) if day.startswith("--") else day

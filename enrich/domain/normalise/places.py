@@ -98,7 +98,8 @@ def _part(part: str, at: int, parts: list[str]) -> str:
     """Name a region or country, if its letters can only mean that one: «CA» last is either."""
     is_last, letters = at == len(parts) - 1, part.upper()
     region = _regions().get(letters) if len(letters) == 2 and at else None
-    code = country_names().code_of(part) if is_last else None
+    is_named = len(part) > 3 and at and part not in _regions().values()
+    code = country_names().code_of(part) if is_last or is_named else None
     if region and code:
         return part
     return region or code or part
@@ -154,14 +155,14 @@ def compare_cities(first: Normalised, second: Normalised) -> Likeness:
 
 
 def compare_places(first: Normalised, second: Normalised) -> Likeness:
-    """Compare places by their parts: the longer one lies within what it ends with."""
+    """Compare places by their parts: the longer one lies within what follows its first part."""
     one, other = (n.canonical.split(", ") for n in (first, second))
-    if len(one) > len(other) and one[-len(other) :] == other:
+    if _follows(other, one[1:]):
         return Likeness(Relation.FIRST_WITHIN_SECOND, 0.8)
-    if len(other) > len(one) and other[-len(one) :] == one:
+    if _follows(one, other[1:]):
         return Likeness(Relation.SECOND_WITHIN_FIRST, 0.8)
     # «Palo Alto» and «Palo Alto, California» are one place, more or less fully said.
-    if one[0] == other[0] and _agree(one[1:], other[1:]):
+    if _may_be(one[0], other[0]) and _agree(one[1:], other[1:]):
         return Likeness(Relation.NEAR, 0.95)
     if one[0] == other[0] or len(one) + len(other) > 2:
         return DIFFERENT
@@ -181,12 +182,21 @@ def _lies_in(city: str, holder: str) -> bool:
 def _agree(one: list[str], other: list[str]) -> bool:
     """Say whether all that the shorter one names stands in the longer one, in its order."""
     short, rest = sorted((one, other), key=len)
+    return _follows(short, rest)
+
+
+def _follows(parts: list[str], rest: list[str]) -> bool:
+    """Say whether the parts stand in `rest`, in their order."""
     left = iter(rest)
-    return all(any(_may_be(part, candidate) for candidate in left) for part in short)
+    return all(any(_may_be(part, candidate) for candidate in left) for part in parts)
 
 
 def _may_be(one: str, other: str) -> bool:
     """Say whether two parts can mean the same: «ca» is California as well as Canada."""
+    if one == other:
+        return True
     short, long = sorted((one, other), key=len)
+    if short.isupper():
+        return country_names().code_of(long) == short
     meant = (_regions().get(short.upper()), short.upper())
-    return one == other or (short.islower() and len(short) == 2 and long in meant)
+    return len(short) == 2 and long in meant
