@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -11,11 +12,19 @@ from enrich.bootstrap import endpoints, settings
 from enrich.cli.output import print_note
 from enrich.cli.servers import up_lock, without_password
 from enrich.cli.services import opened
-from enrich.cli.workers import beat_program, own_servers, stopped_by_signals, worker_programs
+from enrich.cli.watchdog import Watchdog, answering
+from enrich.cli.workers import (
+    beat_program,
+    node_of,
+    own_servers,
+    stopped_by_signals,
+    worker_programs,
+)
 from enrich.embedded.home import claimed
 from enrich.embedded.processes import Supervisor
 from enrich.errors import BadInputError
 from enrich.state.broker import check_broker
+from tasks.app import app
 
 __all__ = ["up_command"]
 
@@ -29,10 +38,11 @@ _LOOK_EVERY_S = 2.0
 def up_command(*, workers: int, threads: int | None, no_beat: bool) -> None:
     """Start the servers, workers and the scheduler, and keep them running until Ctrl-C.
 
-    Beside those workers one more is there for what somebody waits for. Whatever ends is started
-    again. Servers that were up before stay up.
+    Beside those workers one more is there for what somebody waits for. Whatever ends, or does not
+    answer any more, is started again. Servers that were up before stay up.
     """
     programs = worker_programs(workers, threads=threads)
+    nodes = {program.name: node_of(program.name) for program in programs}
     programs += [] if no_beat else [beat_program()]
     home = settings().home
     with stopped_by_signals(), claimed(up_lock(home)) as is_first, own_servers() as started:
@@ -46,14 +56,24 @@ def up_command(*, workers: int, threads: int | None, no_beat: bool) -> None:
             check_broker(services.endpoints.broker_url)
         with Supervisor(programs, tell=print_note) as supervisor:
             _tell(started, supervisor)
-            _keep(supervisor, settings().home, started)
+            nodes = {
+                program.name: node_of(program.name)
+                for program in programs
+                if program.name != "beat"
+            }
+            watchdog = Watchdog(nodes, partial(answering, app))
+            _keep(supervisor, watchdog, settings().home, started)
 
 
-def _keep(supervisor: Supervisor, home: Path, started: tuple[embedded.Server, ...]) -> None:
+def _keep(
+    supervisor: Supervisor, watchdog: Watchdog, home: Path, started: tuple[embedded.Server, ...]
+) -> None:
     """Mend what ends, until a signal raises KeyboardInterrupt."""
     never, look_s = threading.Event(), 0.0
     try:
         while not never.wait(0.1):
+            for name in watchdog.silent(supervisor.pids):
+                supervisor.replace(name)
             supervisor.mend()
             if started and time.monotonic() >= look_s:
                 _mend_servers(home, started)

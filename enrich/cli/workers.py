@@ -21,6 +21,7 @@ from tasks.settings import BULK, EXPRESS, QUEUES, worker_arguments
 __all__ = [
     "beat_program",
     "dispatching",
+    "node_of",
     "own_servers",
     "stopped_by_signals",
     "wait_until_ready",
@@ -43,7 +44,7 @@ def worker_program(
     """Describe a worker, of all queues by default, known to Celery as `name@host`."""
     more = {} if threads is None else {"threads": threads}
     arguments = worker_arguments(queues=queues, **more)
-    command = [*_celery(), *arguments, f"--hostname={_node(name)}"]
+    command = [*_celery(), *arguments, f"--hostname={node_of(name)}"]
     return Program(name=name, command=command, log=log)
 
 
@@ -75,7 +76,7 @@ def wait_until_ready(supervisor: Supervisor, program: Program) -> int:
     """
     end_s = time.monotonic() + _READY_S
     while time.monotonic() < end_s and (pid := supervisor.pids.get(program.name)):
-        if app.control.ping(destination=[_node(program.name)], timeout=0.5):
+        if app.control.ping(destination=[node_of(program.name)], timeout=0.5):
             return pid
     raise DependencyError(f"{program.name} did not start{_end_of(program.log)}")
 
@@ -134,7 +135,8 @@ def _celery() -> list[str]:
     return [sys.executable, "-m", "celery", "-A", "tasks"]
 
 
-def _node(name: str) -> str:
+def node_of(name: str) -> str:
+    """Give the name that Celery knows a worker by."""
     # Two of us on one machine must not answer for each other.
     return f"{name}-{os.getpid()}@{socket.gethostname()}"
 

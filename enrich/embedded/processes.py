@@ -104,6 +104,13 @@ class Supervisor:
             elif life.again_s is None and life.process.poll() is not None:
                 self._plan(program, life, now_s)
 
+    def replace(self, name: str) -> None:
+        """Kill a program that runs and does nothing; `mend` starts it again."""
+        if pid := self.pids.get(name):
+            self._tell(f"{name} ({pid}) runs and does not answer; it is killed")
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+
     def stop(self, *, patience_s: float = 20.0) -> None:
         """Ask all to end, wait, and kill what has not ended within `patience_s`."""
         lives = [life for life in self._lives.values() if life.process.poll() is None]

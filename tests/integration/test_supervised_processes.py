@@ -49,6 +49,20 @@ def test_killed_program_is_started_again(tmp_path: Path) -> None:
     assert told == ["idle ended with -9; it is started again in 0.01 s"]
 
 
+def test_frozen_program_is_replaced(tmp_path: Path) -> None:
+    told: list[str] = []
+    program = _program(_IDLE, tmp_path / "log")
+
+    with Supervisor([program], tell=told.append, first_pause_s=0.01) as supervisor:
+        first = supervisor.pids["idle"]
+        os.kill(first, signal.SIGSTOP)
+        supervisor.replace("idle")
+        again = _until(lambda: supervisor.mend() or supervisor.pids.get("idle", first) != first)
+
+    assert again
+    assert told[0] == f"idle ({first}) runs and does not answer; it is killed"
+
+
 def test_pause_grows_while_a_program_ends_at_once(tmp_path: Path) -> None:
     told: list[str] = []
     program = _program("raise SystemExit(3)", tmp_path / "log")
