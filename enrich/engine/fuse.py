@@ -8,6 +8,7 @@ from enrich.domain.keys import digest
 from enrich.domain.run import OpenBatch, Phase, Step, StepKind
 from enrich.domain.table import CellWrite
 from enrich.engine.parts import Parts
+from enrich.engine.stale import note_stale
 from enrich.engine.submit import resume
 from enrich.ports import Deferred, Finished, Settlement
 
@@ -30,7 +31,7 @@ def fuse(parts: Parts, step: Step) -> Fusion:
     policies = parts.policies
     batch = parts.runs.open(step.batch, lease_s=policies.runs.lease_s)
     if batch is None:
-        parts.recorder.count("steps_stale", labels={"step": "fuse"})
+        note_stale(parts, step.batch, "fuse")
         # Whoever ended the run may have died before saying so: it is said again and harms nobody.
         return Fusion(finished=parts.runs.ended(step.batch.run_id))
     decision = advance(
@@ -52,10 +53,11 @@ def _settle(parts: Parts, batch: OpenBatch, decision: Decision) -> Fusion:
         lease_s=policy.lease_s,
     )
     if not settled.won:
-        parts.recorder.count("steps_stale", labels={"step": "fuse"})
+        note_stale(parts, batch.ref, "fuse")
         return Fusion()
     _forget_cells(parts, batch, decision.writes)
     parts.recorder.count("cells_written", settled.report.written)
+    parts.recorder.count("cells_superseded", settled.report.superseded)
     own = (_next_step(batch, decision),) if decision.phase is not Phase.DONE else ()
     launched = resume(parts, batch.run, settled.launched)
     if settled.deferred is not None:

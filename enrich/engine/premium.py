@@ -9,6 +9,7 @@ from enrich.domain.run import OpenBatch, Step, StepKind
 from enrich.domain.waterfall import questions_for, waterfall_order
 from enrich.engine.ask import ask
 from enrich.engine.parts import Parts
+from enrich.engine.stale import note_stale
 
 __all__ = ["premium"]
 
@@ -25,7 +26,7 @@ def premium(parts: Parts, step: Step) -> tuple[Step, ...]:
         # Opened before each: the lease lasts for one of them, and a cancelled run spends no more.
         batch = parts.runs.open(step.batch, lease_s=parts.policies.runs.lease_s)
         if batch is None:
-            parts.recorder.count("steps_stale", labels={"step": "premium"})
+            note_stale(parts, step.batch, "premium")
             return ()
         if queries := _questions(parts, batch, spec):
             said = ask(parts, batch, parts.provider(spec.name), queries)

@@ -7,6 +7,7 @@ from enrich.domain.run import OpenBatch, Step
 from enrich.domain.waterfall import questions_for
 from enrich.engine.ask import ask
 from enrich.engine.parts import Parts
+from enrich.engine.stale import note_stale
 
 __all__ = ["probe"]
 
@@ -24,7 +25,7 @@ def probe(parts: Parts, step: Step, provider: str) -> int:
         provider=provider if len(step.providers) > 1 else None,
     )
     if batch is None:
-        parts.recorder.count("steps_stale", labels={"step": "probe"})
+        note_stale(parts, step.batch, "probe")
         return 0
     parts = parts.of(batch.run.columns)
     asked = parts.provider(provider)

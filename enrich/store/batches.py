@@ -68,7 +68,8 @@ _TAKE = text("""
                 SELECT FROM batches f
                 WHERE f.run_id = b.run_id AND (batch_in_flight(f.phase, f.ready_at)
                     OR (f.phase = 'queued' AND f.number < b.number)))))
-        ORDER BY b.run_id, b.number LIMIT :limit
+        -- Who has waited longest goes first, so that no run starves the sweep for the others.
+        ORDER BY b.lease_until NULLS FIRST, b.run_id, b.number LIMIT :limit
         FOR UPDATE OF b SKIP LOCKED)
     UPDATE batches b
     SET phase = CASE WHEN NOT d.alive THEN 'cancelled'
