@@ -19,7 +19,6 @@ from enrich.domain.provider import Answer, ProviderSpec, Query
 from enrich.domain.values import microcredits_of
 from enrich.ports.outside import Clock, Credentials, Deadline
 from providers.base import SystemClock
-from providers.credentials import set_id
 from providers.exchange import HttpCall, Reply
 from providers.http import HttpClient
 from providers.keyed import KeyedCalls, free
@@ -62,7 +61,7 @@ class HttpProvider:
         base_url: str | None = None,
     ) -> None:
         """Join a file and a client; `base_url` sends everything elsewhere, to a stand-in."""
-        self._http, self._base_url, self._credentials = http, base_url, credentials
+        self._http, self._base_url = http, base_url
         self._calls = KeyedCalls(
             http, client=client, credentials=credentials, clock=clock or SystemClock()
         )
@@ -79,9 +78,7 @@ class HttpProvider:
 
     def credential_id(self, tenant: str) -> str:
         """Name the keys that a tenant is asked with; empty when there are none."""
-        name = self._http.credential
-        keys = self._credentials.get(tenant, name) if name else ()
-        return set_id(tuple(keys)) if keys else ""
+        return self._calls.credential_id(tenant)
 
     def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
         """Ask about rows, as many in one call as the file allows; all of one tenant."""

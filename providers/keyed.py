@@ -16,7 +16,7 @@ from enrich.domain.outcome import (
 from enrich.domain.provider import Answer, one_call
 from enrich.domain.secret import Secret
 from enrich.ports.outside import Clock, Credentials, Deadline
-from providers.credentials import KeyRotation
+from providers.credentials import KeyRotation, set_id
 from providers.exchange import HttpCall, HttpFault, Reply
 from providers.http import HttpClient
 from providers.signing import Signer
@@ -42,6 +42,12 @@ class KeyedCalls:
         self._clock = clock
         self._rotation = KeyRotation(clock)
         self._signer = Signer(http, client, clock)
+
+    def credential_id(self, tenant: str) -> str:
+        """Name the keys that a tenant is asked with; empty when there are none."""
+        name = self._http.credential
+        keys = self._credentials.get(tenant, name) if name else ()
+        return set_id(tuple(keys)) if keys else ""
 
     def make(
         self,

@@ -8,7 +8,7 @@ from enrich.domain.provider import Answer, ProviderSpec, Query
 from enrich.domain.run import RunView
 from enrich.engine.parts import Parts
 from enrich.errors import DatabaseDownError
-from enrich.ports import Deadline, Provider
+from enrich.ports import Deadline, Keyed, Provider
 
 __all__ = ["STOPPED", "Watched"]
 
@@ -33,6 +33,11 @@ class Watched:
     def spec(self) -> ProviderSpec:
         """That of the provider."""
         return self._provider.spec
+
+    def credential_id(self, tenant: str) -> str:
+        """Name what the provider is asked with; empty when it is asked with nothing."""
+        inner = self._provider
+        return inner.credential_id(tenant) if isinstance(inner, Keyed) else ""
 
     def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
         """Ask, unless the run is over."""

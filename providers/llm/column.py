@@ -37,6 +37,10 @@ class ColumnProvider:
     name_of: Mapping[str, str]
     max_microcredits: int | None = None
 
+    def credential_id(self, tenant: str) -> str:
+        """Name the keys that a tenant is asked with; empty when there are none."""
+        return self.calls.credential_id(tenant)
+
     def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
         """Ask about rows, one call each; the engine sees to it that several are under way."""
         return [self._asked(query, deadline) for query in queries]
