@@ -1,9 +1,10 @@
 """From the ledger to votes: what each provider said about a cell, as fusion takes it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from enrich.domain.fusion import Fused, Vote, fuse
-from enrich.domain.normalise import normaliser_of_field
+from enrich.domain.normalise import Normalised, normaliser_of_field
 from enrich.domain.outcome import Found
 from enrich.domain.policy import FusionPolicy
 from enrich.domain.provider import ProviderSpec
@@ -39,8 +40,13 @@ def votes_of(
 
 def key_of_value(field: str, value: Json) -> str:
     """Give a text that is equal for values of a field that mean the same; "" for no value."""
-    read = normaliser_of_field(field).normalise(value)
+    read = _reader_of(field)(value)
     return "" if read.is_empty else read.canonical
+
+
+@lru_cache(maxsize=1024)
+def _reader_of(field: str) -> Callable[[Json], Normalised]:
+    return normaliser_of_field(field).normalise
 
 
 def _vote(column: Column, response: Response, spec: ProviderSpec | None) -> Vote | None:

@@ -22,7 +22,7 @@ class Judge:
 
     def __init__(self, state: TrustState) -> None:
         self.state = state
-        self._weights: dict[tuple[str, str], float] = {}
+        self._weights: dict[tuple[str, str], tuple[float, tuple[float, ...]]] = {}
 
     def field(self, name: str) -> FieldTrust:
         """Give what is known about a field."""
@@ -34,17 +34,18 @@ class Judge:
 
     def weight(self, field: str, provider: str, confidence: float) -> float:
         """Give the nats that a provider's word adds to the score of a value."""
-        own = self._weights.get((field, provider))
-        if own is None:
-            own = self._weights.setdefault((field, provider), self._learned(field, provider))
-        bins = self.state.bins.get(provider)
-        return own + bins[bisect_right(BINS, confidence)] * self.field(field).scale if bins else own
+        known = self._weights.get((field, provider))
+        if known is None:
+            known = self._weights.setdefault((field, provider), self._learned(field, provider))
+        own, bins = known
+        return own + bins[bisect_right(BINS, confidence)] if bins else own
 
     def log_odds(self, field: str, provider: str) -> float:
         """Give what the tallies alone say: log(n·a / (1 − a)) for accuracy a, n wrong values."""
         accuracy = accuracy_of(self.state, provider, field)
         return log(self.field(field).spread * accuracy / (1.0 - accuracy))
 
-    def _learned(self, field: str, provider: str) -> float:
+    def _learned(self, field: str, provider: str) -> tuple[float, tuple[float, ...]]:
         known = self.field(field)
-        return known.scale * self.log_odds(field, provider) + known.shifts.get(provider, 0.0)
+        own = known.scale * self.log_odds(field, provider) + known.shifts.get(provider, 0.0)
+        return own, tuple(known.scale * nats for nats in self.state.bins.get(provider, ()))

@@ -5,7 +5,7 @@ nothing. Sums are exact (`fsum`), so that no order and no repetition changes a b
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import exp, fsum, log
 
 from enrich.domain.fusion.judge import Judge
@@ -31,34 +31,41 @@ def fuse_learned(groups: Sequence[Group], judge: Judge, field: str, *, least: fl
 
     It is accepted from a probability of `least` on.
     """
-    chances, none = probabilities(groups, judge, field)
+    heard = [spoken(votes, judge, field) for _, votes in groups]
+    chances, none = probabilities(groups, heard, judge, field)
     ranked = sorted(range(len(groups)), key=lambda i: (-chances[i], i))
-    candidates = tuple(_candidate(groups[i], chances[i], judge) for i in ranked)
-    best = candidates[0]
-    speaker = speaker_of(groups[ranked[0]][1])
-    families = {judge.family(vote.family) for _, votes in groups for vote in votes}
-    accepted = best.probability >= least
+    best = ranked[0]
+    speakers = [speaker_of(votes) for _, votes in groups]
+    speaker = speakers[best]
+    accepted = chances[best] >= least
     return Fused(
         value=speaker.value,
         provider=speaker.provider,
-        confidence=best.probability,
+        confidence=chances[best],
         observed_at=speaker.observed_at,
-        support=best.families,
-        agreement=round(best.families / len(families), 6),
+        support=len(heard[best]),
+        agreement=round(len(heard[best]) / len(set().union(*heard)), 6),
         verdict=Verdict.ACCEPT if accepted else Verdict.ESCALATE,
-        flags=_flags(groups, ranked, chances, judge, accepted=accepted),
-        candidates=candidates,
+        flags=_flags(heard, ranked, chances) if accepted else (Flag.UNDECIDED,),
+        candidates=tuple(
+            _candidate(groups[i], speakers[i], chances[i], len(heard[i])) for i in ranked
+        ),
         none=none,
     )
 
 
-def probabilities(groups: Sequence[Group], judge: Judge, field: str) -> tuple[list[float], float]:
-    """Give the probability that each group's value is right, and that none of them is."""
+def probabilities(
+    groups: Sequence[Group], heard: Sequence[Mapping[str, float]], judge: Judge, field: str
+) -> tuple[list[float], float]:
+    """Give the probability that each group's value is right, and that none of them is.
+
+    `heard` is what each family adds to each group, as `spoken` has it.
+    """
     known = judge.field(field)
     if known.confusion:
         scores, none = _by_confusion(groups, judge, known)
     else:
-        scores = [fsum(spoken(votes, judge, field).values()) for _, votes in groups]
+        scores = [fsum(weights.values()) for weights in heard]
         unseen = max(1.0, known.spread + 1.0 - len(groups))
         none = log(unseen) if known.none is None else known.none
     return _softmax(scores, none, known)
@@ -140,28 +147,24 @@ def _word_of_families(groups: Sequence[Group], judge: Judge) -> list[tuple[str, 
     return [(provider, key) for _, provider, key in words.values()]
 
 
-def _candidate(group: Group, chance: float, judge: Judge) -> Candidate:
+def _candidate(group: Group, speaker: Vote, chance: float, families: int) -> Candidate:
     key, votes = group
+    if len(votes) == 1:
+        providers: tuple[str, ...] = (votes[0].provider,)
+    else:
+        providers = tuple(sorted({vote.provider for vote in votes}))
     return Candidate(
-        value=speaker_of(votes).value,
+        value=speaker.value,
         key=key,
         probability=chance,
-        providers=tuple(sorted({vote.provider for vote in votes})),
-        families=len({judge.family(vote.family) for vote in votes}),
+        providers=providers,
+        families=families,
     )
 
 
 def _flags(
-    groups: Sequence[Group],
-    ranked: Sequence[int],
-    chances: Sequence[float],
-    judge: Judge,
-    *,
-    accepted: bool,
+    heard: Sequence[Mapping[str, float]], ranked: Sequence[int], chances: Sequence[float]
 ) -> tuple[Flag, ...]:
-    if not accepted:
-        return (Flag.UNDECIDED,)
     if len(ranked) < 2 or chances[ranked[1]] < _RIVAL:
         return ()
-    ours, theirs = ({judge.family(vote.family) for vote in groups[i][1]} for i in ranked[:2])
-    return (Flag.CONTESTED,) if theirs - ours else ()
+    return (Flag.CONTESTED,) if heard[ranked[1]].keys() - heard[ranked[0]].keys() else ()

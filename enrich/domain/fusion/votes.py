@@ -102,8 +102,15 @@ def speaker_of(group: Sequence[Vote]) -> Vote:
     """Choose the vote whose spelling stands: the surest, then the cheapest, then by name."""
     if len(group) == 1:
         return group[0]
-    return min(group, key=_speaking_order)
+    first = min(group, key=_speaking_order)
+    # Only who speaks twice leaves a tie.
+    equals = [vote for vote in group if vote.provider == first.provider]
+    if len(equals) == 1:
+        return first
+    return min(
+        equals, key=lambda vote: (*_speaking_order(vote), repr(vote.value), vote.observed_at)
+    )
 
 
-def _speaking_order(vote: Vote) -> tuple[float, int, str, str, datetime]:
-    return -vote.confidence, vote.rank, vote.provider, repr(vote.value), vote.observed_at
+def _speaking_order(vote: Vote) -> tuple[float, int, str]:
+    return -vote.confidence, vote.rank, vote.provider
