@@ -19,14 +19,11 @@ from enrich.domain.run import Step, StepKind
 from enrich.embedded import redis_url
 from enrich.errors import BrokerDownError
 from enrich.state.broker import check_broker
+from tasks.envelope import LONGEST_COUNTDOWN_S
 from tasks.messages import countdown_of, summary_of, to_wire
 from tasks.settings import URGENT
 
 __all__ = ["CeleryDispatcher"]
-
-#: A worker holds a message for that long at most: one that is held beyond the visibility timeout
-#: is delivered again and again.
-_LONGEST_COUNTDOWN_S = 60.0
 
 #: Task ids are names of what they do, so that a second launch of one wave is the same tasks.
 _IDS = uuid.UUID("6b0b6c1c-2f8e-4a57-9a0e-3f4b6f6f0e11")
@@ -56,7 +53,7 @@ class CeleryDispatcher:
 
     def _publish(self, producer: Producer, step: Step) -> None:
         countdown_s = countdown_of(step.at, datetime.now(UTC))
-        if countdown_s is not None and countdown_s > _LONGEST_COUNTDOWN_S:
+        if countdown_s is not None and countdown_s > LONGEST_COUNTDOWN_S:
             return  # the sweep takes it up
         if step.kind is StepKind.PROBE and step.providers:
             self._publish_chord(producer, step, countdown_s)

@@ -10,6 +10,7 @@ from celery.exceptions import Ignore
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from enrich.bootstrap import settings
 from enrich.domain.run import RunOptions, RunState
 from enrich.domain.values import JsonObject
 from enrich.embedded import redis_url
@@ -22,6 +23,7 @@ from enrich.ports import Selection
 from enrich.state.broker import check_broker
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
+from tasks.envelope import sending_problem
 from tasks.replies import ReplyTo, encoded
 from tasks.services import services
 
@@ -42,11 +44,19 @@ class Request(Task[Any, Any]):
     #: No value of a cell in a log or an event.
     resultrepr_maxsize = 0
 
-    def apply_async(self, *args: Any, **kwargs: Any) -> Any:
-        """Send it. Raises `BrokerDownError` within two seconds; then nothing was sent."""
+    def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
+        """Send it; when it raises, nothing was sent.
+
+        Raises:
+            BadInputError: a worker would have to park it.
+            BrokerDownError: the broker is away; within two seconds.
+        """
+        most = settings().broker.max_message_bytes
+        if problem := sending_problem(args, kwargs, options, most_bytes=most):
+            raise problem
         check_broker(redis_url(self.app.conf.result_backend))
         try:
-            return super().apply_async(*args, **kwargs)
+            return super().apply_async(args, kwargs, *more, **options)
         except (OperationalError, RedisError) as exc:
             raise BrokerDownError(
                 f"the broker does not take {self.name} ({type(exc).__name__}); try again later"

@@ -32,6 +32,7 @@ BULK = tuple(queue for queue in QUEUES if queue not in EXPRESS)
 
 _THREADS = 24
 _SWEEP_EVERY_S = 15.0
+_LEARN_EVERY_S = 86_400.0
 
 _ROUTES = {
     "enrich.cell": "enrich.ingest",
@@ -42,6 +43,7 @@ _ROUTES = {
     "enrich.fuse": "enrich.fuse",
     "enrich.premium": "enrich.premium",
     "enrich.sweep": "enrich.control",
+    "enrich.learn": "enrich.control",
 }
 
 
@@ -63,6 +65,8 @@ def _messages() -> dict[str, Any]:
         "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
         "task_routes": {name: {"queue": queue} for name, queue in _ROUTES.items()},
         "task_create_missing_queues": False,
+        # What no task can be made of is parked with its reason instead of dropped.
+        "worker_consumer": "tasks.parking:ParkingConsumer",
     }
 
 
@@ -127,6 +131,11 @@ def _schedule() -> dict[str, Any]:
                 "schedule": _SWEEP_EVERY_S,
                 # A sweep that waited for longer has been overtaken by the next.
                 "options": {"expires": _SWEEP_EVERY_S},
+            },
+            "learn": {
+                "task": "enrich.learn",
+                "schedule": _LEARN_EVERY_S,
+                "options": {"expires": _LEARN_EVERY_S},
             },
         },
         "beat_schedule_filename": str(settings().home / "beat-schedule"),

@@ -7,17 +7,19 @@ from typing import Any
 from celery import Task
 
 from enrich.engine.fuse import fuse as fuse_batch
+from enrich.engine.learning import learn_all
 from enrich.engine.premium import premium as ask_premium
 from enrich.engine.probe import probe as ask_provider
 from enrich.engine.sweep import sweep as sweep_batches
-from enrich.errors import DependencyError
+from enrich.errors import BadInputError, DependencyError
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
 from tasks.messages import from_wire
+from tasks.parking import Step
 from tasks.replies import reply
 from tasks.services import services
 
-__all__ = ["fuse", "premium", "probe", "sweep"]
+__all__ = ["fuse", "learn", "premium", "probe", "sweep"]
 
 log = logging.getLogger("enrich.tasks")
 
@@ -27,11 +29,13 @@ _TRIES = 5
 _dispatcher = CeleryDispatcher(app)
 
 
-@app.task(name="enrich.probe", bind=True, max_retries=_TRIES)
+@app.task(name="enrich.probe", bind=True, base=Step, max_retries=_TRIES)
 def probe(self: Task[Any, Any], message: Mapping[str, Any], provider: str) -> str:
     """Ask one provider about one batch; the answer lies in Postgres, the result is a token."""
     try:
         ask_provider(services().parts, from_wire(message), provider)
+    except BadInputError:
+        raise  # there is no step to go on with
     except DependencyError as exc:
         if self.request.retries < _TRIES:
             raise self.retry(exc=exc, countdown=1 + 2**self.request.retries) from exc
@@ -44,6 +48,7 @@ def probe(self: Task[Any, Any], message: Mapping[str, Any], provider: str) -> st
 
 @app.task(
     name="enrich.fuse",
+    base=Step,
     autoretry_for=(DependencyError,),
     retry_backoff=1,
     retry_backoff_max=15,
@@ -61,6 +66,7 @@ def fuse(_tokens: list[str], message: Mapping[str, Any]) -> None:
 
 @app.task(
     name="enrich.premium",
+    base=Step,
     autoretry_for=(DependencyError,),
     retry_backoff=1,
     retry_backoff_max=15,
@@ -81,3 +87,9 @@ def sweep() -> int:
     for finished in swept.finished:
         reply(app, parts, finished)
     return len(swept.steps)
+
+
+@app.task(name="enrich.learn")
+def learn() -> int:
+    """Learn anew whom to trust, for every tenant; gives how many tenants."""
+    return learn_all(services().parts)

@@ -30,7 +30,7 @@ OPTIONS = {"unacked_restore_interval": 0.01, "unacked_restore_throttle": 1}
 
 def redis_binary() -> str | None:
     """Find a Redis of version 7 or newer, when this machine has one."""
-    return os.environ.get("ENRICH_TEST_REDIS_SERVER") or shutil.which("redis-server")
+    return os.environ.get("TEST_REDIS_SERVER") or shutil.which("redis-server")
 
 
 def connect(url: str, **options: Any) -> Connection:

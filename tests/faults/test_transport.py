@@ -29,7 +29,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Valkey]:
     """A Valkey, and a Redis where there is one."""
     binary = "" if request.param == "valkey" else redis_binary()
     if binary is None:
-        pytest.skip("this machine has no Redis; ENRICH_TEST_REDIS_SERVER may name one")
+        pytest.skip("this machine has no Redis; TEST_REDIS_SERVER may name one")
     own = Valkey(Path(tempfile.mkdtemp(prefix="enrich-b-")), binary=binary)
     own.start()
     yield own

@@ -1,0 +1,146 @@
+"""Kill workers under load and count the messages that are nowhere afterwards.
+
+`python -m tests.faults.transport_kills --kills 30 --pool threads --transport atomic` kills one
+worker after the other by SIGKILL and looks, after every kill, for each message that was sent: it
+has been worked off, or waits in a queue, or is noted as unacknowledged. What is in none of these
+places is lost. Then it measures how many tasks that do nothing a worker does in a second.
+"""
+
+import argparse
+import base64
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import redis
+
+from tests.faults.conftest import Valkey
+from tests.faults.messages import message_of
+from tests.faults.transport_app import DONE, QUEUES
+from tests.faults.workers import WorkerProcess, a_server, wait_for
+
+__all__ = ["Losses", "killed_under_load", "tasks_per_second"]
+
+_CONCURRENCY = {"prefork": 4, "threads": 16, "gevent": 100}
+_SENT_AT_ONCE = 6_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """What became of the messages: how many were sent, done and lost, over how many kills."""
+
+    kills: int
+    sent: int
+    done: int
+    lost: int
+    kills_with_loss: int
+
+
+def _send(client: redis.Redis, task: str, numbers: range) -> None:
+    for queue, start in zip(QUEUES, numbers[:2], strict=True):
+        own = range(start, numbers.stop, 2)
+        client.lpush(queue, *(message_of(task, number, queue=queue) for number in own))
+
+
+def _numbers(texts: Iterator[Any]) -> set[int]:
+    return {json.loads(base64.b64decode(json.loads(text)["body"]))[0][0] for text in texts}
+
+
+def _accounted(client: redis.Redis) -> set[int]:
+    """Give the numbers of all messages that are somewhere."""
+    waiting = _numbers(text for queue in QUEUES for text in client.lrange(queue, 0, -1))
+    held = _numbers(json.dumps(json.loads(text)[0]) for text in client.hvals("unacked"))
+    done = {int(number) for number in client.smembers(DONE)}
+    return waiting | held | done
+
+
+def _worker(server: Valkey, transport: str, pool: str) -> WorkerProcess:
+    return WorkerProcess(
+        "tests.faults.transport_app",
+        (f"--pool={pool}", f"--concurrency={_CONCURRENCY[pool]}", f"--queues={','.join(QUEUES)}"),
+        {"TRANSPORT_URL": server.url, "TRANSPORT_KIND": transport},
+        server.home / "worker.log",
+    )
+
+
+def killed_under_load(*, transport: str, pool: str, kills: int, seed: int) -> Losses:
+    """Kill a worker `kills` times in the middle of its work; gives what was lost."""
+    rng, sent, lost_before, with_loss = random.Random(seed), 0, 0, 0
+    with a_server() as server, redis.Redis.from_url(server.url) as client:
+        worker = _worker(server, transport, pool)
+        try:
+            for _ in range(kills):
+                if client.llen(QUEUES[0]) < _SENT_AT_ONCE:
+                    _send(client, "mark", range(sent, sent + _SENT_AT_ONCE))
+                    sent += _SENT_AT_ONCE
+                _kill_at_work(worker, client, rng.uniform(0.0, 0.3))
+                lost = sent - len(_accounted(client))
+                with_loss += lost > lost_before
+                lost_before = lost
+        finally:
+            worker.kill()
+        return Losses(
+            kills=kills,
+            sent=sent,
+            done=int(client.scard(DONE)),
+            lost=lost_before,
+            kills_with_loss=with_loss,
+        )
+
+
+def _kill_at_work(worker: WorkerProcess, client: redis.Redis, after_s: float) -> None:
+    goal = int(client.scard(DONE)) + 100
+    worker.start()
+    at_work = wait_for(lambda: int(client.scard(DONE)) >= goal, within_s=60, every_s=0.002)
+    assert at_work, worker.said()[-3000:]
+    time.sleep(after_s)
+    worker.kill()
+
+
+def tasks_per_second(*, transport: str, pool: str, tasks: int) -> float:
+    """Measure one worker on tasks that do nothing, from the hundredth to the last."""
+    with a_server() as server, redis.Redis.from_url(server.url) as client:
+        worker = _worker(server, transport, pool)
+        _send(client, "nothing", range(tasks))
+
+        def left() -> int:
+            return sum(int(client.llen(queue)) for queue in QUEUES) + int(client.hlen("unacked"))
+
+        try:
+            worker.start()
+            assert wait_for(lambda: left() < tasks - 100, within_s=60), worker.said()[-3000:]
+            began, began_s = left(), time.perf_counter()
+            assert wait_for(lambda: left() == 0, within_s=120), worker.said()[-3000:]
+            return began / (time.perf_counter() - began_s)
+        finally:
+            worker.kill()
+
+
+def main() -> int:
+    """Do it for one pool and one transport; the exit code is 1 when a message was lost."""
+    asked = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    asked.add_argument("--kills", type=int, default=30)
+    asked.add_argument("--pool", choices=sorted(_CONCURRENCY), default="threads")
+    asked.add_argument("--transport", choices=["atomic", "stock"], default="atomic")
+    asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--tasks", type=int, default=6_000, help="to measure the rate with; 0: none")
+    given = asked.parse_args()
+    losses = killed_under_load(
+        transport=given.transport, pool=given.pool, kills=given.kills, seed=given.seed
+    )
+    rate = (
+        tasks_per_second(transport=given.transport, pool=given.pool, tasks=given.tasks)
+        if given.tasks
+        else None
+    )
+    named = {"pool": given.pool, "transport": given.transport, "seed": given.seed}
+    print(json.dumps(named | asdict(losses) | {"tasks_per_s": rate and round(rate)}))  # noqa: T201
+    return 1 if losses.lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
