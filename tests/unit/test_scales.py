@@ -8,10 +8,11 @@ from enrich.domain.normalise import normaliser_of, rescaled, scales_of
 AMOUNTS = (71_200_000_000, 4_100_000_000, 950_000_000, 2_700_000_000, 13_500_000_000, 8_000_000)
 
 
-def test_a_source_that_leaves_three_zeros_out_is_found_by_one_that_does_not() -> None:
-    cells = [[("full", str(a)), ("short", str(a // 1000))] for a in AMOUNTS]
+@pytest.mark.parametrize("short", ["a_source", "z_source"])
+def test_a_source_that_leaves_three_zeros_out_is_found_by_one_that_does_not(short: str) -> None:
+    cells = [[("full", str(a)), (short, str(a // 1000))] for a in AMOUNTS]
 
-    assert scales_of(cells) == {"short": 1000}
+    assert scales_of(cells) == {short: 1000}
 
 
 def test_scales_are_found_through_a_third_source() -> None:
