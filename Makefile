@@ -51,6 +51,12 @@ proofs: $(VENV)/.developed ## what takes minutes: a thousand rows over eight sim
 million: $(VENV)/.developed ## one run of a million rows: memory, connections, and a cell meanwhile
 	@$(BIN)/python -m tests.faults.million
 
+kills: $(VENV)/.developed ## kill the worker 50 times in one run of 5,000 rows, and count (quarter of an hour)
+	@$(BIN)/python -m tests.faults.kills
+
+soak: $(VENV)/.developed ## random faults for SOAK_SECONDS (1800), repeatable by SOAK_SEED
+	@$(BIN)/python -m tests.faults.soak
+
 migrate: $(VENV)/.installed ## bring the database to the newest schema
 	@$(BIN)/enrich migrate
 

@@ -67,6 +67,7 @@ def _let_go(*, is_lost: bool) -> None:
         held = services().parts.runs.let_go(holder(), is_lost=is_lost)
         if held:
             log.info("batches.handed_on", extra={"batches": held, "is_lost": is_lost})
+        if held or is_lost:  # some leases may have run out while nobody was there to sweep
             sweep()
     except EnrichError as exc:
         # Their leases run out by themselves.

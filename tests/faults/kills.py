@@ -38,7 +38,7 @@ _LOST = """
 """
 _ENDS = """
     SELECT json_object_agg(state, number) FROM (
-        SELECT r.cells -> c ->> 'state' AS state, count(*) AS number
+        SELECT coalesce(r.cells -> c ->> 'state', 'none') AS state, count(*) AS number
         FROM rows r CROSS JOIN unnest(CAST(:columns AS text[])) AS c GROUP BY 1) AS ends
 """
 _PARKED = "SELECT count(*) FROM batches WHERE phase = 'parked'"

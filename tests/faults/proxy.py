@@ -106,7 +106,12 @@ class Proxy:
             self.done["connections"] += 1
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             server = socket.socket(socket.AF_UNIX)
-            server.connect(self.upstream)
+            try:
+                server.connect(self.upstream)
+            except OSError:  # it is down: so are we
+                server.close()
+                client.close()
+                continue
             self._open |= {client, server}
             self._start(self._carry, client, server, False)
             self._start(self._carry, server, client, True)
