@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from enrich.api.access import Access
 from enrich.api.asked import Broker
@@ -44,6 +45,7 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     _join(app, services)
+    app.add_middleware(_PlainPaths)
     for routes in (cells, runs, providers, metrics, health):
         app.include_router(routes.router)
     answer_with_problems(app)
@@ -65,6 +67,18 @@ def _join(app: FastAPI, services: Services) -> None:
     app.state.broker = Broker(RedisLink(places.broker_url, timeout_s=_BROKER_PATIENCE_S))
     app.state.availability = Availability()
     app.state.looks = ThreadPoolExecutor(4, thread_name_prefix="enrich-look")
+
+
+class _PlainPaths:
+    """Refuses an encoded slash: decoded, it would lead to another route than it reads like."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if b"%2f" in scope.get("raw_path", b"").lower():
+            scope = {**scope, "path": "/no-such-path"}
+        await self._app(scope, receive, send)
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """The store's own database, and a real worker with another."""
 
+from tests.integration.api_fixtures import access_keys, acme, api, api_log, signing_key
 from tests.integration.worker_fixtures import (
     ask,
     celery_backend,
@@ -17,6 +18,10 @@ from tests.integration.worker_fixtures import (
 from tests.store_fixtures import clean_engine, store_engine, store_url
 
 __all__ = [
+    "access_keys",
+    "acme",
+    "api",
+    "api_log",
     "ask",
     "celery_backend",
     "celery_backend_cluster",
@@ -27,6 +32,7 @@ __all__ = [
     "celery_worker_cluster",
     "clean_engine",
     "simulated_model",
+    "signing_key",
     "start_worker",
     "store_engine",
     "store_url",

@@ -1,0 +1,105 @@
+"""The REST interface as a process of its own, and a caller with a key."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from enrich.domain.access import AccessKey, Scope, key_of, secret_hash
+from enrich.ports.access import AccessKeys
+
+__all__ = ["Caller", "make_key", "serving"]
+
+_ROOT = Path(__file__).parents[2]
+_READY_S = 60.0
+_ALL = frozenset(Scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody with a key, who sends requests of one tenant."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, method: str, path: str, **more: Any) -> requests.Response:
+        """Send a request; `headers` given here are laid over its own."""
+        headers = {**self.headers, **more.pop("headers", {})}
+        kept = {name: value for name, value in headers.items() if value is not None}
+        return requests.request(method, self.url + path, headers=kept, timeout=30, **more)
+
+    def post(self, path: str, body: object, **more: Any) -> requests.Response:
+        """Send JSON."""
+        return self("POST", path, json=body, **more)
+
+    def get(self, path: str, **more: Any) -> requests.Response:
+        """Ask for something."""
+        return self("GET", path, **more)
+
+
+def make_key(
+    keys: AccessKeys,
+    prefix: str,
+    *,
+    tenant: str = "acme",
+    scopes: frozenset[Scope] = _ALL,
+    expires_at: datetime | None = None,
+) -> str:
+    """Keep a key with a known prefix; give it whole."""
+    whole = key_of(prefix, "x" * 43)
+    key = AccessKey(
+        prefix=prefix,
+        tenant=tenant,
+        name="test",
+        scopes=scopes,
+        created_at=datetime.now(UTC),
+        expires_at=expires_at,
+    )
+    keys.add(key, secret_hash=secret_hash(whole))
+    return whole
+
+
+@contextmanager
+def serving(environment: Mapping[str, str], log: Path) -> Iterator[str]:
+    """Serve until the block ends; gives the address."""
+    port = _free_port()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ENRICH_")}
+    own = {**kept, **environment, "ENRICH_API__PORT": str(port)}
+    command = [sys.executable, "-m", "enrich.api"]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=_ROOT, env=own, stdout=out, stderr=out)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_until_it_serves(process, url, log)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_it_serves(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    until_s = time.monotonic() + _READY_S
+    while time.monotonic() < until_s:
+        assert process.poll() is None, log.read_text()
+        try:
+            requests.get(f"{url}/health/live", timeout=5)
+        except requests.ConnectionError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(log.read_text())
