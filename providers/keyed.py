@@ -8,15 +8,18 @@ from enrich.domain.outcome import (
     DEADLINE,
     NO_CREDENTIAL,
     CreditsExhausted,
+    Found,
+    Malformed,
     Outcome,
     OutcomeKind,
+    Pending,
     RateLimited,
     Skipped,
 )
 from enrich.domain.provider import Answer, one_call
 from enrich.domain.secret import Secret
 from enrich.ports.outside import Clock, Credentials, Deadline
-from providers.credentials import KeyRotation, set_id
+from providers.credentials import KeyRotation, hidden_words, set_id
 from providers.exchange import HttpCall, HttpFault, Reply
 from providers.http import HttpClient
 from providers.signing import Signer
@@ -25,6 +28,8 @@ from providers.spec.file import HttpSpec
 __all__ = ["KeyedCalls", "free"]
 
 _NO_CREDENTIAL_FOR = timedelta(hours=1)
+#: A shorter key may well be a word of an answer.
+_SECRET_CHARS = 8
 _REFUSED = 401
 _REFUSED_S = 900.0
 _USED_UP_S = 3600.0
@@ -97,7 +102,8 @@ class KeyedCalls:
         ended, calls = self._ended(call, key, deadline)
         latency_s = self._clock.monotonic_s() - started_s
         if isinstance(ended, Reply):
-            answers = [replace(answer, latency_s=latency_s) for answer in read(ended)]
+            told = [_unless_echoed(answer, ended, key) for answer in read(ended)]
+            answers = [replace(answer, latency_s=latency_s) for answer in told]
             return one_call(answers, calls=calls)
         outcome = ended.outcome if isinstance(ended, HttpFault) else ended
         return one_call([Answer(outcome=outcome, latency_s=latency_s)] * rows, calls=calls)
@@ -145,3 +151,13 @@ class KeyedCalls:
 def free(outcome: Outcome) -> Answer:
     """Answer without a call."""
     return Answer(outcome=outcome, cost_microcredits=0, calls=0)
+
+
+def _unless_echoed(answer: Answer, reply: Reply, key: Secret | None) -> Answer:
+    """Take nothing from a reply that repeats our key: it would be kept, and shown."""
+    if key is None or not isinstance(answer.outcome, Found | Pending):
+        return answer
+    words = [word for word in hidden_words(key.reveal()) if len(word) >= _SECRET_CHARS]
+    if any(word.encode() in reply.body for word in words):
+        return replace(answer, outcome=Malformed("the answer repeats our key"))
+    return answer
