@@ -1,0 +1,64 @@
+"""The settings of this process, and where its servers are."""
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+
+from enrich.embedded import Server, celery_url, start
+from enrich.settings import Settings, load_settings
+from enrich.telemetry import register_secret
+
+__all__ = ["Endpoints", "endpoints", "settings"]
+
+log = logging.getLogger("enrich.bootstrap")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Where the servers of this process are: those of the settings, or embedded ones."""
+
+    database_url: str
+    redis_url: str
+    broker_url: str
+
+    @property
+    def celery_broker_url(self) -> str:
+        """The broker's address in Celery's form."""
+        return celery_url(self.broker_url)
+
+
+@cache
+def settings() -> Settings:
+    """Give the settings of this process, read once; their passwords never reach a log.
+
+    Raises `SettingsError`.
+    """
+    own = load_settings()
+    for secret in own.secrets():
+        register_secret(secret)
+    for warning in own.warnings():
+        log.warning("settings.doubtful", extra={"warning": warning})
+    return own
+
+
+@cache
+def endpoints() -> Endpoints:
+    """Find the servers, starting embedded ones where no address is set.
+
+    Raises:
+        SettingsError: a setting is wrong.
+        EmbeddedServerError: a server of ours did not start.
+    """
+    own = settings()
+    if own.database_url and own.redis_url:
+        return Endpoints(
+            database_url=own.database_url.get_secret_value(),
+            redis_url=own.redis_url.get_secret_value(),
+            broker_url=(own.broker_url or own.redis_url).get_secret_value(),
+        )
+    lacking = [Server.POSTGRES] * (not own.database_url) + [Server.VALKEY] * (not own.redis_url)
+    local = start(own.home, only=lacking).endpoints
+    redis_url = own.redis_url.get_secret_value() if own.redis_url else local.redis_url
+    broker_url = own.broker_url.get_secret_value() if own.broker_url else local.broker_url
+    database_url = own.database_url.get_secret_value() if own.database_url else local.database_url
+    return Endpoints(database_url=database_url, redis_url=redis_url, broker_url=broker_url)

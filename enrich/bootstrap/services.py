@@ -1,0 +1,132 @@
+"""The services of one process, built once and closed at its end."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from enrich.bootstrap.joining import Ends, caches_of, parts_of
+from enrich.bootstrap.places import Endpoints, endpoints, settings
+from enrich.bootstrap.sources import catalogue_of, credentials_of, providers_of, readiness_of
+from enrich.engine.local import LocalRunner
+from enrich.engine.parts import Parts
+from enrich.errors import DependencyError
+from enrich.ports.access import AccessKeys
+from enrich.ports.board import Board
+from enrich.settings import Settings
+from enrich.state.cache_fallback import FallbackCache
+from enrich.state.link import RedisLink
+from enrich.state.metrics import RedisMetrics
+from enrich.store.access_keys import PostgresAccessKeys
+from enrich.store.board import PostgresBoard
+from enrich.store.engine import make_engine
+from enrich.store.migrate import pending, upgrade
+from providers.base import LocalProvider
+from providers.credentials import KeptCredentials
+from providers.llm.late import LatePrompter
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from providers.catalogued import Catalogue
+
+__all__ = ["Services", "build"]
+
+log = logging.getLogger("enrich.bootstrap")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The parts of one process, and what runs steps in it. `close` when done."""
+
+    settings: Settings
+    endpoints: Endpoints
+    parts: Parts
+    runner: LocalRunner
+    metrics: RedisMetrics
+    caches: tuple[FallbackCache, ...]
+    access_keys: AccessKeys
+    board: Board
+    _database: "Engine"
+    _link: RedisLink
+    _pools: tuple[ThreadPoolExecutor, ...]
+    credentials: KeptCredentials
+    _catalogue: "Catalogue | None" = None
+
+    def warm(self) -> None:
+        """Load what the providers know, so that no question waits for it; one after the other."""
+        for name, provider in self.parts.providers.items():
+            if isinstance(provider, LocalProvider):
+                provider.warm()
+                log.debug("provider.warmed", extra={"provider": name})
+
+    def close_redis(self) -> None:
+        """Give back the connections to Redis; the next use opens new ones."""
+        self._link.close()
+
+    def close(self) -> None:
+        """Give back threads and connections."""
+        for pool in self._pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        self.parts.hedges.close()
+        for opened in (self._catalogue, self.parts.prompter):
+            if opened:
+                opened.close()
+        self.metrics.close()
+        self._database.dispose()
+        self._link.close()
+
+
+def build(*, holder: str = "") -> Services:
+    """Build everything for one process; starts embedded servers where no address is set.
+
+    `holder` is the name that its batches are held under; a process without one leaves them to
+    their leases.
+
+    Raises:
+        SettingsError: a setting is wrong.
+        DependencyError: PostgreSQL does not answer, or its schema is not ours. Redis may be away.
+    """
+    own, places = settings(), endpoints()
+    _check_schema(own, places)
+    database = make_engine(places.database_url)
+    # The numbers have a connection of their own: one that counts its faults must not count itself.
+    metrics = RedisMetrics(RedisLink(places.redis_url, is_silent=True), version=own.cache.version)
+    link = RedisLink(places.redis_url, recorder=metrics)
+    credentials = credentials_of(own, database)
+    catalogue = catalogue_of(own, credentials)
+    calls = ThreadPoolExecutor(max_workers=32, thread_name_prefix="enrich-call")
+    probes = ThreadPoolExecutor(own.probes.max_concurrent, thread_name_prefix="enrich-probe")
+    caches = caches_of(link, own, metrics)
+    parts = parts_of(
+        own,
+        Ends(database=database, link=link, recorder=metrics, calls=calls),
+        caches,
+        providers_of(own, catalogue),
+        holder=holder,
+        prompter=LatePrompter(own.llm.terms(), credentials, simulator=own.providers.base_url),
+        is_ready=readiness_of(own, catalogue),
+    )
+    return Services(
+        settings=own,
+        endpoints=places,
+        parts=parts,
+        runner=LocalRunner(parts, probes),
+        metrics=metrics,
+        caches=caches,
+        access_keys=PostgresAccessKeys(database),
+        board=PostgresBoard(database),
+        _database=database,
+        _link=link,
+        _pools=(calls, probes),
+        credentials=credentials,
+        _catalogue=catalogue,
+    )
+
+
+def _check_schema(own: Settings, places: Endpoints) -> None:
+    """Bring an embedded database to the newest schema; ask for it where it is not ours."""
+    if own.database_url is None:
+        upgrade(places.database_url)
+    elif lacking := pending(places.database_url):
+        raise DependencyError(f"the database lacks {len(lacking)} migrations; run `enrich migrate`")

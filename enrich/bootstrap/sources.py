@@ -1,0 +1,81 @@
+"""The providers of a process, and the keys that they are asked with."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from enrich.ports import Provider
+from enrich.settings import Settings
+from enrich.store.credentials import PostgresCredentialStore
+from enrich.store.keyring import KeyringFile, given_keys
+from enrich.store.sealing import Sealer
+from enrich.telemetry import register_secret
+from providers.base import SystemClock
+from providers.credentials import KeptCredentials, StoredCredentials
+from providers.registry import select
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from providers.catalogued import Catalogue
+
+__all__ = ["catalogue_of", "credentials_of", "keyring_file", "providers_of", "readiness_of"]
+
+_KEYRING = "credentials.keys"
+
+
+def providers_of(own: Settings, catalogue: "Catalogue | None") -> Mapping[str, Provider]:
+    """Give the providers that the settings choose, by name."""
+    return select(
+        own.providers.chosen(),
+        simulated=own.providers.simulated,
+        modules=own.providers.modules,
+        more=catalogue.providers if catalogue else None,
+    )
+
+
+def readiness_of(own: Settings, catalogue: "Catalogue | None") -> Callable[[str], bool]:
+    """Give what says whether a provider has the keys that it needs, or was asked for by name."""
+    named = frozenset(own.providers.chosen() or ())
+    return lambda name: name in named or catalogue is None or catalogue.is_ready(name)
+
+
+def catalogue_of(own: Settings, credentials: KeptCredentials) -> "Catalogue | None":
+    """Give those that are asked over the network; None when the settings want none of them."""
+    asked = own.providers
+    if not (asked.catalogue or asked.directory):
+        return None
+    # A third of a second, which only those pay who ask over the network.
+    from providers.catalogued import Catalogue
+
+    return Catalogue(
+        credentials,
+        with_catalogue=asked.catalogue,
+        directory=asked.directory,
+        contact=asked.contact or "",
+        base_url=asked.base_url,
+    )
+
+
+def _credential_store(own: Settings, database: "Engine") -> PostgresCredentialStore:
+    """Give where keys are kept. Raises `SettingsError` for a wrong keyring."""
+    given = own.keyring.keys
+    load = given_keys(given.get_secret_value()) if given else keyring_file(own)
+    return PostgresCredentialStore(database, Sealer(load))
+
+
+def keyring_file(own: Settings) -> KeyringFile:
+    """Give the keyring's file; it is made when needed, but not beside a database of yours.
+
+    Another machine's workers could open nothing with it.
+    """
+    return KeyringFile(own.keyring.file or own.home / _KEYRING, may_make=own.database_url is None)
+
+
+def credentials_of(own: Settings, database: "Engine") -> KeptCredentials:
+    """Give the keys of providers: the kept ones, else those of the environment."""
+    fallback = StoredCredentials({n: v.get_secret_value() for n, v in own.credentials.items()})
+    for secret in fallback.secrets():
+        register_secret(secret)
+    return KeptCredentials(
+        _credential_store(own, database), fallback, clock=SystemClock(), on_secret=register_secret
+    )
