@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test check bench proofs million migrate clean
+.PHONY: help setup run up test check bench bench-quality kills soak proofs million migrate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ check: $(VENV)/.developed ## formatting, lint, types, layers, unit tests
 
 bench: $(VENV)/.developed ## the benchmarks, with their comparisons
 	@$(BIN)/python -m tests.benchmarks
+
+bench-quality: $(VENV)/.developed ## how often fused cells are right (data: ENRICH_QUALITY_DATA=folder)
+	@$(BIN)/python -m tests.benchmarks.quality
 
 proofs: $(VENV)/.developed ## what takes minutes: a thousand rows over eight simulated vendors
 	@$(BIN)/python -m pytest tests/integration/eight_vendors.py -s

@@ -178,7 +178,7 @@ def soak(it: Lab, proxy: Proxy, *, seconds: float, seed: int) -> dict[str, Any]:
         with suppress(psycopg2.Error, DBAPIError, redis.RedisError):
             weather.strike()
     stuck = not it.wait(lambda: it.scalar(_RUNNING) == 0, within_s=_HEALED_S, every_s=0.5)
-    rows = it.scalar("SELECT coalesce(sum(rows_total), 0) FROM runs")
+    rows = int(it.scalar("SELECT coalesce(sum(rows_total), 0) FROM runs"))
     # A table whose run was never stored has promised nobody anything.
     with it.engine.begin() as connection:
         connection.execute(text(_UNASKED))

@@ -1,0 +1,65 @@
+"""What a worker held when it was asked to end is worked on at once, not after its leases."""
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from enrich import embedded
+from enrich.errors import EmbeddedServerError
+from tests.faults.lab import COLUMNS, Lab, lab
+
+pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(300)]
+
+ROWS = 100
+#: Far longer than these tests may take: whoever waits for a lease fails.
+LEASE_S = 3600.0
+HELD = "SELECT count(*) FROM batches WHERE holder LIKE 'worker0%' AND phase IN ('probe', 'premium')"
+DONE = "SELECT bool_and(state = 'done') FROM runs"
+OPEN = """
+    SELECT count(*) FROM rows r CROSS JOIN unnest(CAST(:columns AS text[])) AS c
+    WHERE r.cells -> c ->> 'state' IS DISTINCT FROM 'filled'
+"""
+TWICE = """
+    SELECT count(*) FROM (
+        SELECT FROM cell_writes GROUP BY row_id, cell HAVING count(*) > 1) AS twice
+"""
+LOST = "SELECT max(lost) FROM batches"
+
+
+@pytest.fixture
+def it() -> Iterator[Lab]:
+    """An installation of one worker, in the middle of nothing."""
+    try:
+        for server in embedded.Server:
+            embedded.binary_of(server)
+    except EmbeddedServerError as exc:
+        pytest.skip(str(exc))
+    home = Path(tempfile.mkdtemp(prefix="enrich-l-"))
+    settings = {"ENRICH_RUNS__LEASE_SECONDS": str(LEASE_S), "ENRICH_RUNS__BATCH_ROWS": "20"}
+    with lab(home, latency_s=0.1, modules=("free_a", "paid"), settings=settings) as made:
+        made.audit()
+        yield made
+    shutil.rmtree(home)
+
+
+def begin(it: Lab, table: str) -> None:
+    """Begin a run, and wait until the worker is in the middle of it."""
+    it.make_table(table, ROWS)
+    it.send("enrich.table", table)
+    assert it.wait(lambda: it.scalar(HELD) > 0, within_s=60)
+
+
+def test_f08_work_of_a_worker_that_is_asked_to_end_goes_on_at_once(it: Lab) -> None:
+    begin(it, "asked")
+
+    assert it.strike("worker0", signal.SIGTERM)
+
+    assert it.wait(lambda: it.scalar(DONE), within_s=200)
+    assert it.lives == ["worker0 ended with 0; it is started again in 0.2 s"]
+    assert it.scalar(OPEN, columns=[COLUMNS[0], COLUMNS[3]]) == 0
+    assert (it.scalar(TWICE), it.scalar(LOST)) == (0, 0)
+    assert it.book.keys("ledger_paid") == it.scalar("SELECT count(*) FROM rows")
