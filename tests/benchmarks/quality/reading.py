@@ -9,7 +9,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from enrich.domain.ballots import key_of_value
+from enrich.domain.fields import FieldType
 from enrich.domain.fusion import Vote
+from enrich.domain.normalise import normaliser_of_field, rescaled, scales_of
 
 __all__ = ["Cell", "claims_of", "crowd_of", "flight_cells", "vote"]
 
@@ -65,25 +67,37 @@ def crowd_of(folder: Path) -> list[Cell]:
 
 
 def claims_of(folder: Path, fields: Mapping[str, str]) -> list[Cell]:
-    """Read claims and right values; `fields` gives the vocabulary's name of an attribute."""
+    """Read claims and right values; `fields` gives the vocabulary's name of an attribute.
+
+    A source that leaves zeros out of its amounts is found by comparison, and put right.
+    """
     gold = {(r["object"], r["attribute"]): r["value"] for r in _rows(folder / "gold.csv")}
-    said: dict[tuple[str, str], list[Vote]] = {}
+    claims: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in _rows(folder / "claims.csv.gz"):
         name = row["object"], row["attribute"]
-        field = fields.get(row["attribute"], row["attribute"])
-        if name in gold and (key := key_of_value(field, row["value"])):
-            said.setdefault(name, []).append(vote(row["source"], row["value"], key))
-    return [
-        Cell(
-            name=thing,
-            field=fields.get(attribute, attribute),
-            votes=tuple(votes),
-            right=frozenset(
-                {key_of_value(fields.get(attribute, attribute), gold[thing, attribute])}
-            ),
-        )
-        for (thing, attribute), votes in sorted(said.items())
-    ]
+        claims.setdefault(name, []).append((row["source"], row["value"]))
+    cells = []
+    for attribute in sorted({attribute for _, attribute in claims}):
+        field = fields.get(attribute, attribute)
+        mine = {thing: said for (thing, one), said in claims.items() if one == attribute}
+        keys = _keys_of(field, mine)
+        for thing, said in sorted(mine.items()):
+            votes = tuple(vote(s, v, keys[s, v]) for s, v in said if keys[s, v])
+            if votes and (thing, attribute) in gold:
+                right = frozenset({key_of_value(field, gold[thing, attribute])})
+                cells.append(Cell(name=thing, field=field, votes=votes, right=right))
+    return cells
+
+
+def _keys_of(
+    field: str, claims: Mapping[str, Sequence[tuple[str, str]]]
+) -> Mapping[tuple[str, str], str]:
+    reader = normaliser_of_field(field)
+    read = {one: reader.normalise(one[1]) for said in claims.values() for one in said}
+    if reader.type is not FieldType.MONEY:
+        return {one: "" if form.is_empty else form.canonical for one, form in read.items()}
+    scales = scales_of([(s, read[s, v].canonical) for s, v in said] for said in claims.values())
+    return {one: rescaled(form, scales.get(one[0], 1)).canonical for one, form in read.items()}
 
 
 def flight_cells(folder: Path) -> list[Cell]:
