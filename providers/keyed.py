@@ -1,5 +1,6 @@
 """Calls that are signed with a tenant's key, with the next one where the first is refused."""
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -157,7 +158,9 @@ def _unless_echoed(answer: Answer, reply: Reply, key: Secret | None) -> Answer:
     """Take nothing from a reply that repeats our key: it would be kept, and shown."""
     if key is None or not isinstance(answer.outcome, Found | Pending):
         return answer
-    words = [word for word in hidden_words(key.reveal()) if len(word) >= _SECRET_CHARS]
-    if any(word.encode() in reply.body for word in words):
+    words = {word.encode() for word in hidden_words(key.reveal()) if len(word) >= _SECRET_CHARS}
+    # As a header of basic authentication holds it, with a password and without one.
+    words |= {b64encode(f"{key.reveal()}{end}".encode()) for end in ("", ":")}
+    if any(word in reply.body for word in words):
         return replace(answer, outcome=Malformed("the answer repeats our key"))
     return answer

@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 import threading
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -142,6 +143,7 @@ def _everything(url: str) -> list[Any]:
             b"set": client.smembers,
             b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
             b"stream": client.xrange,
+            b"none": lambda _gone: None,  # its time ran out meanwhile
         }
         return [(key, reads[client.type(key)](key)) for key in list(client.scan_iter())]
 
@@ -162,6 +164,8 @@ def scene(
     """Make one run over rows that mean harm, by vendors that repeat what they hear."""
     words = ("env_key", "kept_key", "kept_password", "redis", "database", "ring")
     canaries = {word: f"canary{word.replace('_', '')}{secrets.token_hex(8)}" for word in words}
+    pair = f"user:{canaries['kept_password']}"
+    canaries["basic"] = b64encode(pair.encode()).decode()
     ring = canaries["ring"] = new_seal_key()
     folder = tmp_path_factory.mktemp("vendors")
     with echoing_vendor() as vendor, redis.Redis.from_url(redis_url) as admin:
@@ -200,7 +204,7 @@ def scene(
         }
         store = PostgresCredentialStore(world.engine, Sealer(given_keys(ring)))
         store.add("default", "in_query", "main", Secret(canaries["kept_key"]))
-        store.add("default", "in_basic", "main", Secret(f"user:{canaries['kept_password']}"))
+        store.add("default", "in_basic", "main", Secret(pair))
         yield _played(world, vendor, canaries, environment, start_worker)
         admin.acl_deluser("canary")
 
