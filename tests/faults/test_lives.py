@@ -12,7 +12,12 @@ from enrich import embedded
 from enrich.errors import EmbeddedServerError
 from tests.faults.lab import COLUMNS, Lab, lab
 
-pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.worker,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+]
 
 ROWS = 100
 #: Far longer than these tests may take: whoever waits for a lease fails.
