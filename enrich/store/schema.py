@@ -13,22 +13,35 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    MetaData,
     PrimaryKeyConstraint,
     Sequence,
     Table,
     Text,
     UniqueConstraint,
-    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from enrich.store.schema_base import json_object, metadata, moment, words
+from enrich.store.schema_service import (
+    audit,
+    deliveries,
+    embedding_models,
+    idempotency_keys,
+    jobs,
+    webhooks,
+)
+
 __all__ = [
     "access_keys",
+    "audit",
     "batches",
     "columns",
     "credentials",
+    "deliveries",
+    "embedding_models",
+    "idempotency_keys",
+    "jobs",
     "labels",
     "metadata",
     "paid_calls",
@@ -39,37 +52,13 @@ __all__ = [
     "tables",
     "tenants",
     "trust_states",
+    "webhooks",
 ]
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
-)
 
 #: Numbers runs and typed values alike, so that any two writes of one cell have an order.
 stamps = Sequence("stamps", metadata=metadata, data_type=BigInteger)
 
-_OBJECT = text("'{}'")
-_NOW = func.now()
 _OPEN = "phase IN ('queued', 'probe', 'premium')"
-
-
-def _moment(name: str, *, nullable: bool = False) -> "Column[object]":
-    default = None if nullable else _NOW
-    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default)
-
-
-def _object(name: str) -> "Column[object]":
-    return Column(name, JSONB, nullable=False, server_default=_OBJECT)
-
-
-def _words(name: str) -> "Column[str]":
-    return Column(name, Text, nullable=False)
 
 
 def _of_table() -> ForeignKeyConstraint:
@@ -79,15 +68,15 @@ def _of_table() -> ForeignKeyConstraint:
     )
 
 
-tenants = Table("tenants", metadata, Column("id", Text, primary_key=True), _moment("created_at"))
+tenants = Table("tenants", metadata, Column("id", Text, primary_key=True), moment("created_at"))
 
 tables = Table(
     "tables",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("tenant_id", ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
-    _words("name"),
-    _moment("created_at"),
+    words("name"),
+    moment("created_at"),
     UniqueConstraint("tenant_id", "name", name="uq_tables_tenant_id_name"),
     UniqueConstraint("id", "tenant_id", name="uq_tables_id_tenant_id"),
 )
@@ -96,10 +85,10 @@ columns = Table(
     "columns",
     metadata,
     Column("table_id", ForeignKey("tables.id", ondelete="CASCADE"), nullable=False),
-    _words("key"),
-    _words("field"),
+    words("key"),
+    words("field"),
     Column("enriched", Boolean, nullable=False),
-    _words("overwrite"),
+    words("overwrite"),
     Column("min_confidence", Double, nullable=False),
     Column("position", Integer, nullable=False),
     Column("prompt", JSONB),
@@ -115,10 +104,10 @@ credentials = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("tenant_id", ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
-    _words("credential"),
-    _words("name"),
-    _words("sealed"),
-    _moment("created_at"),
+    words("credential"),
+    words("name"),
+    words("sealed"),
+    moment("created_at"),
     UniqueConstraint(
         "tenant_id", "credential", "name", name="uq_credentials_tenant_id_credential_name"
     ),
@@ -129,12 +118,12 @@ access_keys = Table(
     metadata,
     Column("prefix", Text, primary_key=True),
     Column("tenant_id", ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
-    _words("name"),
-    _words("hash"),
+    words("name"),
+    words("hash"),
     Column("scopes", ARRAY(Text), nullable=False),
-    _moment("created_at"),
-    _moment("expires_at", nullable=True),
-    _moment("revoked_at", nullable=True),
+    moment("created_at"),
+    moment("expires_at", nullable=True),
+    moment("revoked_at", nullable=True),
     Index("ix_access_keys_tenant_id", "tenant_id"),
 )
 
@@ -143,13 +132,13 @@ rows = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("table_id", BigInteger, nullable=False),
-    _words("tenant_id"),
-    _words("key"),
-    _object("data"),
-    _object("cells"),
+    words("tenant_id"),
+    words("key"),
+    json_object("data"),
+    json_object("cells"),
     Column("version", BigInteger, nullable=False, server_default=text("1")),
-    _moment("created_at"),
-    _moment("updated_at"),
+    moment("created_at"),
+    moment("updated_at"),
     UniqueConstraint("table_id", "key", name="uq_rows_table_id_key"),
     _of_table(),
     CheckConstraint("jsonb_typeof(data) = 'object'", name="data"),
@@ -161,18 +150,18 @@ runs = Table(
     "runs",
     metadata,
     Column("id", BigInteger, stamps, server_default=stamps.next_value(), primary_key=True),
-    _words("tenant_id"),
+    words("tenant_id"),
     Column("table_id", BigInteger, nullable=False),
     Column("wanted", ARRAY(Text), nullable=False),
     Column("options", JSONB, nullable=False),
     Column("reply_to", Text, nullable=False, server_default=text("''")),
-    _words("state"),
-    _object("counts"),
+    words("state"),
+    json_object("counts"),
     Column("rows_total", BigInteger, nullable=False, server_default=text("0")),
     Column("batches_total", Integer, nullable=False, server_default=text("0")),
     Column("batches_ended", Integer, nullable=False, server_default=text("0")),
-    _moment("started_at"),
-    _moment("finished_at", nullable=True),
+    moment("started_at"),
+    moment("finished_at", nullable=True),
     _of_table(),
     CheckConstraint("state IN ('running', 'done', 'cancelled')", name="state"),
     CheckConstraint("batches_ended BETWEEN 0 AND batches_total", name="ended"),
@@ -186,12 +175,12 @@ batches = Table(
     metadata,
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("number", Integer, nullable=False),
-    _words("phase"),
+    words("phase"),
     Column("wave", Integer, nullable=False, server_default=text("0")),
     Column("attempt", Integer, nullable=False, server_default=text("1")),
     Column("lost", Integer, nullable=False, server_default=text("0")),
-    _moment("lease_until", nullable=True),
-    _moment("ready_at", nullable=True),
+    moment("lease_until", nullable=True),
+    moment("ready_at", nullable=True),
     Column("row_ids", ARRAY(BigInteger), nullable=False),
     Column("reason", Text, nullable=False, server_default=text("''")),
     Column("holder", Text, nullable=False, server_default=text("''")),
@@ -210,11 +199,11 @@ responses = Table(
     Column("batch", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("row_id", BigInteger, nullable=False),
-    _words("provider"),
-    _words("provider_version"),
-    _words("input_key"),
+    words("provider"),
+    words("provider_version"),
+    words("input_key"),
     Column("slot", Integer, nullable=False),
-    _words("kind"),
+    words("kind"),
     Column("outcome", JSONB, nullable=False),
     Column("cost_microcredits", BigInteger, nullable=False, server_default=text("0")),
     Column("latency_s", Double, nullable=False, server_default=text("0")),
@@ -222,7 +211,7 @@ responses = Table(
     Column("from_cache", Boolean, nullable=False, server_default=text("false")),
     Column("coalesced", Boolean, nullable=False, server_default=text("false")),
     Column("stale", Boolean, nullable=False, server_default=text("false")),
-    _moment("recorded_at"),
+    moment("recorded_at"),
     Column("calls", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint(
         "run_id", "row_id", "provider", "input_key", "batch", "slot", name="uq_responses_question"
@@ -234,12 +223,12 @@ paid_calls = Table(
     "paid_calls",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    _words("tenant_id"),
+    words("tenant_id"),
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("row_id", BigInteger, nullable=False),
-    _words("provider"),
-    _words("provider_version"),
-    _words("input_key"),
+    words("provider"),
+    words("provider_version"),
+    words("input_key"),
     Column("generation", Integer, nullable=False, server_default=text("1")),
     Column("superseded", Boolean, nullable=False, server_default=text("false")),
     Column("state", Text, nullable=False, server_default=text("'free'")),
@@ -248,11 +237,11 @@ paid_calls = Table(
     Column("price_microcredits", BigInteger, nullable=False),
     Column("cost_microcredits", BigInteger, nullable=False, server_default=text("0")),
     Column("doubts", Integer, nullable=False, server_default=text("0")),
-    _moment("reserved_at"),
-    _moment("held_until", nullable=True),
-    _moment("begun_at", nullable=True),
-    _moment("ended_at", nullable=True),
-    _moment("observed_at", nullable=True),
+    moment("reserved_at"),
+    moment("held_until", nullable=True),
+    moment("begun_at", nullable=True),
+    moment("ended_at", nullable=True),
+    moment("observed_at", nullable=True),
     Column("latency_s", Double, nullable=False, server_default=text("0")),
     Column("outcome", JSONB),
     UniqueConstraint("input_key", "generation", name="uq_paid_calls_input_key_generation"),
@@ -274,7 +263,7 @@ trust_states = Table(
     Column("version", BigInteger, nullable=False),
     Column("state", JSONB, nullable=False),
     Column("reason", Text, nullable=False, server_default=text("''")),
-    _moment("created_at"),
+    moment("created_at"),
     PrimaryKeyConstraint("tenant_id", "version"),
 )
 
@@ -283,12 +272,12 @@ labels = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("row_id", ForeignKey("rows.id", ondelete="CASCADE"), nullable=False),
-    _words("column_key"),
+    words("column_key"),
     Column("is_right", Boolean, nullable=False),
     Column("value", JSONB, nullable=False),
-    _words("kind"),
+    words("kind"),
     Column("actor", Text, nullable=False, server_default=text("''")),
-    _moment("created_at"),
+    moment("created_at"),
     CheckConstraint("kind IN ('person', 'verification', 'agreement')", name="kind"),
     Index("ix_labels_row_id", "row_id"),
 )
