@@ -73,9 +73,14 @@ def probabilities(
 
 def spoken(votes: Sequence[Vote], judge: Judge, field: str) -> dict[str, float]:
     """Give by family the nats that it adds to the value that these votes are for."""
+    found = judge.state.families
+    if len(votes) == 1:
+        (vote,) = votes
+        weight = judge.weight(field, vote.provider, vote.confidence)
+        return {found.get(vote.family, vote.family): weight}
     weights: dict[str, float] = {}
     for vote in votes:
-        family = judge.family(vote.family)
+        family = found.get(vote.family, vote.family) if found else vote.family
         weight = judge.weight(field, vote.provider, vote.confidence)
         held = weights.get(family)
         if held is None or weight > held:

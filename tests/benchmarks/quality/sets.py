@@ -1,5 +1,6 @@
 """The sets and worlds: each gives what was measured and which goals that meets."""
 
+import gc
 import time
 from collections.abc import Sequence
 from itertools import count
@@ -143,10 +144,14 @@ def speed(_folder: Path | None = None, *, size: int = 1_000_000) -> Result:
         said = [(n, best if draw.random() < 0.8 else draw.choice(values[field]))
                 for n in draw.sample(names, 5)]  # fmt: skip
         raw.append((field, said))
+    # The million that waits here is none of the fuser's: a worker holds a batch at a time.
+    gc.collect()
+    gc.freeze()
     begun_s = time.process_time()
     for field, said in raw:
         votes = [vote(name, value, key_of_value(field, value)) for name, value in said]
         fuse(votes, policy, min_confidence=0.0, field=field)
     took_s = time.process_time() - begun_s
+    gc.unfreeze()
     rate = sum(len(said) for _, said in raw) / took_s
     return [], [Goal("observations a second on one core", rate, 100_000)]
