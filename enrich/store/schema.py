@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from enrich.store.schema_base import json_object, metadata, moment, words
+from enrich.store.schema_schedules import schedules
 from enrich.store.schema_service import (
     audit,
     deliveries,
@@ -48,6 +49,7 @@ __all__ = [
     "responses",
     "rows",
     "runs",
+    "schedules",
     "stamps",
     "tables",
     "tenants",
