@@ -259,17 +259,17 @@ def test_second_call_is_a_cache_hit_that_costs_nothing(ask: Ask, world: World) -
 @pytest.mark.parametrize(
     ("force", "runs", "asked"),
     [
-        (False, 1, set()),
-        ("none", 1, set()),
-        ("cells", 2, set()),
-        ("negatives", 2, {"apollo_demo"}),
-        ("responses", 2, {"apollo_demo", "scraper_demo"}),
-        (True, 2, {"apollo_demo", "scraper_demo"}),
+        (False, 1, ""),
+        ("none", 1, ""),
+        ("cells", 2, ""),
+        ("negatives", 2, "apollo_demo"),
+        ("responses", 2, "apollo_demo scraper_demo"),
+        (True, 2, "apollo_demo scraper_demo"),
     ],
     ids=str,
 )
 def test_force_says_how_much_of_what_is_known_is_asked_again(
-    ask: Ask, world: World, force: bool | str, runs: int, asked: set[str]
+    ask: Ask, world: World, force: bool | str, runs: int, asked: str
 ) -> None:
     # Of this row the one provider knows the web site, and the other says that it knows nothing.
     cell = (world.make_table(6, tenant="force"), "row_0006", "website")
@@ -278,7 +278,7 @@ def test_force_says_how_much_of_what_is_known_is_asked_again(
     ask("enrich.cell", *cell, force, tenant="force")
 
     assert world.scalar(RUNS_OF, table=cell[0]) == runs
-    assert {name for (name,) in world.all(ASKED_SINCE, run=before)} == asked
+    assert {name for (name,) in world.all(ASKED_SINCE, run=before)} == set(asked.split())
 
 
 RUNS_OF = "SELECT count(*) FROM runs r JOIN tables t ON t.id = r.table_id WHERE t.name = :table"
