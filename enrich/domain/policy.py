@@ -18,6 +18,7 @@ __all__ = [
     "FusionPolicy",
     "ProbePolicy",
     "RunPolicy",
+    "SelectionPolicy",
     "SingleflightPolicy",
 ]
 
@@ -176,3 +177,21 @@ class RunPolicy:
     max_wait_s: float = 900.0
     max_waves: int = 50
     max_deferrals: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionPolicy:
+    """What an adaptive run weighs its questions by, in micro-credits.
+
+    Attributes:
+        worth_microcredits: what a right value of a cell is worth.
+        loss_microcredits: what a wrong one costs; None: so much that a value is taken from the
+            agreement threshold on. At 0.8 a wrong cell costs four times what a right one earns.
+        second_microcredits: what a second of waiting costs.
+        explore_share: of the questions that are not worth their price, so many are asked to learn.
+    """
+
+    worth_microcredits: int = 250_000
+    loss_microcredits: int | None = None
+    second_microcredits: float = 500.0
+    explore_share: float = 0.02

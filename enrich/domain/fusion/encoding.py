@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from enrich.domain.fusion.habits import habits_from_json, habits_to_json
 from enrich.domain.fusion.trust import FieldTrust, Tally, TrustState
 from enrich.domain.values import JsonObject
 
@@ -23,6 +24,7 @@ def trust_to_json(state: TrustState) -> JsonObject:
         "providers": _tallies_to_json(state.providers),
         "bins": {name: [*nats] for name, nats in sorted(state.bins.items())},
         "families": {**dict(sorted(state.families.items()))},
+        "habits": habits_to_json(state.habits),
     }
 
 
@@ -40,6 +42,7 @@ def trust_from_json(raw: object) -> TrustState:
             providers=_tallies_from_json(raw["providers"]),
             bins={name: tuple(map(float, nats)) for name, nats in raw["bins"].items()},
             families={name: str(family) for name, family in raw["families"].items()},
+            habits=habits_from_json(raw.get("habits", {})),
         )
     except (KeyError, TypeError, AttributeError) as exc:
         msg = f"it lacks something or holds a wrong type ({type(exc).__name__}: {exc})"

@@ -8,6 +8,8 @@ that is new altogether as all are.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from enrich.domain.fusion.habits import Habits
+
 __all__ = ["EVERYONE", "PRIOR_ACCURACY", "FieldTrust", "Tally", "TrustState", "accuracy_of"]
 
 #: How much evidence of its own it takes to weigh as much as what is known one level above.
@@ -79,6 +81,7 @@ class TrustState:
         providers: evidence by provider over all fields; under `EVERYONE` that of all of them.
         bins: by provider, the nats that its own confidence adds, by bin; see `bin_of`.
         families: by family (or provider without one) the family it was found to belong to.
+        habits: how often each knows a field, and how fast fields grow old.
     """
 
     version: int = 0
@@ -88,6 +91,7 @@ class TrustState:
     families: Mapping[str, str] = field(default_factory=dict)
     labels: float = 0.0
     cells: int = 0
+    habits: Habits = field(default_factory=Habits)
 
 
 def accuracy_of(state: TrustState, provider: str, field_name: str) -> float:
