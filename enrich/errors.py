@@ -10,6 +10,8 @@
     ├── DependencyError             something that we need is down (exit code 3)
     │   ├── DatabaseDownError
     │   ├── BrokerDownError
+    │   ├── EmbedderDownError       the embedding model does not answer
+    │   ├── VectorsMissingError     the database has no extension for vectors
     │   └── EmbeddedServerError     a server of ours did not start
     └── RunFailedError              the run ended, but not well (exit code 1)
 
@@ -26,12 +28,14 @@ __all__ = [
     "DatabaseDownError",
     "DependencyError",
     "EmbeddedServerError",
+    "EmbedderDownError",
     "EnrichError",
     "RunFailedError",
     "SealedError",
     "SettingsError",
     "UnknownNameError",
     "UsageError",
+    "VectorsMissingError",
 ]
 
 
@@ -109,6 +113,20 @@ class DatabaseDownError(DependencyError):
 
 class BrokerDownError(DependencyError):
     """Redis or Valkey does not answer as a broker; what was committed is sent by the sweep."""
+
+
+class EmbedderDownError(DependencyError):
+    """The embedding model does not answer, or not as agreed; rows are embedded later."""
+
+
+class VectorsMissingError(DependencyError):
+    """The database has no extension `vector`: nothing can be embedded or searched by meaning."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the database lacks the extension `vector` (pgvector); install it and run "
+            "`CREATE EXTENSION vector` as its owner, then `enrich embed repair`"
+        )
 
 
 class EmbeddedServerError(DependencyError):

@@ -5,11 +5,14 @@ that task's id. So no worker waits, and a run that the sweep saved still answers
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
+from enrich.domain.job import job_of_reply
 from enrich.domain.result import CellResult
 from enrich.domain.run import RunState
 from enrich.domain.values import JsonObject
@@ -18,8 +21,11 @@ from enrich.engine.parts import Parts
 from enrich.engine.report import run_report
 from enrich.errors import RunFailedError, UsageError
 from enrich.ports import Finished
+from tasks.settings import URGENT
 
 __all__ = ["ReplyTo", "encoded", "reply"]
+
+log = logging.getLogger("enrich.tasks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,10 @@ def reply(app: Celery, parts: Parts, finished: Finished) -> None:
     """Store the result for whoever waits for this run, if anybody does."""
     if not finished.reply_to:
         return
+    job_id = job_of_reply(finished.reply_to)
+    if job_id is not None:
+        _hand_on(app, job_id)
+        return
     to = ReplyTo.decode(finished.reply_to)
     if finished.state is RunState.CANCELLED:
         error = RunFailedError(f"run {finished.run_id} was cancelled")
@@ -79,6 +89,14 @@ def reply(app: Celery, parts: Parts, finished: Finished) -> None:
         app.backend.store_result(to.task_id, exc, "FAILURE")
         return
     app.backend.store_result(to.task_id, result, "SUCCESS")
+
+
+def _hand_on(app: Celery, job_id: str) -> None:
+    """Have a job's candidate embedded; what the broker does not take, the sweep does."""
+    try:
+        app.send_task("enrich.embed", (job_id,), queue=URGENT, ignore_result=True)
+    except (OperationalError, ConnectionError) as exc:
+        log.warning("job.left_to_sweep", extra={"job": job_id, "error": str(exc)})
 
 
 def _result(parts: Parts, run_id: int, to: ReplyTo) -> JsonObject:

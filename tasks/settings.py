@@ -32,6 +32,7 @@ BULK = tuple(queue for queue in QUEUES if queue not in EXPRESS)
 
 _THREADS = 24
 _SWEEP_EVERY_S = 15.0
+_REPAIR_EVERY_S = 60.0
 _LEARN_EVERY_S = 86_400.0
 
 _ROUTES = {
@@ -42,6 +43,8 @@ _ROUTES = {
     "enrich.probe": "enrich.probe",
     "enrich.fuse": "enrich.fuse",
     "enrich.premium": "enrich.premium",
+    "enrich.embed": URGENT,
+    "enrich.embed_repair": "enrich.control",
     "enrich.sweep": "enrich.control",
     "enrich.learn": "enrich.control",
 }
@@ -131,6 +134,11 @@ def _schedule() -> dict[str, Any]:
                 "schedule": _SWEEP_EVERY_S,
                 # A sweep that waited for longer has been overtaken by the next.
                 "options": {"expires": _SWEEP_EVERY_S},
+            },
+            "embed_repair": {
+                "task": "enrich.embed_repair",
+                "schedule": _REPAIR_EVERY_S,
+                "options": {"expires": _REPAIR_EVERY_S},
             },
             "learn": {
                 "task": "enrich.learn",

@@ -6,7 +6,9 @@ from typing import Any
 
 from celery import Task
 
+from enrich.engine.embedding import repair as repair_embeddings
 from enrich.engine.fuse import fuse as fuse_batch
+from enrich.engine.jobs import end_job, sweep_jobs
 from enrich.engine.learning import learn_all
 from enrich.engine.premium import premium as ask_premium
 from enrich.engine.probe import probe as ask_provider
@@ -19,7 +21,7 @@ from tasks.parking import Step
 from tasks.replies import reply
 from tasks.services import services
 
-__all__ = ["fuse", "learn", "premium", "probe", "sweep"]
+__all__ = ["embed", "embed_repair", "fuse", "learn", "premium", "probe", "sweep"]
 
 log = logging.getLogger("enrich.tasks")
 
@@ -86,7 +88,28 @@ def sweep() -> int:
     _dispatcher.dispatch(swept.steps)
     for finished in swept.finished:
         reply(app, parts, finished)
+    _dispatcher.dispatch(sweep_jobs(services().desk))
     return len(swept.steps)
+
+
+@app.task(
+    name="enrich.embed",
+    base=Step,
+    autoretry_for=(DependencyError,),
+    retry_backoff=1,
+    retry_backoff_max=15,
+    retry_jitter=True,
+    max_retries=_TRIES,
+)
+def embed(job_id: str) -> None:
+    """Embed the candidate of a job whose run has ended, and end the job."""
+    end_job(services().desk, job_id)
+
+
+@app.task(name="enrich.embed_repair")
+def embed_repair() -> int:
+    """Embed what was skipped or has changed since; gives how many rows."""
+    return repair_embeddings(services().desk).embedded
 
 
 @app.task(name="enrich.learn")

@@ -5,13 +5,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from enrich.domain.profile import CANDIDATES
+
 __all__ = [
     "BreakerWish",
     "CellWish",
     "Name",
+    "ProfileWish",
     "RowWish",
     "RowsWish",
     "RunWish",
+    "SearchWish",
     "WhereWish",
 ]
 
@@ -25,6 +29,12 @@ Wait = Annotated[float, Field(ge=0, le=1e12)]
 _CELL = {"table_id": "companies", "row_id": "row_123", "column_key": "industry", "wait_s": 10}
 _ROW = {"table_id": "companies", "row_id": "row_123", "columns": ["industry", "city"]}
 _ROWS = {"table_id": "companies", "row_ids": ["row_123", "row_124"], "max_cost": 0.5}
+_PROFILE = {
+    "candidateId": "cand-1",
+    "payload": {"fullName": "Ada Lovelace", "email": "ada@example.org"},
+    "async": True,
+}
+_SEARCH = {"text": "mathematician in London", "limit": 10, "where": {"country": "United Kingdom"}}
 _RUN = {"table_id": "companies", "columns": ["industry"], "where": {"state": ["empty", "failed"]}}
 
 
@@ -100,3 +110,28 @@ class BreakerWish(BaseModel):
     model_config = _model({"state": "open", "hold": True})
     state: Literal["closed", "open", "half_open"] | None
     hold: bool = False
+
+
+class ProfileWish(BaseModel):
+    """A candidate's profile; keys of `payload` that mean a field become its column.
+
+    With `async` false the answer waits for the job's end. `force` asks everybody again, even when
+    the same profile came before. The header Idempotency-Key wins over `idempotencyKey`.
+    """
+
+    model_config = _model(_PROFILE)
+    candidateId: Annotated[str, Field(min_length=1, max_length=128)]  # noqa: N815 - the contract's
+    payload: dict[str, Any]
+    is_async: Annotated[bool, Field(alias="async")] = True
+    force: bool = False
+    idempotencyKey: str | None = None  # noqa: N815 - the contract's
+
+
+class SearchWish(BaseModel):
+    """A sentence, and which rows it may find: those whose columns have the values of `where`."""
+
+    model_config = _model(_SEARCH)
+    text: Annotated[str, Field(min_length=1, max_length=8_000)]
+    table_id: Name = CANDIDATES
+    where: Annotated[dict[str, Any], Field(max_length=50)] = Field(default_factory=dict)
+    limit: Annotated[int, Field(ge=1, le=100)] = 10

@@ -1,7 +1,7 @@
 """Wait for runs without holding a thread."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from starlette.concurrency import run_in_threadpool
 
@@ -10,7 +10,7 @@ from enrich.domain.values import JsonObject
 from enrich.engine.parts import Parts
 from enrich.engine.report import run_report
 
-__all__ = ["ended_within", "reports"]
+__all__ = ["came_true", "ended_within", "reports"]
 
 _FIRST_LOOK_S = 0.02
 _LATER_LOOKS_S = 0.5
@@ -19,13 +19,19 @@ _REPEAT_EVERY_S = 15.0
 
 
 async def ended_within(parts: Parts, run_id: int, wait_s: float) -> bool:
-    """Wait until a run has ended, for `wait_s` at most; say whether it has.
+    """Wait until a run has ended, for `wait_s` at most; say whether it has."""
+    return await came_true(lambda: parts.runs.ended(run_id) is not None, wait_s)
 
-    The looks become rarer: a short run is seen at once, and a long one costs two looks a second.
+
+async def came_true(look: Callable[[], bool], wait_s: float) -> bool:
+    """Look until it says yes, for `wait_s` at most; say whether it has.
+
+    The looks become rarer: what is short is seen at once, and what is long costs two looks a
+    second.
     """
     look_s, until_s = _FIRST_LOOK_S, asyncio.get_running_loop().time() + wait_s
     while True:
-        if await run_in_threadpool(parts.runs.ended, run_id):
+        if await run_in_threadpool(look):
             return True
         left_s = until_s - asyncio.get_running_loop().time()
         if left_s <= 0:

@@ -5,9 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from enrich.bootstrap.front import desk_of, embedders_of
 from enrich.bootstrap.joining import Ends, caches_of, parts_of
 from enrich.bootstrap.places import Endpoints, endpoints, settings
 from enrich.bootstrap.sources import catalogue_of, credentials_of, providers_of, readiness_of
+from enrich.engine.desk import Desk
 from enrich.engine.local import LocalRunner
 from enrich.engine.parts import Parts
 from enrich.errors import DependencyError
@@ -23,6 +25,7 @@ from enrich.store.engine import make_engine
 from enrich.store.migrate import pending, upgrade
 from providers.base import LocalProvider
 from providers.credentials import KeptCredentials
+from providers.embedding.late import LateEmbedders
 from providers.llm.late import LatePrompter
 
 if TYPE_CHECKING:
@@ -46,11 +49,13 @@ class Services:
     metrics: RedisMetrics
     caches: tuple[FallbackCache, ...]
     access_keys: AccessKeys
+    desk: Desk
     board: Board
     _database: "Engine"
     _link: RedisLink
     _pools: tuple[ThreadPoolExecutor, ...]
     credentials: KeptCredentials
+    _embedders: LateEmbedders
     _catalogue: "Catalogue | None" = None
 
     def warm(self) -> None:
@@ -59,6 +64,10 @@ class Services:
             if isinstance(provider, LocalProvider):
                 provider.warm()
                 log.debug("provider.warmed", extra={"provider": name})
+
+    def check_redis(self) -> None:
+        """Ask whether Redis answers. Raises `LinkAwayError`."""
+        self._link.do(lambda client: client.ping())
 
     def close_redis(self) -> None:
         """Give back the connections to Redis; the next use opens new ones."""
@@ -69,7 +78,7 @@ class Services:
         for pool in self._pools:
             pool.shutdown(wait=False, cancel_futures=True)
         self.parts.hedges.close()
-        for opened in (self._catalogue, self.parts.prompter):
+        for opened in (self._catalogue, self.parts.prompter, self._embedders):
             if opened:
                 opened.close()
         self.metrics.close()
@@ -107,6 +116,7 @@ def build(*, holder: str = "") -> Services:
         prompter=LatePrompter(own.llm.terms(), credentials, simulator=own.providers.base_url),
         is_ready=readiness_of(own, catalogue),
     )
+    embedders = embedders_of(own, parts, credentials)
     return Services(
         settings=own,
         endpoints=places,
@@ -115,11 +125,13 @@ def build(*, holder: str = "") -> Services:
         metrics=metrics,
         caches=caches,
         access_keys=PostgresAccessKeys(database),
+        desk=desk_of(own, parts, database, embedders),
         board=PostgresBoard(database),
         _database=database,
         _link=link,
         _pools=(calls, probes),
         credentials=credentials,
+        _embedders=embedders,
         _catalogue=catalogue,
     )
 

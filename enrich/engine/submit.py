@@ -9,7 +9,7 @@ from enrich.engine.parts import Parts
 from enrich.errors import BadInputError, UnknownNameError
 from enrich.ports import NewRun, Selection
 
-__all__ = ["RunRequest", "Submitted", "enriched_columns", "resume", "submit"]
+__all__ = ["RunRequest", "Submitted", "enriched_columns", "resume", "submit", "submit_known"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +42,19 @@ def submit(parts: Parts, request: RunRequest) -> Submitted:
         UnknownNameError: there is no such table, column or row.
         BadInputError: the table has no column to enrich.
     """
+    return submit_known(parts, request, _wanted(parts, request))
+
+
+def submit_known(parts: Parts, request: RunRequest, wanted: tuple[str, ...]) -> Submitted:
+    """Store a run for columns that the caller has just read or made, without looking them up.
+
+    Raises `UnknownNameError` as `submit` does: the store looks once more.
+    """
     policy = parts.policies.runs
     new = NewRun(
         tenant=request.tenant,
         table=request.table,
-        wanted=_wanted(parts, request),
+        wanted=wanted,
         selection=request.selection,
         options=request.options,
         batch_rows=policy.batch_rows,

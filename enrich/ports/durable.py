@@ -91,6 +91,13 @@ class RowStore(Protocol):
         """
         ...
 
+    def put_row(self, tenant: str, table: str, row: NewRow) -> int:
+        """Insert one row, or lay its typed values over the one with its key; gives its id.
+
+        What `import_rows` does for one row, in one statement. Raises `UnknownNameError`.
+        """
+        ...
+
     def read(self, tenant: str, table: str, keys: Sequence[str]) -> tuple[Row, ...]:
         """Read rows in the order of the keys. Raises `UnknownNameError` if one is not there."""
         ...

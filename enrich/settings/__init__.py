@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from enrich.errors import SettingsError
 from enrich.settings.api import ApiSettings
+from enrich.settings.embeddings import EmbeddingSettings
 from enrich.settings.environment import EnvironmentSource, checked
 from enrich.settings.groups import (
     BreakerSettings,
@@ -37,6 +38,7 @@ from enrich.settings.groups import (
     RunSettings,
     SingleflightSettings,
 )
+from enrich.settings.jobs import JobSettings
 from enrich.settings.llm import LlmSettings
 
 __all__ = [
@@ -45,7 +47,9 @@ __all__ = [
     "BrokerSettings",
     "BudgetSettings",
     "CacheSettings",
+    "EmbeddingSettings",
     "FusionSettings",
+    "JobSettings",
     "KeyringSettings",
     "LlmSettings",
     "LogSettings",
@@ -88,6 +92,8 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     keyring: KeyringSettings = KeyringSettings()
     llm: LlmSettings = LlmSettings()
+    embeddings: EmbeddingSettings = EmbeddingSettings()
+    jobs: JobSettings = JobSettings()
     credentials: dict[str, SecretStr] = Field(default_factory=dict)
 
     @classmethod

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine, RowMapping, text
 
 from enrich.domain.table import CellWrite, Column, Row, Stamp
-from enrich.domain.values import Json
+from enrich.domain.values import Json, only_known
 from enrich.domain.writes import typed_write
 from enrich.errors import UnknownNameError
 from enrich.ports.durable import NewRow, TableView, WriteReport
@@ -62,6 +62,22 @@ _READ = text("""
     FROM unnest(CAST(:keys AS text[])) WITH ORDINALITY AS asked (key, position)
     LEFT JOIN rows r ON r.table_id = :table_id AND r.key = asked.key
     ORDER BY asked.position
+""")
+
+# The stamps are drawn when the row is locked, as those of an import are.
+_PUT_ROW = text("""
+    INSERT INTO rows AS r (table_id, tenant_id, key, data)
+    VALUES (:table_id, :tenant, :key, CAST(:data AS jsonb))
+    ON CONFLICT (table_id, key) DO UPDATE
+    SET data = r.data || excluded.data, version = r.version + 1, updated_at = now(),
+        cells = r.cells || coalesce((
+            SELECT jsonb_object_agg(e.key, jsonb_build_object(
+                'state', 'filled', 'provider', 'person', 'confidence', 1.0,
+                'observed_at', now(), 'run', nextval('stamps'), 'fence', 0,
+                'support', 0, 'agreement', 0.0))
+            FROM jsonb_each(excluded.data) e
+            WHERE r.data -> e.key IS DISTINCT FROM e.value), '{}')
+    RETURNING r.id
 """)
 
 _PAGE = text("""
@@ -138,6 +154,24 @@ class PostgresRowStore:
             return import_rows(connection, tenant, found, rows)
 
         return self._database.run_once(work)
+
+    def put_row(self, tenant: str, table: str, row: NewRow) -> int:
+        """Insert one row, or lay its typed values over the one with its key; gives its id.
+
+        Raises:
+            UnknownNameError: no such table, or the row has a key that is no column of it.
+            BadInputError: a value cannot be stored.
+        """
+        data = dumps(only_known(row.data), name=f"row {row.key!r}")
+
+        def work(connection: Connection) -> int:
+            found = find_table(connection, tenant, table)
+            for key in sorted(row.data):
+                found.check_column(key)
+            values = {"table_id": found.id, "tenant": tenant, "key": cleaned(row.key), "data": data}
+            return int(connection.execute(_PUT_ROW, values).scalar_one())
+
+        return self._database.run(work)
 
     def read(self, tenant: str, table: str, keys: Sequence[str]) -> tuple[Row, ...]:
         """Read rows in the order of the keys. Raises `UnknownNameError` if one is not there."""

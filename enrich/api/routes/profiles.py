@@ -1,0 +1,113 @@
+"""Profiles: submit one, ask how it stands, and find candidates by meaning."""
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from enrich.api.answers import JobAnswer, SearchAnswer
+from enrich.api.asked import Answer, Enriching, Own, Queue, Reading
+from enrich.api.models import ProfileWish, SearchWish
+from enrich.api.problems import Fault, ProblemError
+from enrich.api.reading import StrictRoute
+from enrich.api.waiting import came_true
+from enrich.bootstrap import Services
+from enrich.domain.job import Job, Submission, new_job
+from enrich.engine.embedding import search
+from enrich.engine.jobs import Taken, job_json, take_profile
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1", tags=["profiles"], route_class=StrictRoute)
+
+_KEY = re.compile(r"[!-~]{8,128}")
+_AGAIN_S = 2
+_IDEMPOTENCY_KEY = "idempotency-key"
+_Documented = Annotated[
+    str | None, Header(alias="Idempotency-Key", description="8 to 128 of ASCII")
+]
+
+
+@router.post(
+    "/enrich/profile", response_model=JobAnswer, response_model_exclude_none=True, status_code=202
+)
+async def submit_profile(
+    wish: ProfileWish,
+    who: Enriching,
+    own: Own,
+    queue: Queue,
+    request: Request,
+    answer: Response,
+    _: _Documented = None,
+) -> Answer:
+    """Enrich and embed a candidate's profile: 202 with its job, or 200 when waited for its end.
+
+    An equal profile of the last six hours is the same job, unless it failed.
+    """
+    key = _key_of(request, wish)
+    job = await run_in_threadpool(_taken, own, queue, who.tenant, wish, key)
+    answer.headers["Location"] = f"/v1/enrich/status/{job.id}"
+    if not wish.is_async and await _has_ended(own, job):
+        answer.status_code = 200
+        job = await run_in_threadpool(own.desk.jobs.find, job.id)
+    return {"job": job_json(job)}
+
+
+@router.get("/enrich/status/{jobId}", response_model=JobAnswer, response_model_exclude_none=True)
+def show_job(
+    job_id: Annotated[str, Path(alias="jobId", min_length=1, max_length=100)],
+    who: Reading,
+    own: Own,
+) -> Answer:
+    """Tell how a job stands; for a day after it was submitted."""
+    return {"job": job_json(own.desk.jobs.find(job_id, tenant=who.tenant))}
+
+
+@router.post("/search", response_model=SearchAnswer)
+def find_rows(wish: SearchWish, who: Reading, own: Own) -> Answer:
+    """Find the tenant's rows that are nearest to a sentence, the nearest first."""
+    found = search(
+        own.desk, who.tenant, wish.table_id, wish.text, where=wish.where, limit=wish.limit
+    )
+    items = [{"row": hit.key, "score": hit.score, "data": hit.data} for hit in found.hits]
+    return {"model": found.model, "items": items}
+
+
+def _key_of(request: Request, wish: ProfileWish) -> str:
+    given = request.headers.getlist(_IDEMPOTENCY_KEY)
+    if not given and wish.idempotencyKey is None:
+        return ""
+    key = given[0] if given else wish.idempotencyKey or ""
+    if len(given) > 1 or not _KEY.fullmatch(key):
+        place = "Idempotency-Key" if given else "/body/idempotencyKey"
+        problem = "must be one word of 8 to 128 ASCII characters"
+        raise ProblemError(400, f"{place}: {problem}", faults=[Fault(place, problem)])
+    return key
+
+
+def _taken(own: Services, queue: Queue, tenant: str, wish: ProfileWish, key: str) -> Job:
+    queue.check()
+    new = new_job(tenant, wish.candidateId, wish.payload, is_forced=wish.force, key=key)
+    taken = take_profile(own.desk, new)
+    queue.send(taken.steps)
+    return _job_of(taken)
+
+
+def _job_of(taken: Taken) -> Job:
+    if taken.submission is Submission.OTHER_BODY:
+        raise ProblemError(422, "the idempotency key was sent before with another body")
+    if taken.job is None:
+        raise ProblemError(
+            409,
+            "the same request is being stored at this moment; ask again",
+            headers={"Retry-After": str(_AGAIN_S)},
+        )
+    return taken.job
+
+
+async def _has_ended(own: Services, job: Job) -> bool:
+    def look() -> bool:
+        return own.desk.jobs.find(job.id).state.has_ended
+
+    return await came_true(look, own.settings.api.wait_seconds)

@@ -1,0 +1,43 @@
+"""Where jobs lie. When Postgres is down every method raises `DatabaseDownError`."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from enrich.domain.job import Job, JobState, NewJob, Submission
+from enrich.domain.values import JsonObject
+
+__all__ = ["Jobs"]
+
+
+class Jobs(Protocol):
+    """Jobs by their id. Equal submits at the same time make one job, and all are given its id."""
+
+    def submit(self, new: NewJob, *, window_s: float) -> tuple[Submission, str]:
+        """Store a job, or find the equal one of the last `window_s` seconds that has not failed.
+
+        A key is held for as long as its job is kept. The id is empty for `IN_FLIGHT`.
+        """
+        ...
+
+    def find(self, job_id: str, *, tenant: str | None = None) -> Job:
+        """Give a job, of any tenant when none is named. Raises `UnknownNameError`."""
+        ...
+
+    def start(self, job: Job, run: int) -> bool:
+        """Say that its run has begun, and forget what was sent; False when it was not queued."""
+        ...
+
+    def end(self, job: Job, state: JobState, *, result: "JsonObject | None", error: str) -> bool:
+        """End an attempt, once, and put down who is to be told of it; False when it had ended."""
+        ...
+
+    def overdue(self, *, older_than_s: float, limit: int = 200) -> Sequence[Job]:
+        """Take jobs that nobody works on: not begun, or with a run that has ended.
+
+        Two sweeps at once share them: one that was taken is not overdue for as long again.
+        """
+        ...
+
+    def forget(self, *, older_than_s: float, limit: int = 2_000) -> int:
+        """Remove jobs that ended and are older; gives how many."""
+        ...

@@ -1,0 +1,121 @@
+"""Vectors of an OpenAI-compatible server: `POST <url>/embeddings`, within our rules of HTTP."""
+
+import base64
+import binascii
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from math import isfinite
+from typing import Any
+
+from enrich.domain.calls import report_of
+from enrich.domain.outcome import Found, Malformed, Outcome, RateLimited, Unauthorized, Unavailable
+from enrich.errors import EmbedderDownError
+from enrich.ports.outside import Clock, Credentials, Deadline
+from enrich.ports.shared import Breakers
+from enrich.ports.vectors import Vector
+from providers.exchange import HttpCall, HttpFault, NotJsonError, Reply, parse_json
+from providers.http import HttpClient
+from providers.spec.model import Retry, Timeouts
+
+__all__ = ["CREDENTIAL", "HttpEmbedder"]
+
+#: By what name the server's key is kept.
+CREDENTIAL = "embeddings"
+_RETRY = Retry(attempts=2, on="unavailable", pause_s=0.2)
+_LONGEST = 16_384
+#: A server that says "too many" is left alone for so long.
+_REST = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpEmbedder:
+    """The port `Embedder` over HTTP; its breaker is shared by all workers."""
+
+    model: str
+    url: str
+    client: HttpClient
+    credentials: Credentials
+    breakers: Breakers
+    clock: Clock
+    batch_texts: int = 8
+    timeout_s: float = 10.0
+
+    def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """Give a vector for each text; the port's promise."""
+        vectors: list[Vector] = []
+        for start in range(0, len(texts), self.batch_texts):
+            vectors += self._embedded(texts[start : start + self.batch_texts])
+        return vectors
+
+    def _embedded(self, texts: Sequence[str]) -> list[Vector]:
+        permit = self.breakers.acquire(self._breaker)
+        if not permit.granted:
+            raise EmbedderDownError(f"the embedding model {self.model!r} is left alone for now")
+        began_s = self.clock.monotonic_s()
+        outcome, vectors = self._asked(texts)
+        took_s = self.clock.monotonic_s() - began_s
+        self.breakers.report(self._breaker, permit, report_of([(outcome, took_s)]))
+        if vectors is None:
+            reason = getattr(outcome, "reason", "") or outcome.kind.value
+            raise EmbedderDownError(f"the embedding model {self.model!r}: {reason}")
+        return vectors
+
+    @property
+    def _breaker(self) -> str:
+        return f"embeddings:{self.model}"
+
+    def _asked(self, texts: Sequence[str]) -> tuple[Outcome, list[Vector] | None]:
+        deadline = Deadline(self.clock.monotonic_s() + self.timeout_s)
+        times = Timeouts(read_s=self.timeout_s, total_s=self.timeout_s)
+        reply = self.client.send(self._call(texts), deadline=deadline, timeouts=times, retry=_RETRY)
+        if isinstance(reply, HttpFault):
+            return reply.outcome, None
+        if reply.status != 200:
+            return _refusal(reply), None
+        try:
+            return Found({}), _vectors(reply, len(texts))
+        except (NotJsonError, ValueError, TypeError, LookupError, binascii.Error, struct.error):
+            return Malformed("its answer is not as agreed"), None
+
+    def _call(self, texts: Sequence[str]) -> HttpCall:
+        # Base64 is a third of the size; who does not know it sends numbers.
+        body = {"model": self.model, "input": list(texts), "encoding_format": "base64"}
+        keys = self.credentials.get("default", CREDENTIAL)
+        return HttpCall(
+            method="POST",
+            url=f"{self.url}/embeddings",
+            headers={"Content-Type": "application/json", "Accept": "application/json"},
+            body=json.dumps(body).encode(),
+            secret_headers={"Authorization": f"Bearer {keys[0].reveal()}"} if keys else {},
+        )
+
+
+def _refusal(reply: Reply) -> Outcome:
+    if reply.status == 429:
+        return RateLimited(reply.at + _REST)
+    if reply.status in {401, 403}:
+        return Unauthorized()
+    reason = f"status {reply.status}"
+    return Unavailable(reason) if reply.status >= 500 else Malformed(reason)
+
+
+def _vectors(reply: Reply, count: int) -> list[Vector]:
+    document: Any = parse_json(reply.body)
+    entries = sorted(document["data"], key=lambda entry: int(entry["index"]))
+    vectors = [_numbers(entry["embedding"]) for entry in entries]
+    lengths = {len(vector) for vector in vectors}
+    if len(vectors) != count or len(lengths) != 1 or not 0 < lengths.pop() <= _LONGEST:
+        raise ValueError("not as many vectors of one length as texts")
+    if not all(isfinite(number) for vector in vectors for number in vector):
+        raise ValueError("a number that is not finite")
+    return vectors
+
+
+def _numbers(given: Any) -> Vector:
+    if isinstance(given, str):
+        raw = base64.b64decode(given, validate=True)
+        return struct.unpack(f"<{len(raw) // 4}f", raw)
+    return [float(number) for number in given]
