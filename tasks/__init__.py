@@ -2,6 +2,7 @@
 
 from tasks.app import app
 from tasks.requests import enrich_cell, enrich_row, enrich_rows, enrich_table
+from tasks.schedule import schedule
 from tasks.steps import fuse, premium, probe, sweep
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "fuse",
     "premium",
     "probe",
+    "schedule",
     "sweep",
 ]

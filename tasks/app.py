@@ -6,5 +6,5 @@ from tasks.settings import configuration
 
 __all__ = ["app"]
 
-app = Celery("enrich", include=["tasks.steps", "tasks.requests", "tasks.lives"])
+app = Celery("enrich", include=["tasks.steps", "tasks.requests", "tasks.schedule", "tasks.lives"])
 app.add_defaults(configuration)

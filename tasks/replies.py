@@ -19,6 +19,7 @@ from enrich.domain.values import JsonObject
 from enrich.engine.cells import finish
 from enrich.engine.parts import Parts
 from enrich.engine.report import run_report
+from enrich.engine.schedules import is_scheduled, report_end
 from enrich.errors import RunFailedError, UsageError
 from enrich.ports import Finished
 from tasks.settings import URGENT
@@ -76,6 +77,9 @@ def reply(app: Celery, parts: Parts, finished: Finished) -> None:
     job_id = job_of_reply(finished.reply_to)
     if job_id is not None:
         _hand_on(app, job_id)
+        return
+    if is_scheduled(finished.reply_to):
+        report_end(parts, finished.run_id, finished.reply_to)
         return
     to = ReplyTo.decode(finished.reply_to)
     if finished.state is RunState.CANCELLED:

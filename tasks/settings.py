@@ -32,6 +32,7 @@ BULK = tuple(queue for queue in QUEUES if queue not in EXPRESS)
 
 _THREADS = 24
 _SWEEP_EVERY_S = 15.0
+_SCHEDULE_EVERY_S = 20.0
 _REPAIR_EVERY_S = 60.0
 _LEARN_EVERY_S = 86_400.0
 
@@ -47,6 +48,7 @@ _ROUTES = {
     "enrich.embed_repair": "enrich.control",
     "enrich.sweep": "enrich.control",
     "enrich.learn": "enrich.control",
+    "enrich.schedule": "enrich.control",
 }
 
 
@@ -139,6 +141,11 @@ def _schedule() -> dict[str, Any]:
                 "task": "enrich.embed_repair",
                 "schedule": _REPAIR_EVERY_S,
                 "options": {"expires": _REPAIR_EVERY_S},
+            },
+            "schedule": {
+                "task": "enrich.schedule",
+                "schedule": _SCHEDULE_EVERY_S,
+                "options": {"expires": _SCHEDULE_EVERY_S},
             },
             "learn": {
                 "task": "enrich.learn",

@@ -1,10 +1,11 @@
 """What handlers are given: the services of the process, and who is asking."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, Request, Response
+from kombu.exceptions import OperationalError
 
 from enrich.api.access import allowed
 from enrich.api.problems import ProblemError
@@ -12,10 +13,13 @@ from enrich.bootstrap import Services
 from enrich.domain.access import Principal, Scope
 from enrich.domain.run import Step
 from enrich.errors import BrokerDownError
+from enrich.state.broker import queue_depths
 from enrich.state.link import LinkAwayError, RedisLink
+from enrich.state.parked import ParkedMessages
 from enrich.state.quota import Allowance, RedisQuota
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
+from tasks.settings import QUEUES
 
 __all__ = ["Answer", "Broker", "Enriching", "Operating", "Own", "Queue", "Reading", "counted"]
 
@@ -39,6 +43,21 @@ class Broker:
             raise BrokerDownError(
                 "the broker does not answer; nothing was stored, ask again in a moment"
             ) from exc
+
+    def depths(self) -> Mapping[str, int]:
+        """Count the messages that wait, by queue. Raises `LinkAwayError`."""
+        return queue_depths(self._link, QUEUES)
+
+    def parked(self) -> int:
+        """Count the messages that no task could be made of. Raises `LinkAwayError`."""
+        return self._link.do(lambda client: ParkedMessages(client).count())
+
+    def workers(self) -> int:
+        """Count the workers that answer within a second. Raises `BrokerDownError`."""
+        try:
+            return len(app.control.ping(timeout=1.0) or ())
+        except (OSError, OperationalError) as exc:
+            raise BrokerDownError("the broker does not answer") from exc
 
     def send(self, steps: Sequence[Step]) -> None:
         """Send the steps of what is stored; what the broker does not take now, the sweep sends."""

@@ -15,6 +15,7 @@ from enrich.engine.parts import Parts
 from enrich.errors import DependencyError
 from enrich.ports.access import AccessKeys
 from enrich.ports.board import Board
+from enrich.ports.schedules import Schedules
 from enrich.settings import Settings
 from enrich.state.cache_fallback import FallbackCache
 from enrich.state.link import RedisLink
@@ -23,6 +24,7 @@ from enrich.store.access_keys import PostgresAccessKeys
 from enrich.store.board import PostgresBoard
 from enrich.store.engine import make_engine
 from enrich.store.migrate import pending, upgrade
+from enrich.store.schedules import PostgresSchedules
 from providers.base import LocalProvider
 from providers.credentials import KeptCredentials
 from providers.embedding.late import LateEmbedders
@@ -51,6 +53,7 @@ class Services:
     access_keys: AccessKeys
     desk: Desk
     board: Board
+    schedules: Schedules
     _database: "Engine"
     _link: RedisLink
     _pools: tuple[ThreadPoolExecutor, ...]
@@ -127,6 +130,7 @@ def build(*, holder: str = "") -> Services:
         access_keys=PostgresAccessKeys(database),
         desk=desk_of(own, parts, database, embedders),
         board=PostgresBoard(database),
+        schedules=PostgresSchedules(database),
         _database=database,
         _link=link,
         _pools=(calls, probes),

@@ -36,6 +36,7 @@ COMMANDS = {
     "status": ("runs", "Tell how a run stands."),
     "cancel": ("runs", "Stop a run."),
     "retry": ("runs", "Take up a run's parked batches again."),
+    "schedule": ("schedules", "Enrich tables by the clock: add, list, pause, run now."),
     "calls": ("calls", "List the paid calls that may have been made twice, and settle them."),
     "cell": ("cells", "Show a cell, and who said what about it."),
     "providers": ("providers", "List, describe, check and try providers, or begin a new one."),

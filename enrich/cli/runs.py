@@ -1,6 +1,5 @@
 """`enrich run`, and how runs are watched, stopped and taken up again."""
 
-import re
 from datetime import UTC, datetime
 
 import click
@@ -18,13 +17,14 @@ from enrich.cli.services import opened
 from enrich.cli.summaries import note_missing_keys, print_summary, summary_json
 from enrich.cli.tables import enriched_columns
 from enrich.cli.watching import carry_out
+from enrich.cli.wishes import WHERE, names_of, where_of
 from enrich.domain.metrics import hit_rates_of
-from enrich.domain.run import Force, RunState
+from enrich.domain.run import Force, Order, RunState
 from enrich.domain.values import credits_of
 from enrich.engine.arguments import options_of, selection_of
 from enrich.engine.retry import retry
 from enrich.engine.submit import RunRequest, submit
-from enrich.errors import BadInputError, RunFailedError
+from enrich.errors import RunFailedError
 from enrich.ports import RunSummary
 from tasks.app import app
 from tasks.replies import reply
@@ -37,23 +37,11 @@ __all__ = [
     "status_command",
 ]
 
-_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)", re.ASCII)
-_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
-#: The shell's words for the states of cells.
-_STATES = {
-    "failed": "failed",
-    "empty": "empty",
-    "not-found": "not_found",
-    "pending": "pending",
-    "skipped": "skipped",
-}
-_WHERE = (*_STATES, "stale", "low-confidence")
-
 
 @click.command("run")
 @click.argument("table")
 @click.option("--columns", help="Which, with commas between; default: all enriched ones.")
-@click.option("--where", multiple=True, type=click.Choice(_WHERE), help="Only cells like these.")
+@click.option("--where", multiple=True, type=click.Choice(WHERE), help="Only cells like these.")
 @click.option("--older-than", default="30d", show_default=True, help="What stale means.")
 @click.option(
     "--below",
@@ -69,6 +57,11 @@ _WHERE = (*_STATES, "stale", "low-confidence")
     show_default=True,
     help="What is known and may not be used.",
 )
+@click.option(
+    "--policy",
+    type=click.Choice([order.value for order in Order]),
+    help="Whom to ask when; default: that of the settings.",
+)
 @click.option("--max-cost", type=click.FloatRange(0), help="Credits that the run may spend.")
 @click.option("--estimate", is_flag=True, help="Say what it could cost; do nothing.")
 @click.option("--wait", is_flag=True, help="Wait for the end, and fail if it is not a good one.")
@@ -83,6 +76,7 @@ def run_command(
     older_than: str,
     below: float,
     force: str,
+    policy: str | None,
     max_cost: float | None,
     estimate: bool,
     wait: bool,
@@ -94,9 +88,9 @@ def run_command(
 
     A column that the table lacks is added when it is the name of a field. Typed values stay.
     """  # fmt: skip
-    wanted = _names(columns)
-    options = options_of(force, True, None, max_cost)
-    chosen = _where(where, older_than, below)
+    wanted = names_of(columns)
+    options = options_of(force, True, None, max_cost, policy)
+    chosen = where_of(where, older_than, below)
     with opened() as services:
         rows = services.parts.rows
         selection, options = selection_of(chosen, options, datetime.now(UTC))
@@ -186,34 +180,6 @@ def retry_command(*, run: int, wait: bool, in_process: bool, tenant: str, as_jso
         summary = carry_out(services, tenant, run, steps, wait=wait, here=in_process)
         note_missing_keys(services.parts.runs, tenant, run)
     _finish(summary, as_json=as_json, ended=wait or in_process)
-
-
-def _names(columns: str | None) -> tuple[str, ...] | None:
-    if columns is None:
-        return None
-    names = tuple(dict.fromkeys(name.strip() for name in columns.split(",") if name.strip()))
-    if not names:
-        raise BadInputError("--columns", "names no column")
-    return names
-
-
-def _where(kinds: tuple[str, ...], older_than: str, below: float) -> dict[str, object] | None:
-    """Turn the shell's words into what a message would say; None for all cells not filled."""
-    where: dict[str, object] = {}
-    if states := [_STATES[kind] for kind in kinds if kind in _STATES]:
-        where["state"] = states
-    if "stale" in kinds:
-        where["older_than_s"] = _age_s(older_than)
-    if "low-confidence" in kinds:
-        where["confidence_below"] = below
-    return where or None
-
-
-def _age_s(text: str) -> float:
-    match = _AGE.fullmatch(text.strip())
-    if not match:
-        raise BadInputError("--older-than", f"{text!r} is no age", hint="for example 30d or 12h")
-    return float(match[1]) * _UNIT_S[match[2]]
 
 
 def _finish(summary: RunSummary, *, as_json: bool, ended: bool) -> None:

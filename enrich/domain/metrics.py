@@ -20,13 +20,16 @@ __all__ = [
     "PROVIDER_CALL",
     "EnrichmentMetrics",
     "Histogram",
+    "Labels",
     "ProviderHealth",
     "Series",
     "SingleflightStats",
     "Sums",
+    "added",
     "bucket_of",
     "hit_rates_of",
     "labels_of",
+    "longest_of",
     "metrics_of",
     "seconds_of",
 ]
@@ -60,6 +63,11 @@ def bucket_of(seconds: float) -> int:
 def seconds_of(bucket: int) -> float:
     """Give the duration that is nearest to all of a bucket."""
     return float(2 * _GROWTH**bucket / (1 + _GROWTH))
+
+
+def longest_of(bucket: int) -> float:
+    """Give the longest duration, in seconds, that a bucket holds."""
+    return float(_GROWTH**bucket)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,7 @@ class Sums:
 
     def timing(self, name: str, **labels: str) -> Histogram:
         """Add up the durations of this name that have these labels."""
-        return _added(h for series, h in self.timings.items() if series.has(name, labels))
+        return added(h for series, h in self.timings.items() if series.has(name, labels))
 
     def values_of(self, label: str) -> frozenset[str]:
         """List what a label was ever set to."""
@@ -217,7 +225,8 @@ def _error_rate(sums: Sums, provider: str, breakers: tuple[BreakerStatus, ...]) 
     return failures / asked if asked else None
 
 
-def _added(histograms: Iterable[Histogram]) -> Histogram:
+def added(histograms: Iterable[Histogram]) -> Histogram:
+    """Add up histograms, exactly."""
     buckets: Counter[int] = Counter()
     total_us = 0
     for histogram in histograms:

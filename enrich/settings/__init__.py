@@ -24,6 +24,7 @@ from enrich.errors import SettingsError
 from enrich.settings.api import ApiSettings
 from enrich.settings.embeddings import EmbeddingSettings
 from enrich.settings.environment import EnvironmentSource, checked
+from enrich.settings.flower import FlowerSettings, is_loopback
 from enrich.settings.groups import (
     BreakerSettings,
     BrokerSettings,
@@ -48,6 +49,7 @@ __all__ = [
     "BudgetSettings",
     "CacheSettings",
     "EmbeddingSettings",
+    "FlowerSettings",
     "FusionSettings",
     "JobSettings",
     "KeyringSettings",
@@ -58,6 +60,7 @@ __all__ = [
     "RunSettings",
     "Settings",
     "SingleflightSettings",
+    "is_loopback",
     "load_settings",
 ]
 
@@ -92,6 +95,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     keyring: KeyringSettings = KeyringSettings()
     llm: LlmSettings = LlmSettings()
+    flower: FlowerSettings = FlowerSettings()
     embeddings: EmbeddingSettings = EmbeddingSettings()
     jobs: JobSettings = JobSettings()
     credentials: dict[str, SecretStr] = Field(default_factory=dict)
@@ -133,7 +137,13 @@ class Settings(BaseSettings):
             key for each in self.credentials.values() for key in each.get_secret_value().split()
         )
         ring = self.keyring.keys.get_secret_value() if self.keyring.keys else ""
-        known = {word for word in passwords if word}.union(keys, ring.replace(",", " ").split())
+        given = (self.api.secret, self.api.metrics_token, self.flower.basic_auth)
+        whole = {secret.get_secret_value() for secret in given if secret}
+        pairs = self.flower.basic_auth.get_secret_value() if self.flower.basic_auth else ""
+        whole |= {pair.partition(":")[2] for pair in pairs.split(",") if pair}
+        known = {word for word in passwords if word}.union(
+            keys, whole, ring.replace(",", " ").split()
+        )
         return tuple(sorted(known | {unquote(word) for word in known}))
 
     def _shares_broker(self) -> bool:

@@ -17,7 +17,8 @@ class ApiSettings(Values):
     Signed tokens are believed when `jwt_keys` (a file with a JWK set), `jwt_issuer` and
     `jwt_audience` are all set. `requests_per_minute` is for each tenant. `wait_seconds` is how long
     a caller that waits for a result is kept waiting at most. `secret` signs the cursors of lists;
-    unset, it is made from the database's address.
+    unset, it is made from the database's address. `metrics_token` is what Prometheus sends as a
+    bearer's; unset, the interface tells its metrics only where it listens on loopback.
     """
 
     host: Annotated[str, Field(pattern=r"^[0-9A-Za-z.:_-]{1,253}$")] = "127.0.0.1"
@@ -26,6 +27,7 @@ class ApiSettings(Values):
     wait_seconds: Annotated[float, Field(ge=0, le=600)] = 180.0
     requests_per_minute: Count = 60_000
     secret: SecretStr | None = None
+    metrics_token: SecretStr | None = None
     jwt_keys: Path | None = None
     jwt_issuer: str | None = None
     jwt_audience: str | None = None

@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
 
 from enrich import embedded
+from enrich.api.exposition import exposed
 from enrich.errors import EmbeddedServerError
+from enrich.state.link import RedisLink
+from enrich.state.metrics import RedisMetrics
 from tests.faults.lab import COLUMNS, Lab, lab
 
 pytestmark = [
@@ -32,6 +37,7 @@ TWICE = """
     SELECT count(*) FROM (
         SELECT FROM cell_writes GROUP BY row_id, cell HAVING count(*) > 1) AS twice
 """
+LEDGER = "SELECT provider, kind, count(*) FROM responses WHERE NOT from_cache GROUP BY 1, 2"
 LOST = "SELECT max(lost) FROM batches"
 
 
@@ -58,6 +64,20 @@ def begin(it: Lab, table: str) -> None:
     assert it.wait(lambda: it.scalar(HELD) > 0, within_s=60)
 
 
+def exposed_answers(it: Lab) -> dict[tuple[str, str], float]:
+    """Read what Prometheus would: answers by provider and outcome."""
+    metrics = RedisMetrics(RedisLink(it.environment["REDIS_URL"], timeout_s=5.0), flush_s=None)
+    families = text_string_to_metric_families(exposed(metrics.read(), ()).decode())
+    (family,) = (one for one in families if one.name == "enrich_cache_misses")
+    return {(s.labels["provider"], s.labels["outcome"]): s.value for s in family.samples}
+
+
+def written_answers(it: Lab) -> dict[tuple[str, str], float]:
+    """Read the same from the ledger."""
+    with it.engine.connect() as connection:
+        return {(name, kind): n for name, kind, n in connection.execute(text(LEDGER))}
+
+
 def test_f08_work_of_a_worker_that_is_asked_to_end_goes_on_at_once(it: Lab) -> None:
     begin(it, "asked")
 
@@ -68,3 +88,5 @@ def test_f08_work_of_a_worker_that_is_asked_to_end_goes_on_at_once(it: Lab) -> N
     assert it.scalar(OPEN, columns=[COLUMNS[0], COLUMNS[3]]) == 0
     assert (it.scalar(TWICE), it.scalar(LOST)) == (0, 0)
     assert it.book.keys("ledger_paid") == it.scalar("SELECT count(*) FROM rows")
+    # What the two lives counted, added up, is the ledger: nothing twice, nothing left behind.
+    assert it.wait(lambda: exposed_answers(it) == written_answers(it), within_s=10)

@@ -1,0 +1,49 @@
+"""What the shell's options say about the cells to take up, in the words of a message."""
+
+import re
+
+from enrich.errors import BadInputError
+
+__all__ = ["WHERE", "age_s", "names_of", "where_of"]
+
+_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)", re.ASCII)
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+#: The shell's words for the states of cells.
+_STATES = {
+    "failed": "failed",
+    "empty": "empty",
+    "not-found": "not_found",
+    "pending": "pending",
+    "skipped": "skipped",
+}
+WHERE = (*_STATES, "stale", "low-confidence")
+
+
+def names_of(columns: str | None) -> tuple[str, ...] | None:
+    """Read `--columns`; None for all enriched ones. Raises `BadInputError`."""
+    if columns is None:
+        return None
+    names = tuple(dict.fromkeys(name.strip() for name in columns.split(",") if name.strip()))
+    if not names:
+        raise BadInputError("--columns", "names no column")
+    return names
+
+
+def where_of(kinds: tuple[str, ...], older_than: str, below: float) -> dict[str, object] | None:
+    """Give what a message would say; None for all cells not filled."""
+    where: dict[str, object] = {}
+    if states := [_STATES[kind] for kind in kinds if kind in _STATES]:
+        where["state"] = states
+    if "stale" in kinds:
+        where["older_than_s"] = age_s("--older-than", older_than)
+    if "low-confidence" in kinds:
+        where["confidence_below"] = below
+    return where or None
+
+
+def age_s(option: str, text: str) -> float:
+    """Read a length of time, such as 30d or 12h. Raises `BadInputError`."""
+    match = _AGE.fullmatch(text.strip())
+    if not match:
+        raise BadInputError(option, f"{text!r} is no age", hint="for example 30d or 12h")
+    return float(match[1]) * _UNIT_S[match[2]]
