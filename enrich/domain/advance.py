@@ -75,9 +75,11 @@ def waiting_rows(
     rows = {row.id: row for row in batch.rows}
     waiting: dict[int, datetime] = {}
     for response in batch.responses:
+        if response.outcome.kind not in kinds:
+            continue
         retry_at = retry_at_of(response.outcome)
         row, spec = rows.get(response.row), specs.get(response.provider)
-        if response.outcome.kind not in kinds or retry_at is None or row is None or spec is None:
+        if retry_at is None or row is None or spec is None:
             continue
         fields = {column.field for column in open_columns(row, batch.run)}
         if retry_at <= latest and fields & spec.gives.keys():
@@ -90,6 +92,9 @@ def _onward(
 ) -> Decision | None:
     """Name the next wave: probes while there are any, then premium; None at the end."""
     probes = [spec for spec in waterfall_order(specs) if spec.tier in PROBE_TIERS]
+    batch = replace(batch, rows=tuple(r for r in batch.rows if open_columns(r, batch.run)))
+    if not batch.rows:
+        return None
     able = next_questions(batch, probes, waiting=waiting)
     if able:
         chosen = able if batch.run.options.parallel_probes else able[:1]
@@ -108,12 +113,14 @@ def _premium_saved(
     waiting: Collection[int],
 ) -> int:
     """Count the premium questions that the cheaper answers made needless; not yet of who waits."""
+    premium = [spec for spec in specs if spec.tier is Tier.PREMIUM]
+    if not premium:
+        return 0
     asked = {(r.row, r.provider) for r in after.responses}
     start = _as_at_start(before)
     return sum(
         (query.row, spec.name) not in asked
-        for spec in specs
-        if spec.tier is Tier.PREMIUM
+        for spec in premium
         for query in questions_for(start, spec, waiting=waiting)
     )
 

@@ -40,8 +40,16 @@ def votes_of(
 
 def key_of_value(field: str, value: Json) -> str:
     """Give a text that is equal for values of a field that mean the same; "" for no value."""
+    return _key_of_text(field, value) if isinstance(value, str) else _key_of(field, value)
+
+
+def _key_of(field: str, value: Json) -> str:
     read = _reader_of(field)(value)
     return "" if read.is_empty else read.canonical
+
+
+# The same values come again: of several providers for a row, and in row after row.
+_key_of_text = lru_cache(maxsize=16_384)(_key_of)
 
 
 @lru_cache(maxsize=1024)

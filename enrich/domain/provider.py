@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from itertools import groupby
 
 from enrich.domain.outcome import Found, Outcome, OutcomeKind
@@ -111,10 +112,8 @@ class ProviderSpec:
 
     def inputs_of(self, known: Mapping[str, Json]) -> JsonObject:
         """Pick from a row's known fields what this provider is sent, in the order of names."""
-        wanted = frozenset().union(*self.inputs, self.optional_inputs)
-        return {
-            name: known[name] for name in sorted(wanted & known.keys()) if not is_blank(known[name])
-        }
+        wanted = _names_in(self.inputs, self.optional_inputs)
+        return {name: known[name] for name in wanted if not is_blank(known.get(name))}
 
     @property
     def is_paid(self) -> bool:
@@ -173,6 +172,11 @@ class Answer:
     latency_s: float = 0.0
     cost_microcredits: int | None = None
     calls: int = 1
+
+
+@lru_cache(maxsize=1024)
+def _names_in(inputs: tuple[frozenset[str], ...], more: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(frozenset().union(*inputs, more)))
 
 
 def one_call(answers: Iterable[Answer], *, calls: int = 1) -> list[Answer]:

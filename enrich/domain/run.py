@@ -184,11 +184,12 @@ class RunView:
     wanted: tuple[str, ...]
     options: RunOptions
     state: RunState = RunState.RUNNING
+    #: The columns to be enriched, in the table's order. Kept, because every row asks for them.
+    wanted_columns: tuple[Column, ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def wanted_columns(self) -> tuple[Column, ...]:
-        """The columns to be enriched, in the table's order."""
-        return tuple(column for column in self.columns if column.key in self.wanted)
+    def __post_init__(self) -> None:
+        wanted = tuple(column for column in self.columns if column.key in self.wanted)
+        object.__setattr__(self, "wanted_columns", wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

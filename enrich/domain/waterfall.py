@@ -47,16 +47,18 @@ def is_protected(row: Row, column: Column) -> bool:
 
 def is_open(row: Row, column: Column, run: RunView) -> bool:
     """Say whether the run still has to decide this cell."""
-    if is_protected(row, column):
-        return False
     seen = row.cells.get(column.key)
+    filled = not is_blank(row.data.get(column.key))
+    # What `is_protected` says, without looking everything up again: this is asked the most often.
+    is_typed = filled and (seen is None or seen.provider == PERSON)
+    if is_typed and column.overwrite is Overwrite.NEVER:
+        return False
     if seen is not None and seen.stamp.number >= run.id:
         # Decided by this run already, or by a newer one; but "pending" of our own decides nothing.
         return seen.state is CellState.PENDING and seen.stamp.number == run.id
     options = run.options
     if options.where is not None:
         return matches(row, column.key, options.where)
-    filled = not is_blank(row.data.get(column.key))
     return options.force is not Force.NONE or not filled
 
 
@@ -104,6 +106,9 @@ def questions_for(
         query = None if row.id in left_out else _question(row, batch.run, spec)
         if query is None:
             continue
+        if not asked and not batch.tokens:
+            questions.append(query)
+            continue
         name = (query.row, key_of(batch.run, spec, query))
         if name not in asked:
             questions.append(replace(query, token=batch.tokens.get(name, "")))
@@ -117,11 +122,12 @@ def key_of(run: RunView, spec: ProviderSpec, query: Query) -> str:
 
 def _question(row: Row, run: RunView, spec: ProviderSpec) -> Query | None:
     undecided = open_columns(row, run)
-    wanted = {column.field for column in undecided} & spec.gives.keys()
+    wanted = {column.field for column in undecided if column.field in spec.gives}
     if not wanted:
         return None
     # A value that is about to be decided again is no input: what it was must not answer for itself.
-    known = row.known_fields(tuple(c for c in run.columns if c not in undecided))
+    left_out = {column.key for column in undecided}
+    known = row.known_fields(tuple(c for c in run.columns if c.key not in left_out))
     if not spec.can_ask_with(known):
         return None
     inputs = spec.inputs_of(known)

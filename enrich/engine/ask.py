@@ -25,7 +25,7 @@ from enrich.domain.outcome import (
     outcome_to_json,
 )
 from enrich.domain.provider import Query
-from enrich.domain.run import Force, OpenBatch, Response, RunView
+from enrich.domain.run import BatchRef, Force, OpenBatch, Response, RunView
 from enrich.domain.waterfall import key_of
 from enrich.engine.answers import Answers
 from enrich.engine.call import Said
@@ -57,11 +57,7 @@ def ask(
     said = _Asking(parts, run, provider).all(questions)
     first = {name: query.row for name, query in questions.items()}
     responses = tuple(
-        replace(
-            _response(provider, query, name, said[name], shared=first[name] != query.row),
-            batch=batch.ref.number,
-            attempt=batch.ref.attempt,
-        )
+        _response(batch.ref, provider, query, name, said[name], shared=first[name] != query.row)
         for name, query in zip(names, queries, strict=True)
     )
     _count(parts, run, provider, responses)
@@ -191,7 +187,9 @@ def _shared_error(error: str, now: datetime) -> Said | None:
     return Said(outcome=outcome, observed_at=now)
 
 
-def _response(provider: Provider, query: Query, name: str, said: Said, *, shared: bool) -> Response:
+def _response(
+    ref: BatchRef, provider: Provider, query: Query, name: str, said: Said, *, shared: bool
+) -> Response:
     spec = provider.spec
     return Response(
         row=query.row,
@@ -206,6 +204,8 @@ def _response(provider: Provider, query: Query, name: str, said: Said, *, shared
         from_cache=said.from_cache,
         coalesced=said.coalesced or shared,
         stale=said.stale,
+        batch=ref.number,
+        attempt=ref.attempt,
     )
 
 

@@ -11,6 +11,8 @@ from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from enrich.domain.outcome import outcome_from_json, outcome_to_json
 from enrich.domain.run import CellFilter, Counts, Force, Response, RunOptions, RunState, RunView
 from enrich.domain.table import CellState, CellWrite, Provenance, Row, Stamp
@@ -59,13 +61,24 @@ def dumps(value: object, *, name: str) -> str:
             JSON at all.
     """
     try:
-        text = _ENCODER.encode(value)
-        text.encode()
+        text = _encoded(value)
     except UnicodeEncodeError:
         return dumps(_cleaned(value), name=name)
     except (ValueError, TypeError, RecursionError) as exc:
         raise BadInputError(name, "a value cannot be stored as JSON", hint=_HINT) from exc
     return dumps(_cleaned(value), name=name) if _holds_nul(text, value) else text
+
+
+def _encoded(value: object) -> str:
+    try:
+        # A number that is not finite becomes a null here: the other encoder tells which nulls are.
+        if b"null" not in (raw := orjson.dumps(value, option=_PLAIN)):
+            return raw.decode()
+    except TypeError:
+        pass  # no JSON, half of a surrogate pair, or a whole number beyond 64 bits
+    text = _ENCODER.encode(value)
+    text.encode()
+    return text
 
 
 def dumps_each(values: Sequence[object], names: Sequence[str]) -> str:
@@ -80,6 +93,8 @@ def dumps_each(values: Sequence[object], names: Sequence[str]) -> str:
 
 # Made once: `json.dumps` makes one per call, which costs more than encoding a cell.
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+# The quick one takes UUIDs and members of enumerations too, as their text.
+_PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _HINT = "numbers must be finite, keys text, and nesting not too deep"
 
 

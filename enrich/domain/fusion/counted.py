@@ -31,12 +31,11 @@ def fuse_counted(
     weights = [_weight(group) for _, group in groups]
     total = sum(sorted(weights))
     shares = [weight / total if total else 0.0 for weight in weights]
-    ranked = sorted(
-        range(len(groups)), key=lambda i: (-weights[i], speaker_of(groups[i][1]).rank, i)
-    )
+    speakers = [speaker_of(group) for _, group in groups]
+    ranked = sorted(range(len(groups)), key=lambda i: (-weights[i], speakers[i].rank, i))
     best = ranked[0]
-    speaker = speaker_of(groups[best][1])
-    candidates = tuple(_candidate(groups[i], shares[i]) for i in ranked)
+    speaker = speakers[best]
+    candidates = tuple(_candidate(groups[i], shares[i], speakers[i]) for i in ranked)
     confidence, agreement = round(weights[best] * shares[best], 6), shares[best]
     verdict = _verdict(confidence, agreement, candidates[0].families, threshold, min_confidence)
     return Fused(
@@ -67,10 +66,10 @@ def _verdict(
     return Verdict.ACCEPT
 
 
-def _candidate(group: Group, share: float) -> Candidate:
+def _candidate(group: Group, share: float, speaker: Vote) -> Candidate:
     key, votes = group
     return Candidate(
-        value=speaker_of(votes).value,
+        value=speaker.value,
         key=key,
         probability=round(share, 6),
         providers=tuple(sorted({vote.provider for vote in votes})),
