@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Whole files go to as many processes as there are cores, each with servers of its own.
+SHARED_OUT := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 .DEFAULT_GOAL := help
 .PHONY: help setup run up test check bench bench-quality kills soak proofs million migrate clean
 
@@ -33,14 +35,14 @@ up: $(VENV)/.installed ## start the servers, a worker and the scheduler, and kee
 	@$(BIN)/enrich up
 
 test: $(VENV)/.developed ## the whole test suite against real PostgreSQL and Valkey
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SHARED_OUT)
 
 check: $(VENV)/.developed ## formatting, lint, types, layers, unit tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/python -m pytest tests/unit tests/laws -q
+	@$(BIN)/python -m pytest $(SHARED_OUT) tests/unit tests/laws -q
 
 bench: $(VENV)/.developed ## the benchmarks, with their comparisons
 	@$(BIN)/python -m tests.benchmarks
