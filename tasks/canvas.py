@@ -7,6 +7,7 @@ reads, and leave result objects behind that complain when the interpreter ends.
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -67,7 +68,7 @@ class CeleryDispatcher:
     def _publish_chord(self, producer: Producer, step: Step, countdown_s: float | None) -> None:
         group_id = _id_of("group", summary_of(step))
         body = self._app.signature(
-            "enrich.fuse", args=(to_wire(step),), options=_options("enrich.fuse", step)
+            "enrich.fuse", args=(to_wire(_for(step)),), options=_options("enrich.fuse", step)
         )
         # Known before the first part can end, so the count cannot miss one.
         self._app.backend.set_chord_size(group_id, len(step.providers))
@@ -76,7 +77,7 @@ class CeleryDispatcher:
                 producer,
                 "enrich.probe",
                 step,
-                (to_wire(step), provider),
+                (to_wire(_for(step, provider)), provider),
                 provider,
                 countdown=countdown_s,
                 chord=body,
@@ -102,6 +103,11 @@ class CeleryDispatcher:
             **_options(name, step, provider),
             **options,
         )
+
+
+def _for(step: Step, *providers: str) -> Step:
+    """Leave out the rows that others are asked about."""
+    return replace(step, asks={name: step.asks[name] for name in providers if name in step.asks})
 
 
 def _options(name: str, step: Step, provider: str = "") -> dict[str, Any]:

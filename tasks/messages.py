@@ -3,8 +3,9 @@
 A message outlives a deploy: fields are added with a default, and never change their meaning.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 from enrich.domain.run import BatchRef, Phase, Step, StepKind
@@ -30,6 +31,7 @@ def to_wire(step: Step) -> dict[str, Any]:
         "wave": ref.wave,
         "providers": list(step.providers),
         "urgent": step.urgent,
+        "asks": {name: steps_of(rows) for name, rows in step.asks.items()},
     }
 
 
@@ -52,9 +54,20 @@ def from_wire(raw: object) -> Step:
             table=str(raw["table"]),
             tenant=str(raw["tenant"]),
             urgent=bool(raw.get("urgent", False)),
+            asks={str(name): _rows(steps) for name, steps in raw.get("asks", {}).items()},
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise BadInputError("message", f"is not a step ({type(exc).__name__}: {exc})") from exc
+
+
+def steps_of(rows: Iterable[int]) -> list[int]:
+    """Shorten the ids of rows, in order: the first, then by how much each is beyond the last."""
+    ordered = sorted(rows)
+    return [row - before for row, before in zip(ordered, [0, *ordered], strict=False)]
+
+
+def _rows(steps: Iterable[Any]) -> tuple[int, ...]:
+    return tuple(accumulate(int(step) for step in steps))
 
 
 def _batch(raw: Mapping[str, Any]) -> BatchRef:

@@ -143,12 +143,13 @@ def enrich_table(
     ensemble_fusion: bool | None = None,
     tenant: str = "default",
     max_cost: float | None = None,
+    policy: str | None = None,
 ) -> JsonObject:
     """Enrich a table, or its rows with cells `where`; the result is the run's summary.
 
     `where` may hold `state` (a list), `older_than_s` and `confidence_below`.
     """
-    options = options_of(force, parallel_probes, ensemble_fusion, max_cost)
+    options = options_of(force, parallel_probes, ensemble_fusion, max_cost, policy)
     selection, options = selection_of(where, options, services().parts.clock.now())
     return _run(self, tenant, table_id, columns, selection, options)
 

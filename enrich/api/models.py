@@ -16,6 +16,7 @@ __all__ = [
     "RowsWish",
     "RunWish",
     "SearchWish",
+    "WebhookWish",
     "WhereWish",
 ]
 
@@ -55,6 +56,7 @@ class _Options(BaseModel):
     parallel_probes: bool = True
     ensemble_fusion: bool | None = None
     max_cost: Credits | None = None
+    policy: Literal["sequential", "parallel", "adaptive"] | None = None
 
 
 class CellWish(_Options):
@@ -135,3 +137,10 @@ class SearchWish(BaseModel):
     table_id: Name = CANDIDATES
     where: Annotated[dict[str, Any], Field(max_length=50)] = Field(default_factory=dict)
     limit: Annotated[int, Field(ge=1, le=100)] = 10
+
+
+class WebhookWish(BaseModel):
+    """An address that is told of ends: https or http, of a public host."""
+
+    model_config = _model({"url": "https://hooks.example.com/enrich"})
+    url: Annotated[str, Field(min_length=1, max_length=2_000)]

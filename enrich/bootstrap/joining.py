@@ -109,4 +109,5 @@ def _policies(own: Settings) -> Policies:
         fusion=own.fusion.policy(),
         runs=own.runs.policy(),
         budgets=own.budgets.policy(),
+        selection=own.selection.policy(),
     )

@@ -8,7 +8,8 @@ from enrich.domain.endings import final_writes, interim_writes, with_accepted
 from enrich.domain.outcome import LATER_KINDS, OutcomeKind, retry_at_of
 from enrich.domain.policy import FusionPolicy, RunPolicy
 from enrich.domain.provider import ProviderSpec, Tier
-from enrich.domain.run import Counts, OpenBatch, Phase
+from enrich.domain.run import Counts, OpenBatch, Order, Phase
+from enrich.domain.selection.plan import Choosing, plan
 from enrich.domain.table import CellWrite
 from enrich.domain.waterfall import (
     PROBE_TIERS,
@@ -26,7 +27,8 @@ __all__ = ["Decision", "advance", "waiting_rows"]
 class Decision:
     """What to write, and where the batch goes: to `providers` in a next wave, or to its end.
 
-    `waiting` rows are asked about again at `ready_at`, as a batch of their own.
+    `waiting` rows are asked about again at `ready_at`, as a batch of their own. `asks` names the
+    rows of each provider where they were chosen.
     """
 
     writes: tuple[CellWrite, ...]
@@ -35,6 +37,7 @@ class Decision:
     providers: tuple[str, ...] = ()
     waiting: tuple[int, ...] = ()
     ready_at: datetime | None = None
+    asks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
 
 
@@ -45,12 +48,24 @@ def advance(
     fusion: FusionPolicy,
     runs: RunPolicy,
     now: datetime,
+    choosing: Choosing | None = None,
 ) -> Decision:
-    """Fuse what is known, then choose: another wave of probes, premium, or the end."""
+    """Fuse what is known, then choose: another wave of probes, premium, or the end.
+
+    With `choosing` whom to ask next is chosen row by row, and a cell stays open as long as another
+    answer is worth its price.
+    """
+    if choosing is not None and batch.ref.wave < runs.max_waves:
+        chosen = _chosen(batch, specs, choosing, fusion=fusion, runs=runs, now=now)
+        if chosen is not None:
+            return chosen
+        specs_onward: Sequence[ProviderSpec] = ()
+    else:
+        specs_onward = () if choosing is not None else specs
     by_name = {spec.name: spec for spec in specs}
     after, accepted = with_accepted(batch, by_name, fusion=fusion)
     waiting = waiting_rows(after, by_name, runs=runs, now=now)
-    onward = None if batch.ref.wave >= runs.max_waves else _onward(after, specs, waiting)
+    onward = None if batch.ref.wave >= runs.max_waves else _onward(after, specs_onward, waiting)
     if onward is not None:
         return replace(onward, writes=accepted, counts=_count(accepted))
     final = accepted + final_writes(after, by_name, waiting, fusion)
@@ -62,6 +77,38 @@ def advance(
         waiting=tuple(sorted(waiting)),
         ready_at=min(waiting.values(), default=None),
         counts=_count(final) + _spent(batch) + Counts(premium_saved=saved),
+    )
+
+
+def _chosen(
+    batch: OpenBatch,
+    specs: Sequence[ProviderSpec],
+    choosing: Choosing,
+    *,
+    fusion: FusionPolicy,
+    runs: RunPolicy,
+    now: datetime,
+) -> Decision | None:
+    """Choose the next wave; cells of rows that it asks about stay open. None at the end."""
+    by_name = {spec.name: spec for spec in specs}
+    settled, _ = with_accepted(batch, by_name, fusion=fusion)
+    waiting = waiting_rows(settled, by_name, runs=runs, now=now)
+    asked = plan(batch, specs, choosing, fusion=fusion, waiting=waiting).choices.keys()
+    rest = replace(batch, rows=tuple(row for row in batch.rows if row.id not in asked))
+    after, accepted = with_accepted(rest, by_name, fusion=fusion)
+    done = {row.id: row for row in after.rows}
+    rows = tuple(done.get(row.id, row) for row in batch.rows)
+    # What has just been accepted may be what somebody needs to be asked with.
+    chosen = plan(replace(batch, rows=rows), specs, choosing, fusion=fusion, waiting=waiting)
+    if not chosen.asks:
+        return None
+    return Decision(
+        writes=accepted,
+        phase=Phase.PROBE,
+        wave=batch.ref.wave + 1,
+        providers=tuple(chosen.asks),
+        asks=chosen.asks,
+        counts=_count(accepted),
     )
 
 
@@ -97,7 +144,7 @@ def _onward(
         return None
     able = next_questions(batch, probes, waiting=waiting)
     if able:
-        chosen = able if batch.run.options.parallel_probes else able[:1]
+        chosen = able if batch.run.options.order is Order.PARALLEL else able[:1]
         return Decision(writes=(), phase=Phase.PROBE, wave=batch.ref.wave + 1, providers=chosen)
     premium = [spec for spec in waterfall_order(specs) if spec.tier is Tier.PREMIUM]
     able = next_questions(batch, premium, waiting=waiting)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from enrich.domain.paid import InDoubt
+from enrich.domain.run import Order
 
 if TYPE_CHECKING:
     from enrich.domain.fusion.judge import Judge
@@ -168,6 +169,7 @@ class RunPolicy:
         max_wait_s: rows whose limit passes later than that are not waited for.
         max_deferrals: a row that a provider is still not done with by then is left pending.
         max_waves: of one batch; more means that a probe fails again and again.
+        order: in which providers are asked, where a run does not say.
     """
 
     batch_rows: int = 200
@@ -177,6 +179,7 @@ class RunPolicy:
     max_wait_s: float = 900.0
     max_waves: int = 50
     max_deferrals: int = 1000
+    order: Order = Order.PARALLEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

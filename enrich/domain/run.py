@@ -23,7 +23,9 @@ __all__ = [
     "Counts",
     "Force",
     "OpenBatch",
+    "Order",
     "Phase",
+    "Progress",
     "Response",
     "RunOptions",
     "RunState",
@@ -64,6 +66,14 @@ class Force(StrEnum):
     RESPONSES = "responses"  # ask everybody again
 
 
+class Order(StrEnum):
+    """Whom a run asks when: one after the other, all who are not dear at once, or by worth."""
+
+    SEQUENTIAL = "sequential"
+    PARALLEL = "parallel"
+    ADAPTIVE = "adaptive"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellFilter:
     """Which cells of the chosen rows a run takes up; a cell that matches any part is taken.
@@ -83,7 +93,8 @@ class RunOptions:
 
     `ensemble_fusion` and `max_cost_microcredits` are None when the settings decide and when there
     is no limit. Without `where` a run takes up every cell that is not filled. Somebody waits for an
-    `urgent` one: its steps go before those of all others.
+    `urgent` one: its steps go before those of all others. `policy` None leaves the order in which
+    providers are asked to the settings, where `parallel_probes` does.
     """
 
     force: Force = Force.NONE
@@ -92,6 +103,14 @@ class RunOptions:
     max_cost_microcredits: int | None = None
     where: CellFilter | None = None
     urgent: bool = False
+    policy: Order | None = None
+
+    @property
+    def order(self) -> Order:
+        """In which order providers are asked."""
+        if self.policy is not None:
+            return self.policy
+        return Order.PARALLEL if self.parallel_probes else Order.SEQUENTIAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +146,8 @@ class Step:
     """The next thing to do with a batch; `at` is None for now.
 
     A probe step names the providers to ask in parallel; their join is the batch's fuse step. An
-    `urgent` one goes before all that are not.
+    `urgent` one goes before all that are not. `asks` names the rows that a provider is asked about,
+    where those were chosen; who is not in it is asked about all that it can answer.
     """
 
     kind: StepKind
@@ -137,6 +157,7 @@ class Step:
     table: str = ""
     tenant: str = "default"
     urgent: bool = False
+    asks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +214,15 @@ class RunView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run is: batches ended of all, and what the ended ones spent, in micro-credits."""
+
+    total: int = 1
+    ended: int = 0
+    spent_microcredits: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenBatch:
     """A batch with all that a step reads: one round trip.
 
@@ -205,6 +235,7 @@ class OpenBatch:
     rows: tuple[Row, ...]
     responses: tuple[Response, ...]
     tokens: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

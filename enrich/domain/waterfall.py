@@ -12,7 +12,7 @@ from datetime import datetime
 from enrich.domain.keys import input_key
 from enrich.domain.outcome import OutcomeKind
 from enrich.domain.provider import ProviderSpec, Query, Tier
-from enrich.domain.run import CellFilter, Force, OpenBatch, RunOptions, RunView
+from enrich.domain.run import CellFilter, Force, OpenBatch, Order, RunOptions, RunView
 from enrich.domain.table import PERSON, CellState, Column, Overwrite, Row
 from enrich.domain.values import is_blank
 
@@ -151,10 +151,15 @@ def could_ask(run: RunView, specs: Iterable[ProviderSpec]) -> tuple[ProviderSpec
 def first_providers(
     run: RunView, specs: Iterable[ProviderSpec], options: RunOptions
 ) -> tuple[str, ...]:
-    """Name whom the first wave asks: everybody who might answer, or one after the other."""
+    """Name whom the first wave asks: everybody who might answer, or one after the other.
+
+    An adaptive run asks nobody before it has looked at its rows.
+    """
+    if options.order is Order.ADAPTIVE:
+        return ()
     able = tuple(s for s in could_ask(run, specs) if s.tier in PROBE_TIERS)
     ordered = waterfall_order(able)
-    return tuple(s.name for s in (ordered if options.parallel_probes else ordered[:1]))
+    return tuple(s.name for s in (ordered if options.order is Order.PARALLEL else ordered[:1]))
 
 
 def plan_waves(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from enrich.domain.run import CellFilter, Force, RunOptions
+from enrich.domain.run import CellFilter, Force, Order, RunOptions
 from enrich.domain.table import CellState
 from enrich.domain.values import microcredits_of
 from enrich.errors import BadInputError
@@ -39,7 +39,11 @@ def columns_of(values: object) -> tuple[str, ...] | None:
 
 
 def options_of(
-    force: object, parallel_probes: object, ensemble_fusion: object, max_cost: object
+    force: object,
+    parallel_probes: object,
+    ensemble_fusion: object,
+    max_cost: object,
+    policy: object = None,
 ) -> RunOptions:
     """Read a run's options. Types are not bent: "false" is not a boolean."""
     if not isinstance(parallel_probes, bool):
@@ -51,6 +55,7 @@ def options_of(
         parallel_probes=parallel_probes,
         ensemble_fusion=ensemble_fusion,
         max_cost_microcredits=_cost_of(max_cost),
+        policy=_order_of(policy),
     )
 
 
@@ -87,6 +92,16 @@ def _force_of(force: object) -> Force:
     except ValueError:
         known = ", ".join(level.value for level in Force)
         raise BadInputError("force", f"must be true, false or one of {known}") from None
+
+
+def _order_of(policy: object) -> Order | None:
+    if policy is None:
+        return None
+    try:
+        return Order(str(policy))
+    except ValueError:
+        known = ", ".join(order.value for order in Order)
+        raise BadInputError("policy", f"must be one of {known}") from None
 
 
 def _cost_of(max_cost: object) -> int | None:

@@ -7,6 +7,7 @@ from enrich.domain.advance import Decision, advance
 from enrich.domain.keys import digest
 from enrich.domain.run import OpenBatch, Phase, Step, StepKind
 from enrich.domain.table import CellWrite
+from enrich.engine.choosing import choosing_of
 from enrich.engine.parts import Parts
 from enrich.engine.stale import note_stale
 from enrich.engine.submit import resume
@@ -40,6 +41,7 @@ def fuse(parts: Parts, step: Step) -> Fusion:
         fusion=parts.fusion_of(batch.run),
         runs=policies.runs,
         now=parts.clock.now(),
+        choosing=choosing_of(parts, batch.run),
     )
     return _settle(parts, batch, decision)
 
@@ -88,6 +90,7 @@ def _next_step(batch: OpenBatch, decision: Decision) -> Step:
         kind=kind,
         batch=ref,
         providers=decision.providers,
+        asks=decision.asks,
         table=run.table,
         tenant=run.tenant,
         urgent=run.options.urgent,

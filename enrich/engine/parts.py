@@ -11,10 +11,11 @@ from enrich.domain.policy import (
     FusionPolicy,
     ProbePolicy,
     RunPolicy,
+    SelectionPolicy,
     SingleflightPolicy,
 )
 from enrich.domain.provider import ProviderSpec
-from enrich.domain.run import RunOptions, RunView
+from enrich.domain.run import Order, RunOptions, RunView
 from enrich.domain.table import Column
 from enrich.engine.hedges import Hedges
 from enrich.engine.trustbook import TrustBook
@@ -47,10 +48,16 @@ class Policies:
     fusion: FusionPolicy = field(default_factory=FusionPolicy)
     runs: RunPolicy = field(default_factory=RunPolicy)
     budgets: BudgetPolicy = field(default_factory=BudgetPolicy)
+    selection: SelectionPolicy = field(default_factory=SelectionPolicy)
 
     def fusion_for(self, options: RunOptions) -> FusionPolicy:
-        """Give the fusion policy of a run: its own wish, else the settings'."""
+        """Give the fusion policy of a run: its own wish, else the settings'.
+
+        An adaptive run weighs by what was learned, unless another way was chosen.
+        """
         if options.ensemble_fusion is None:
+            if options.order is Order.ADAPTIVE and self.fusion.method is FusionMethod.BEST:
+                return replace(self.fusion, method=FusionMethod.LEARNED)
             return self.fusion
         method = FusionMethod.ENSEMBLE if options.ensemble_fusion else FusionMethod.BEST
         return replace(self.fusion, method=method, pinned=True)

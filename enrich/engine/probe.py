@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from enrich.domain.advance import waiting_rows
-from enrich.domain.run import OpenBatch, Step
+from enrich.domain.run import OpenBatch, Order, Step
 from enrich.domain.waterfall import questions_for
 from enrich.engine.ask import ask
 from enrich.engine.parts import Parts
@@ -30,6 +30,9 @@ def probe(parts: Parts, step: Step, provider: str) -> int:
     parts = parts.of(batch.run.columns)
     asked = parts.provider(provider)
     queries = questions_for(batch, asked.spec, waiting=_left_to_others(parts, batch, provider))
+    if provider in step.asks:
+        chosen = frozenset(step.asks[provider])
+        queries = tuple(query for query in queries if query.row in chosen)
     if not queries:
         return 0
     return parts.runs.record(step.batch, ask(parts, batch, asked, queries))
@@ -37,7 +40,7 @@ def probe(parts: Parts, step: Step, provider: str) -> int:
 
 def _left_to_others(parts: Parts, batch: OpenBatch, provider: str) -> Collection[int]:
     """Name the rows that the sequential waterfall leaves to somebody asked before, who is late."""
-    if batch.run.options.parallel_probes:
+    if batch.run.options.order is not Order.SEQUENTIAL:
         return ()
     others = {spec.name: spec for spec in parts.specs if spec.name != provider}
     return waiting_rows(batch, others, runs=parts.policies.runs, now=parts.clock.now())

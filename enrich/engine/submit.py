@@ -1,8 +1,9 @@
 """Begin a run: store it, and say what to do first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from enrich.domain.policy import RunPolicy
 from enrich.domain.run import BatchRef, Phase, RunOptions, RunView, Step, StepKind
 from enrich.domain.waterfall import first_providers
 from enrich.engine.parts import Parts
@@ -56,7 +57,7 @@ def submit_known(parts: Parts, request: RunRequest, wanted: tuple[str, ...]) -> 
         table=request.table,
         wanted=wanted,
         selection=request.selection,
-        options=request.options,
+        options=_ordered(request.options, policy),
         batch_rows=policy.batch_rows,
         reply_to=request.reply_to,
     )
@@ -65,6 +66,12 @@ def submit_known(parts: Parts, request: RunRequest, wanted: tuple[str, ...]) -> 
     )
     parts.recorder.count("runs_submitted", labels={"tenant": run.tenant})
     return Submitted(run=run, steps=resume(parts, run, batches))
+
+
+def _ordered(options: RunOptions, policy: RunPolicy) -> RunOptions:
+    """Store the settings' order with a run that asks for none of its own."""
+    is_said = options.policy is not None or not options.parallel_probes
+    return options if is_said else replace(options, policy=policy.order)
 
 
 def resume(parts: Parts, run: RunView, batches: Sequence[BatchRef]) -> tuple[Step, ...]:

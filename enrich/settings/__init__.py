@@ -37,10 +37,12 @@ from enrich.settings.groups import (
     ProbeSettings,
     ProviderSettings,
     RunSettings,
+    SelectionSettings,
     SingleflightSettings,
 )
 from enrich.settings.jobs import JobSettings
 from enrich.settings.llm import LlmSettings
+from enrich.settings.webhooks import WebhookSettings
 
 __all__ = [
     "ApiSettings",
@@ -49,7 +51,6 @@ __all__ = [
     "BudgetSettings",
     "CacheSettings",
     "EmbeddingSettings",
-    "FlowerSettings",
     "FusionSettings",
     "JobSettings",
     "KeyringSettings",
@@ -58,8 +59,10 @@ __all__ = [
     "ProbeSettings",
     "ProviderSettings",
     "RunSettings",
+    "SelectionSettings",
     "Settings",
     "SingleflightSettings",
+    "WebhookSettings",
     "is_loopback",
     "load_settings",
 ]
@@ -89,6 +92,7 @@ class Settings(BaseSettings):
     fusion: FusionSettings = FusionSettings()
     breaker: BreakerSettings = BreakerSettings()
     runs: RunSettings = RunSettings()
+    selection: SelectionSettings = SelectionSettings()
     api: ApiSettings = ApiSettings()
     broker: BrokerSettings = BrokerSettings()
     budgets: BudgetSettings = BudgetSettings()
@@ -98,6 +102,7 @@ class Settings(BaseSettings):
     flower: FlowerSettings = FlowerSettings()
     embeddings: EmbeddingSettings = EmbeddingSettings()
     jobs: JobSettings = JobSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     credentials: dict[str, SecretStr] = Field(default_factory=dict)
 
     @classmethod

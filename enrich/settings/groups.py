@@ -16,9 +16,11 @@ from enrich.domain.policy import (
     FusionPolicy,
     ProbePolicy,
     RunPolicy,
+    SelectionPolicy,
     SingleflightPolicy,
 )
-from enrich.domain.values import microcredits_of
+from enrich.domain.run import Order
+from enrich.domain.values import MICROCREDITS_PER_CREDIT, microcredits_of
 
 __all__ = [
     "BreakerSettings",
@@ -32,12 +34,14 @@ __all__ = [
     "ProbeSettings",
     "ProviderSettings",
     "RunSettings",
+    "SelectionSettings",
     "SingleflightSettings",
     "Values",
 ]
 
 _CACHE, _FLIGHT, _PROBE = CachePolicy(), SingleflightPolicy(), ProbePolicy()
 _FUSION, _BREAKER, _RUN = FusionPolicy(), BreakerPolicy(), RunPolicy()
+_SELECTION = SelectionPolicy()
 
 
 def _flag(value: object) -> object:
@@ -196,8 +200,14 @@ class BreakerSettings(Values):
 
 
 class RunSettings(Values):
-    """How runs are cut into batches and kept alive."""
+    """How runs are cut into batches and kept alive.
 
+    `policy` is the order in which providers are asked, where a run does not say: all who are not
+    dear at once (`parallel`), one after the other (`sequential`), or by what an answer is worth
+    (`adaptive`).
+    """
+
+    order: Order = Field(default=Order.PARALLEL, alias="policy")
     batch_rows: Annotated[int, Field(ge=1, le=10_000)] = _RUN.batch_rows
     max_batches_in_flight: Count = _RUN.max_batches_in_flight
     lease_seconds: Seconds = _RUN.lease_s
@@ -214,6 +224,35 @@ class RunSettings(Values):
             lease_s=self.lease_seconds,
             max_attempts=self.max_attempts,
             max_wait_s=self.max_wait_seconds,
+            order=self.order,
+        )
+
+
+class SelectionSettings(Values):
+    """What an adaptive run weighs its questions by.
+
+    A right value of a cell is worth `cell_worth_credits`; a wrong one costs `wrong_cost_credits`,
+    unset so much that a value is taken from the agreement threshold on. A second of waiting costs
+    `second_credits`. Of the questions that are not worth their price `explore_share` are asked to
+    learn.
+    """
+
+    cell_worth_credits: Annotated[float, Field(gt=0, le=1e6)] = (
+        _SELECTION.worth_microcredits / MICROCREDITS_PER_CREDIT
+    )
+    wrong_cost_credits: Annotated[float, Field(ge=0, le=1e6)] | None = None
+    second_credits: Annotated[float, Field(ge=0, le=1e3)] = (
+        _SELECTION.second_microcredits / MICROCREDITS_PER_CREDIT
+    )
+    explore_share: Annotated[float, Field(ge=0, le=1)] = _SELECTION.explore_share
+
+    def policy(self) -> SelectionPolicy:
+        """Give the domain's form."""
+        return SelectionPolicy(
+            worth_microcredits=max(1, microcredits_of(self.cell_worth_credits)),
+            loss_microcredits=_micro(self.wrong_cost_credits),
+            second_microcredits=self.second_credits * MICROCREDITS_PER_CREDIT,
+            explore_share=self.explore_share,
         )
 
 

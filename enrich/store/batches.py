@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from enrich.domain.run import BatchRef, OpenBatch, Phase, RunState, RunView
+from enrich.domain.run import BatchRef, OpenBatch, Phase, Progress, RunState, RunView
 from enrich.ports.durable import Finished, Settled, Settlement, Swept, WriteReport
 from enrich.store.codec import (
     counts_to_json,
@@ -43,7 +43,10 @@ _OPEN = text("""
                 FROM responses
                 WHERE run_id = h.run_id AND row_id = ANY (h.row_ids) AND kind = 'pending'
                   AND outcome->>'token' <> ''
-                ORDER BY row_id, input_key, id DESC) AS t) AS tokens
+                ORDER BY row_id, input_key, id DESC) AS t) AS tokens,
+           (SELECT json_build_array(r.batches_total, r.batches_ended,
+                coalesce(CAST(r.counts ->> 'cost_microcredits' AS bigint), 0))
+            FROM runs r WHERE r.id = h.run_id) AS progress
     FROM held h JOIN run_views v ON v.run_id = h.run_id
 """)
 
@@ -117,12 +120,14 @@ def open_batch(
     found = connection.execute(_OPEN, asked).mappings().one_or_none()
     if found is None:
         return None
+    total, ended, spent = found["progress"]
     return OpenBatch(
         ref=ref,
         run=run_view(found),
         rows=tuple(row_from_json(row) for row in found["rows"] or ()),
         responses=tuple(response_from_json(raw) for raw in found["responses"] or ()),
         tokens={(row, key): token for row, key, token in found["tokens"] or ()},
+        progress=Progress(total=total, ended=ended, spent_microcredits=spent),
     )
 
 

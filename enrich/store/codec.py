@@ -14,7 +14,16 @@ from typing import Any
 import orjson
 
 from enrich.domain.outcome import outcome_from_json, outcome_to_json
-from enrich.domain.run import CellFilter, Counts, Force, Response, RunOptions, RunState, RunView
+from enrich.domain.run import (
+    CellFilter,
+    Counts,
+    Force,
+    Order,
+    Response,
+    RunOptions,
+    RunState,
+    RunView,
+)
 from enrich.domain.table import CellState, CellWrite, Provenance, Row, Stamp
 from enrich.domain.values import JsonObject
 from enrich.errors import BadInputError
@@ -202,6 +211,8 @@ def options_from_json(raw: Mapping[Any, Any]) -> RunOptions:
     known = {field.name for field in fields(RunOptions)}
     given = {name: value for name, value in raw.items() if name in known}
     given["force"] = Force(given.get("force", Force.NONE))
+    if given.get("policy") is not None:
+        given["policy"] = Order(given["policy"])
     if (where := given.get("where")) is not None:
         given["where"] = CellFilter(
             states=frozenset(where["states"]),
@@ -291,4 +302,7 @@ def _text_of(moment: datetime | None) -> str | None:
 
 
 def _moment(raw: str | None) -> datetime | None:
-    return datetime.fromisoformat(raw).astimezone(UTC) if raw else None
+    if not raw:
+        return None
+    moment = datetime.fromisoformat(raw)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from enrich.domain.run import BatchRef, Counts, Phase, RunState, RunView
+from enrich.domain.run import BatchRef, Counts, Phase, Progress, RunState, RunView
 from enrich.ports.durable import Finished, NewRun, RunSummary
 from enrich.store.memory import MemoryTable
 
@@ -65,6 +65,14 @@ class MemoryRun:
             attempt=batch.attempt,
             phase=batch.phase,
             wave=batch.wave,
+        )
+
+    def progress(self) -> Progress:
+        """Say how far it is."""
+        return Progress(
+            total=len(self.batches),
+            ended=sum(batch.phase not in OPEN_PHASES for batch in self.batches),
+            spent_microcredits=self.counts.cost_microcredits,
         )
 
     def view(self) -> RunView:

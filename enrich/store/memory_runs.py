@@ -64,7 +64,14 @@ class MemoryRunStore:
             said = self._responses(ref, batch)
             mine = tuple(r for r in said if provider in {None, r.provider})
             tokens = self._tokens(ref, batch)
-            return OpenBatch(ref=ref, run=run.view(), rows=rows, responses=mine, tokens=tokens)
+            return OpenBatch(
+                ref=ref,
+                run=run.view(),
+                rows=rows,
+                responses=mine,
+                tokens=tokens,
+                progress=run.progress(),
+            )
 
     def _responses(self, ref: BatchRef, batch: MemoryBatch) -> tuple[Response, ...]:
         said: dict[tuple[int, str, str], Response] = {}

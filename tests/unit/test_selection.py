@@ -8,7 +8,8 @@ from enrich.domain.fusion.habits import Ageing, Habit, Habits
 from enrich.domain.learning.habits import Answered, habits_of
 from enrich.domain.policy import SelectionPolicy
 from enrich.domain.provider import Charge, ProviderSpec, Tier
-from enrich.domain.selection.budget import Progress, allowance, price_factor
+from enrich.domain.run import Progress
+from enrich.domain.selection.budget import allowance, price_factor
 from enrich.domain.selection.chooser import Chooser, OpenCell, draw
 from enrich.domain.selection.gain import Belief, Offer, Stakes, advantages, worth_now
 from enrich.domain.selection.offers import hit_rate, offer_of
@@ -104,7 +105,7 @@ def test_hit_rate_of_a_stranger_is_a_half_and_follows_what_is_seen() -> None:
         pytest.param(Charge.ON_CALL, 1000.0, id="a call is charged"),
     ],
 )
-def test_price_follows_the_rule_of_charge(charge: Charge, price: float):
+def test_price_follows_the_rule_of_charge(charge: Charge, price: float) -> None:
     asked = offer_of(spec("a", price=1_000, charge=charge), "city", judge())
 
     assert asked.price == pytest.approx(price, rel=0.02)

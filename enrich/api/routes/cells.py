@@ -93,7 +93,9 @@ def _request(
         table=wish.table_id,
         row=wish.row_id,
         columns=columns,
-        options=options_of(wish.force, wish.parallel_probes, wish.ensemble_fusion, wish.max_cost),
+        options=options_of(
+            wish.force, wish.parallel_probes, wish.ensemble_fusion, wish.max_cost, wish.policy
+        ),
     )
 
 

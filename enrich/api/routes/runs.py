@@ -33,7 +33,9 @@ RunId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 @router.post("/runs", status_code=202)
 def begin_run(wish: RunWish, who: Enriching, own: Own, queue: Queue, answer: Response) -> Answer:
     """Enrich a table's columns, where cells match `where`; answers at once with the run."""
-    options = options_of(wish.force, wish.parallel_probes, wish.ensemble_fusion, wish.max_cost)
+    options = options_of(
+        wish.force, wish.parallel_probes, wish.ensemble_fusion, wish.max_cost, wish.policy
+    )
     where = wish.where.model_dump(exclude_none=True) if wish.where else None
     selection, options = selection_of(where, options, own.parts.clock.now())
     request = RunRequest(
@@ -51,7 +53,9 @@ def enrich_rows(wish: RowsWish, who: Enriching, own: Own, queue: Queue, answer: 
     """Enrich rows of a table, up to 10,000; answers at once with the run."""
     if len(wish.row_ids) > _MOST_ROWS:
         raise ProblemError(413, f"row_ids: at most {_MOST_ROWS} of them; send the rest after")
-    options = options_of(wish.force, wish.parallel_probes, wish.ensemble_fusion, wish.max_cost)
+    options = options_of(
+        wish.force, wish.parallel_probes, wish.ensemble_fusion, wish.max_cost, wish.policy
+    )
     request = RunRequest(
         tenant=who.tenant,
         table=wish.table_id,

@@ -13,11 +13,26 @@ import numpy as np
 from enrich.domain.learning.descent import least_of
 from enrich.domain.learning.evidence import Cells, Floats, sums
 
-__all__ = ["Choice", "fit_choice", "scores_of", "softmax_of"]
+__all__ = ["Choice", "Leaning", "fit_choice", "scores_of", "softmax_of"]
 
-#: Where the scale is drawn to, and how strongly: providers are seldom independent.
-_SCALE, _SCALE_PULL, _FIELD_PULL = 0.5, 1.0, 10.0
-_NONE_PULL = 0.1
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaning:
+    """What a fit is drawn to, and how strongly: pulls are inverse variances.
+
+    Attributes:
+        shift_pull: draws the shifts to zero.
+        scale, scale_pull: of all fields together; below 1 when providers depend on each other.
+        field_pull: draws a field's scale to the common one.
+        none, none_pull: the score of "none of these", in times what wrong values are worth.
+    """
+
+    shift_pull: float
+    scale: float = 0.5
+    scale_pull: float = 1.0
+    field_pull: float = 10.0
+    none: float = 0.5
+    none_pull: float = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +44,11 @@ class Choice:
     nones: Floats
 
 
-def fit_choice(cells: Cells, claim_odds: Floats, *, pull: float, spreads: Floats) -> Choice:
-    """Fit to labelled cells; `claim_odds` are what the tallies say of each claim, in nats.
-
-    `pull` draws the shifts to zero: the inverse of their variance.
-    """
+def fit_choice(cells: Cells, claim_odds: Floats, *, leaning: Leaning, spreads: Floats) -> Choice:
+    """Fit to labelled cells; `claim_odds` are what the tallies say of each claim, in nats."""
     pairs, fields = len(cells.pairs), len(cells.fields)
-    middle = _SCALE * np.log(spreads)
+    middle = leaning.none * np.log(spreads)
+    pull = leaning.shift_pull
     field_of = cells.pair_field[cells.claim_pair]
 
     def slope(x: Floats) -> tuple[float, Floats]:
@@ -44,24 +57,24 @@ def fit_choice(cells: Cells, claim_odds: Floats, *, pull: float, spreads: Floats
         loss, by_score, by_none = _loss(cells, scores_of(cells, claim_odds, choice), none)
         by_claim = by_score[cells.claim_group]
         by_scale = sums(field_of, by_claim * claim_odds, fields)
-        own, common = x[pairs : pairs + fields], x[-1] - _SCALE
+        own, common = x[pairs : pairs + fields], x[-1] - leaning.scale
         off = none - middle
         loss += 0.5 * (
             pull * float(shift @ shift)
-            + _FIELD_PULL * float(own @ own)
-            + _SCALE_PULL * float(common * common)
-            + _NONE_PULL * float(off @ off)
+            + leaning.field_pull * float(own @ own)
+            + leaning.scale_pull * float(common * common)
+            + leaning.none_pull * float(off @ off)
         )
         return loss, np.concatenate(
             [
                 sums(cells.claim_pair, by_claim, pairs) + pull * shift,
-                by_scale + _FIELD_PULL * own,
-                by_none + _NONE_PULL * off,
-                [float(by_scale.sum()) + _SCALE_PULL * common],
+                by_scale + leaning.field_pull * own,
+                by_none + leaning.none_pull * off,
+                [float(by_scale.sum()) + leaning.scale_pull * common],
             ]
         )
 
-    start = np.concatenate([np.zeros(pairs + fields), middle, [_SCALE]])
+    start = np.concatenate([np.zeros(pairs + fields), middle, [leaning.scale]])
     return _unpacked(least_of(slope, start), pairs, fields)
 
 

@@ -7,17 +7,24 @@ import numpy as np
 
 from enrich.domain.fusion.trust import FieldTrust, TrustState
 from enrich.domain.learning.calibrate import isotonic, sharpness
-from enrich.domain.learning.choice import Choice, fit_choice, scores_of, softmax_of
+from enrich.domain.learning.choice import Choice, Leaning, fit_choice, scores_of, softmax_of
 from enrich.domain.learning.closed import closed_fields, learn_closed
 from enrich.domain.learning.evidence import Cells, Evidence, Flags, Floats, Ints, cells_of, sums
 from enrich.domain.learning.expect import expect
 from enrich.domain.learning.families import family_numbers, found_families
+from enrich.domain.learning.notations import notations_of, reread_evidence
 from enrich.domain.learning.tallies import bins_of, deduped, pair_odds
 
 __all__ = ["learn"]
 
-#: How strongly shifts may be drawn to zero; which of them, held back cells decide.
-_PULLS = (1.0, 3.0, 10.0)
+#: How much the fit may depart from the tallies; how much, held back cells decide. The last keeps to
+#: them: with few labels a field there is little else to go by.
+_LEANINGS = (
+    *(Leaning(shift_pull=pull) for pull in (1.0, 3.0, 10.0)),
+    Leaning(
+        shift_pull=100.0, scale=1.0, scale_pull=10.0, field_pull=100.0, none=1.0, none_pull=3.0
+    ),
+)
 _FOLDS = 3
 #: Held back cells beyond that make the choice no better.
 _TRIED = 3000
@@ -32,7 +39,9 @@ def learn(evidence: Iterable[Evidence], *, version: int = 0) -> TrustState:
     With labels the weights are those that choose the known right values best, as held back cells
     bear out. Without any, agreement has to do.
     """
-    cells = cells_of(evidence)
+    given = tuple(evidence)
+    notations = notations_of(given)
+    cells = cells_of(reread_evidence(given, notations))
     if not cells.count:
         return TrustState(version=version)
     lone = np.arange(len(cells.families), dtype=np.int64)
@@ -45,6 +54,8 @@ def learn(evidence: Iterable[Evidence], *, version: int = 0) -> TrustState:
         _, state = expect(cells, family_numbers(cells, families))
         state = replace(state, families=families)
     fields = {**state.fields, **learn_closed(cells, closed, state)}
+    for name, some in notations.items():
+        fields[name] = replace(fields[name], notations=some)
     return replace(
         state,
         version=version,
@@ -87,13 +98,13 @@ def _with_labels(
         _, other = expect(cells, family_numbers(cells, families))
         choices.append((families, replace(other, bins=state.bins, families=families)))
     tried = [
-        (*_foretold(_ready(cells, one, named), pull), pull, one, named)
+        (*_foretold(_ready(cells, one, named), leaning), leaning, one, named)
         for named, one in choices
-        for pull in _PULLS
+        for leaning in _LEANINGS
     ]
-    _, held_back, pull, best, named = min(tried, key=lambda t: t[0])
+    _, held_back, leaning, best, named = min(tried, key=lambda t: t[0])
     ready = _ready(cells, best, named)
-    choice = fit_choice(ready.cells, ready.odds, pull=pull, spreads=ready.spreads)
+    choice = fit_choice(ready.cells, ready.odds, leaning=leaning, spreads=ready.spreads)
     return _assembled(ready.cells, best, choice, _calibration(ready.cells, held_back))
 
 
@@ -116,7 +127,7 @@ class _HeldBack:
     nones: Floats
 
 
-def _foretold(ready: _Ready, pull: float) -> tuple[float, _HeldBack]:
+def _foretold(ready: _Ready, leaning: Leaning) -> tuple[float, _HeldBack]:
     """Give the loss on cells that were held back, and their scores."""
     count = ready.cells.count
     tried = ready.only(np.arange(count) % max(1, -(-count // _TRIED)) == 0)
@@ -126,7 +137,7 @@ def _foretold(ready: _Ready, pull: float) -> tuple[float, _HeldBack]:
     for number in range(_FOLDS):
         back = fold == number
         shown = tried.only(~back)
-        choice = fit_choice(shown.cells, shown.odds, pull=pull, spreads=tried.spreads)
+        choice = fit_choice(shown.cells, shown.odds, leaning=leaning, spreads=tried.spreads)
         scores[back[cells.group_cell]] = scores_of(cells, tried.odds, choice)[
             back[cells.group_cell]
         ]

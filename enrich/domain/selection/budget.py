@@ -1,9 +1,10 @@
 """A budget as a price: the more of it is gone for what is done, the dearer is what is left."""
 
-from dataclasses import dataclass
 from math import exp
 
-__all__ = ["Progress", "allowance", "price_factor"]
+from enrich.domain.run import Progress
+
+__all__ = ["allowance", "price_factor"]
 
 #: How sharply the price rises with each share of the budget that was spent too early.
 _SHARPEST = 70.0
@@ -11,15 +12,6 @@ _SHARPEST = 70.0
 _BY_BATCH = 1.4
 #: A batch may take so many times its part before it is cut.
 _UNEVEN = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a run is: batches ended of all, and what the ended ones spent, in micro-credits."""
-
-    total: int = 1
-    ended: int = 0
-    spent_microcredits: int = 0
 
 
 def price_factor(progress: Progress, cap_microcredits: int | None) -> float:

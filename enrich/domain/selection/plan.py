@@ -1,0 +1,126 @@
+"""Choose for a whole batch whom to ask next about which rows."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from enrich.domain.ballots import fuse_cell, votes_of
+from enrich.domain.fusion import Judge, TrustState
+from enrich.domain.policy import FusionPolicy, SelectionPolicy
+from enrich.domain.provider import ProviderSpec
+from enrich.domain.run import OpenBatch, Response
+from enrich.domain.selection.budget import allowance, price_factor
+from enrich.domain.selection.chooser import Choice, Chooser, OpenCell, belief_of
+from enrich.domain.selection.gain import Stakes
+from enrich.domain.table import Column
+from enrich.domain.waterfall import open_columns, questions_for
+
+__all__ = ["Choosing", "Plan", "affordable", "open_cell", "plan", "stakes_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choosing:
+    """What an adaptive run chooses by; `barred` are those whose breaker is open."""
+
+    policy: SelectionPolicy = field(default_factory=SelectionPolicy)
+    barred: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The next wave: whom to ask about which rows. Empty when no call is worth its price."""
+
+    choices: Mapping[int, Choice] = field(default_factory=dict)
+
+    @property
+    def asks(self) -> Mapping[str, tuple[int, ...]]:
+        """The rows by provider, both in order."""
+        rows: dict[str, list[int]] = {}
+        for row, choice in sorted(self.choices.items()):
+            for name in choice.asked:
+                rows.setdefault(name, []).append(row)
+        return {name: tuple(some) for name, some in sorted(rows.items())}
+
+
+def stakes_of(column: Column, policy: SelectionPolicy, fusion: FusionPolicy) -> Stakes:
+    """Say what a right value of a column earns and a wrong one costs."""
+    worth = float(policy.worth_microcredits)
+    if policy.loss_microcredits is not None:
+        return Stakes(worth, float(policy.loss_microcredits))
+    least = min(0.999, max(column.min_confidence, fusion.agreement_threshold))
+    return Stakes(worth, worth * least / (1.0 - least))
+
+
+def plan(
+    batch: OpenBatch,
+    specs: Sequence[ProviderSpec],
+    choosing: Choosing,
+    *,
+    fusion: FusionPolicy,
+    waiting: Collection[int] = (),
+) -> Plan:
+    """Choose for every row with an open cell; the order of the rows does not matter."""
+    judge = fusion.judge or Judge(TrustState())
+    by_name = {spec.name: spec for spec in specs}
+    able: dict[int, list[str]] = {}
+    for spec in specs:
+        if spec.gate not in choosing.barred and spec.name not in choosing.barred:
+            for query in questions_for(batch, spec, waiting=waiting):
+                able.setdefault(query.row, []).append(spec.name)
+    said: dict[int, list[Response]] = {}
+    for response in batch.responses:
+        said.setdefault(response.row, []).append(response)
+    chooser = Chooser(judge, choosing.policy, specs)
+    cap = batch.run.options.max_cost_microcredits
+    factor = price_factor(batch.progress, cap)
+    choices = {}
+    for row in batch.rows:
+        if row.id not in able:
+            continue
+        heard = said.get(row.id, ())
+        cells = [
+            open_cell(column, heard, by_name, choosing.policy, fusion, judge)
+            for column in open_columns(row, batch.run)
+        ]
+        choice = chooser.choose(
+            cells,
+            able[row.id],
+            seed=(batch.run.id, row.key),
+            is_first=not heard,
+            price_factor=factor,
+        )
+        if choice.asked:
+            choices[row.id] = choice
+    limit = allowance(batch.progress, cap)
+    if limit is not None:
+        own = [r for r in batch.responses if r.batch == batch.ref.number]
+        choices = affordable(choices, limit - sum(r.cost_microcredits for r in own))
+    return Plan(choices=choices)
+
+
+def open_cell(
+    column: Column,
+    said: Sequence[Response],
+    specs: Mapping[str, ProviderSpec],
+    policy: SelectionPolicy,
+    fusion: FusionPolicy,
+    judge: Judge,
+) -> OpenCell:
+    """Say what is believed of a cell, and which families gave it a value."""
+    votes = votes_of(column, said, specs)
+    return OpenCell(
+        field_name=column.field,
+        stakes=stakes_of(column, policy, fusion),
+        belief=belief_of(fuse_cell(column, said, specs, fusion)) if votes else belief_of(None),
+        heard=frozenset(judge.family(vote.family) for vote in votes),
+    )
+
+
+def affordable(choices: Mapping[int, Choice], left: float) -> dict[int, Choice]:
+    """Keep those that gain most for their price, as far as the money reaches; free ones stay."""
+    kept = {}
+    order = sorted(choices.items(), key=lambda c: (-c[1].gain / max(1.0, c[1].price), c[0]))
+    for row, choice in order:
+        if choice.price <= max(0.0, left):
+            left -= choice.price
+            kept[row] = choice
+    return kept
