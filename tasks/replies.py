@@ -22,9 +22,9 @@ from enrich.engine.report import run_report
 from enrich.engine.schedules import is_scheduled, report_end
 from enrich.errors import RunFailedError, UsageError
 from enrich.ports import Finished
-from tasks.settings import URGENT
+from tasks.settings import CONTROL, URGENT
 
-__all__ = ["ReplyTo", "encoded", "reply"]
+__all__ = ["ReplyTo", "encoded", "notify", "reply"]
 
 log = logging.getLogger("enrich.tasks")
 
@@ -97,10 +97,19 @@ def reply(app: Celery, parts: Parts, finished: Finished) -> None:
 
 def _hand_on(app: Celery, job_id: str) -> None:
     """Have a job's candidate embedded; what the broker does not take, the sweep does."""
+    _send(app, "enrich.embed", URGENT, job_id)
+
+
+def notify(app: Celery) -> None:
+    """Have webhooks told what is due; what the broker does not take, the schedule does."""
+    _send(app, "enrich.notify", CONTROL)
+
+
+def _send(app: Celery, task: str, queue: str, *args: str) -> None:
     try:
-        app.send_task("enrich.embed", (job_id,), queue=URGENT, ignore_result=True)
+        app.send_task(task, args, queue=queue, ignore_result=True)
     except (OperationalError, ConnectionError) as exc:
-        log.warning("job.left_to_sweep", extra={"job": job_id, "error": str(exc)})
+        log.warning("task.left_to_schedule", extra={"task": task, "error": str(exc)})
 
 
 def _result(parts: Parts, run_id: int, to: ReplyTo) -> JsonObject:

@@ -8,10 +8,12 @@ from kombu import Queue
 from enrich.bootstrap import endpoints, settings
 from tasks.transport import atomic_url
 
-__all__ = ["BULK", "EXPRESS", "QUEUES", "URGENT", "configuration", "worker_arguments"]
+__all__ = ["BULK", "CONTROL", "EXPRESS", "QUEUES", "URGENT", "configuration", "worker_arguments"]
 
 #: For the steps of runs that somebody waits for.
 URGENT = "enrich.urgent"
+#: For what keeps the rest going.
+CONTROL = "enrich.control"
 
 #: In the order in which a worker drains them: what is waited for, then what ends a batch, then what
 #: begins one.
@@ -45,7 +47,8 @@ _ROUTES = {
     "enrich.fuse": "enrich.fuse",
     "enrich.premium": "enrich.premium",
     "enrich.embed": URGENT,
-    "enrich.embed_repair": "enrich.control",
+    "enrich.embed_repair": CONTROL,
+    "enrich.notify": CONTROL,
     "enrich.sweep": "enrich.control",
     "enrich.learn": "enrich.control",
     "enrich.schedule": "enrich.control",
@@ -135,6 +138,11 @@ def _schedule() -> dict[str, Any]:
                 "task": "enrich.sweep",
                 "schedule": _SWEEP_EVERY_S,
                 # A sweep that waited for longer has been overtaken by the next.
+                "options": {"expires": _SWEEP_EVERY_S},
+            },
+            "notify": {
+                "task": "enrich.notify",
+                "schedule": _SWEEP_EVERY_S,
                 "options": {"expires": _SWEEP_EVERY_S},
             },
             "embed_repair": {

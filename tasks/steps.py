@@ -6,22 +6,27 @@ from typing import Any
 
 from celery import Task
 
+from enrich.domain.job import job_of_reply
 from enrich.engine.embedding import repair as repair_embeddings
 from enrich.engine.fuse import fuse as fuse_batch
 from enrich.engine.jobs import end_job, sweep_jobs
 from enrich.engine.learning import learn_all
+from enrich.engine.parts import Parts
 from enrich.engine.premium import premium as ask_premium
 from enrich.engine.probe import probe as ask_provider
 from enrich.engine.sweep import sweep as sweep_batches
+from enrich.engine.telling import tell
 from enrich.errors import BadInputError, DependencyError
+from enrich.ports import Finished
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
 from tasks.messages import from_wire
 from tasks.parking import Step
+from tasks.replies import notify as notify_soon
 from tasks.replies import reply
 from tasks.services import services
 
-__all__ = ["embed", "embed_repair", "fuse", "learn", "premium", "probe", "sweep"]
+__all__ = ["embed", "embed_repair", "fuse", "learn", "notify", "premium", "probe", "sweep"]
 
 log = logging.getLogger("enrich.tasks")
 
@@ -63,7 +68,7 @@ def fuse(_tokens: list[str], message: Mapping[str, Any]) -> None:
     fusion = fuse_batch(parts, from_wire(message))
     _dispatcher.dispatch(fusion.steps)
     if fusion.finished is not None:
-        reply(app, parts, fusion.finished)
+        _answer(parts, fusion.finished)
 
 
 @app.task(
@@ -80,6 +85,14 @@ def premium(message: Mapping[str, Any]) -> None:
     _dispatcher.dispatch(ask_premium(services().parts, from_wire(message)))
 
 
+def _answer(parts: Parts, finished: Finished) -> None:
+    """Answer whoever waits for a run, and tell webhooks of it; a job tells of its own end."""
+    reply(app, parts, finished)
+    is_told = job_of_reply(finished.reply_to) is None
+    if is_told and services().desk.webhooks.note_run(finished.run_id):
+        notify_soon(app)
+
+
 @app.task(name="enrich.sweep")
 def sweep() -> int:
     """Send again the batches whose lease has run out; gives how many."""
@@ -87,7 +100,7 @@ def sweep() -> int:
     swept = sweep_batches(parts)
     _dispatcher.dispatch(swept.steps)
     for finished in swept.finished:
-        reply(app, parts, finished)
+        _answer(parts, finished)
     _dispatcher.dispatch(sweep_jobs(services().desk))
     return len(swept.steps)
 
@@ -103,7 +116,14 @@ def sweep() -> int:
 )
 def embed(job_id: str) -> None:
     """Embed the candidate of a job whose run has ended, and end the job."""
-    end_job(services().desk, job_id)
+    if end_job(services().desk, job_id):
+        notify_soon(app)
+
+
+@app.task(name="enrich.notify")
+def notify() -> int:
+    """Tell webhooks what is due; gives how many messages arrived."""
+    return tell(services().desk)
 
 
 @app.task(name="enrich.embed_repair")

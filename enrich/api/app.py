@@ -12,7 +12,7 @@ from enrich.api.access import Access
 from enrich.api.asked import Broker
 from enrich.api.cursors import Cursors
 from enrich.api.problems import answer_with_problems
-from enrich.api.routes import cells, health, metrics, profiles, providers, runs
+from enrich.api.routes import cells, health, metrics, profiles, providers, runs, webhooks
 from enrich.api.routes.health import Availability
 from enrich.api.tokens import TokenReader, read_keys
 from enrich.bootstrap import Services
@@ -46,7 +46,7 @@ def create_app(services: Services) -> FastAPI:
     )
     _join(app, services)
     app.add_middleware(_PlainPaths)
-    for routes in (profiles, cells, runs, providers, metrics, health):
+    for routes in (profiles, cells, runs, webhooks, providers, metrics, health):
         app.include_router(routes.router)
     answer_with_problems(app)
     return app

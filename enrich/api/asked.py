@@ -19,6 +19,7 @@ from enrich.state.parked import ParkedMessages
 from enrich.state.quota import Allowance, RedisQuota
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
+from tasks.replies import notify
 from tasks.settings import QUEUES
 
 __all__ = ["Answer", "Broker", "Enriching", "Operating", "Own", "Queue", "Reading", "counted"]
@@ -65,6 +66,10 @@ class Broker:
             self._dispatcher.dispatch(steps)
         except BrokerDownError as exc:
             log.warning("run.left_to_sweep", extra={"error": str(exc)})
+
+    def notify(self) -> None:
+        """Have what is due told now; the schedule does it otherwise."""
+        notify(app)
 
 
 def counted(request: Request, response: Response, principal: Principal) -> Principal:

@@ -56,7 +56,6 @@ class _Options(BaseModel):
     parallel_probes: bool = True
     ensemble_fusion: bool | None = None
     max_cost: Credits | None = None
-    policy: Literal["sequential", "parallel", "adaptive"] | None = None
 
 
 class CellWish(_Options):

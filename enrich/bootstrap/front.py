@@ -1,29 +1,40 @@
-"""What the service needs beside the parts of the engine: jobs, vectors and who makes them."""
+"""What the service needs beside the parts of the engine: jobs, vectors, webhooks."""
 
 from typing import TYPE_CHECKING
 
+from enrich.bootstrap.sources import sealer_of
 from enrich.engine.desk import Desk
 from enrich.engine.parts import Parts
 from enrich.settings import Settings
 from enrich.store.jobs import PostgresJobs
 from enrich.store.vectors import PostgresVectors
+from enrich.store.webhooks import PostgresWebhooks
 from providers.credentials import KeptCredentials
 from providers.embedding.late import LateEmbedders
+from providers.late_messenger import LateMessenger
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-__all__ = ["desk_of", "embedders_of"]
+__all__ = ["desk_of", "embedders_of", "messenger_of"]
 
 
-def desk_of(own: Settings, parts: Parts, database: "Engine", embedders: LateEmbedders) -> Desk:
-    """Join jobs and vectors to the parts of a process."""
+def desk_of(
+    own: Settings,
+    parts: Parts,
+    database: "Engine",
+    embedders: LateEmbedders,
+    messenger: LateMessenger,
+) -> Desk:
+    """Join jobs, vectors and webhooks to the parts of a process."""
     return Desk(
         parts=parts,
         jobs=PostgresJobs(database),
         vectors=PostgresVectors(database),
         embedders=embedders,
-        policy=own.jobs.policy(own.embeddings),
+        webhooks=PostgresWebhooks(database, sealer_of(own)),
+        messenger=messenger,
+        policy=own.jobs.policy(own.embeddings, own.webhooks),
     )
 
 
@@ -38,3 +49,10 @@ def embedders_of(own: Settings, parts: Parts, credentials: KeptCredentials) -> L
         batch_texts=own.embeddings.batch_texts,
         timeout_s=own.embeddings.timeout_seconds,
     )
+
+
+def messenger_of(own: Settings, parts: Parts) -> LateMessenger:
+    """Give who carries messages to webhooks; the caller closes it."""
+    wish = own.webhooks.loopback
+    may_loop = own.database_url is None if wish is None else wish
+    return LateMessenger(clock=parts.clock, may_loop=may_loop and not own.production)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from enrich.bootstrap.front import desk_of, embedders_of
+from enrich.bootstrap.front import desk_of, embedders_of, messenger_of
 from enrich.bootstrap.joining import Ends, caches_of, parts_of
 from enrich.bootstrap.places import Endpoints, endpoints, settings
 from enrich.bootstrap.sources import catalogue_of, credentials_of, providers_of, readiness_of
@@ -28,6 +28,7 @@ from enrich.store.schedules import PostgresSchedules
 from providers.base import LocalProvider
 from providers.credentials import KeptCredentials
 from providers.embedding.late import LateEmbedders
+from providers.late_messenger import LateMessenger
 from providers.llm.late import LatePrompter
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Services:
     _link: RedisLink
     _pools: tuple[ThreadPoolExecutor, ...]
     credentials: KeptCredentials
-    _embedders: LateEmbedders
+    _closing: tuple[LateEmbedders, LateMessenger]
     _catalogue: "Catalogue | None" = None
 
     def warm(self) -> None:
@@ -81,7 +82,7 @@ class Services:
         for pool in self._pools:
             pool.shutdown(wait=False, cancel_futures=True)
         self.parts.hedges.close()
-        for opened in (self._catalogue, self.parts.prompter, self._embedders):
+        for opened in (self._catalogue, self.parts.prompter, *self._closing):
             if opened:
                 opened.close()
         self.metrics.close()
@@ -119,7 +120,7 @@ def build(*, holder: str = "") -> Services:
         prompter=LatePrompter(own.llm.terms(), credentials, simulator=own.providers.base_url),
         is_ready=readiness_of(own, catalogue),
     )
-    embedders = embedders_of(own, parts, credentials)
+    embedders, messenger = embedders_of(own, parts, credentials), messenger_of(own, parts)
     return Services(
         settings=own,
         endpoints=places,
@@ -128,14 +129,14 @@ def build(*, holder: str = "") -> Services:
         metrics=metrics,
         caches=caches,
         access_keys=PostgresAccessKeys(database),
-        desk=desk_of(own, parts, database, embedders),
+        desk=desk_of(own, parts, database, embedders, messenger),
         board=PostgresBoard(database),
         schedules=PostgresSchedules(database),
         _database=database,
         _link=link,
         _pools=(calls, probes),
         credentials=credentials,
-        _embedders=embedders,
+        _closing=(embedders, messenger),
         _catalogue=catalogue,
     )
 

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from providers.catalogued import Catalogue
 
-__all__ = ["catalogue_of", "credentials_of", "keyring_file", "providers_of", "readiness_of"]
+__all__ = [
+    "catalogue_of",
+    "credentials_of",
+    "keyring_file",
+    "providers_of",
+    "readiness_of",
+    "sealer_of",
+]
 
 _KEYRING = "credentials.keys"
 
@@ -56,11 +63,10 @@ def catalogue_of(own: Settings, credentials: KeptCredentials) -> "Catalogue | No
     )
 
 
-def _credential_store(own: Settings, database: "Engine") -> PostgresCredentialStore:
-    """Give where keys are kept. Raises `SettingsError` for a wrong keyring."""
+def sealer_of(own: Settings) -> Sealer:
+    """Give what seals secrets. Raises `SettingsError` for a wrong keyring."""
     given = own.keyring.keys
-    load = given_keys(given.get_secret_value()) if given else keyring_file(own)
-    return PostgresCredentialStore(database, Sealer(load))
+    return Sealer(given_keys(given.get_secret_value()) if given else keyring_file(own))
 
 
 def keyring_file(own: Settings) -> KeyringFile:
@@ -77,5 +83,8 @@ def credentials_of(own: Settings, database: "Engine") -> KeptCredentials:
     for secret in fallback.secrets():
         register_secret(secret)
     return KeptCredentials(
-        _credential_store(own, database), fallback, clock=SystemClock(), on_secret=register_secret
+        PostgresCredentialStore(database, sealer_of(own)),
+        fallback,
+        clock=SystemClock(),
+        on_secret=register_secret,
     )

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from enrich.domain.table import Column
+from enrich.domain.webhook import TellPolicy
 from enrich.engine.parts import Parts
 from enrich.ports.jobs import Jobs
 from enrich.ports.vectors import Embedders, VectorStore
+from enrich.ports.webhooks import Messenger, Webhooks
 
 __all__ = ["Desk", "DeskPolicy"]
 
@@ -24,6 +26,7 @@ class DeskPolicy:
     keep_s: float = 86_400.0
     dedupe_s: float = 21_600.0
     embedded_tables: tuple[str, ...] = ("candidates",)
+    telling: TellPolicy = field(default_factory=TellPolicy)
 
 
 class KnownColumns:
@@ -47,11 +50,13 @@ class KnownColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """The parts of the engine with jobs and vectors."""
+    """The parts of the engine with jobs, vectors and webhooks."""
 
     parts: Parts
     jobs: Jobs
     vectors: VectorStore
     embedders: Embedders
+    webhooks: Webhooks
+    messenger: Messenger
     policy: DeskPolicy = field(default_factory=DeskPolicy)
     columns: KnownColumns = field(default_factory=KnownColumns)

@@ -60,9 +60,9 @@ def take_profile(desk: Desk, new: NewJob) -> Taken:
 
 
 def end_job(desk: Desk, job_id: str) -> bool:
-    """Embed what a run has found about a job's candidate, and end the job; False if it had ended.
+    """Embed what a run has found about a job's candidate, and end the job.
 
-    A job whose run is under way is left alone.
+    A job whose run is under way is left alone. Says whether somebody is to be told.
     """
     try:
         job = desk.jobs.find(job_id)
@@ -79,7 +79,8 @@ def end_job(desk: Desk, job_id: str) -> bool:
         return _fail(desk, job, "what is known of the candidate was erased")
     if problem := _problem(summary):
         return _fail(desk, job, problem)
-    return desk.jobs.end(job, JobState.COMPLETED, result=_result(desk, job, summary, row), error="")
+    result = _result(desk, job, summary, row)
+    return bool(desk.jobs.end(job, JobState.COMPLETED, result=result, error=""))
 
 
 def sweep_jobs(desk: Desk) -> tuple[Step, ...]:
@@ -166,7 +167,7 @@ def _problem(summary: RunSummary) -> str:
 
 def _fail(desk: Desk, job: Job, error: str) -> bool:
     log.warning("job.failed", extra={"job": job.id, "tenant": job.tenant})
-    return desk.jobs.end(job, JobState.FAILED, result=None, error=error)
+    return bool(desk.jobs.end(job, JobState.FAILED, result=None, error=error))
 
 
 def _result(desk: Desk, job: Job, summary: RunSummary, row: Row) -> JsonObject:

@@ -27,8 +27,13 @@ class Jobs(Protocol):
         """Say that its run has begun, and forget what was sent; False when it was not queued."""
         ...
 
-    def end(self, job: Job, state: JobState, *, result: "JsonObject | None", error: str) -> bool:
-        """End an attempt, once, and put down who is to be told of it; False when it had ended."""
+    def end(
+        self, job: Job, state: JobState, *, result: "JsonObject | None", error: str
+    ) -> int | None:
+        """End an attempt, once, and put down who is to be told of it.
+
+        Gives how many webhooks are; None when the attempt had ended.
+        """
         ...
 
     def overdue(self, *, older_than_s: float, limit: int = 200) -> Sequence[Job]:

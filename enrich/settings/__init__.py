@@ -37,7 +37,6 @@ from enrich.settings.groups import (
     ProbeSettings,
     ProviderSettings,
     RunSettings,
-    SelectionSettings,
     SingleflightSettings,
 )
 from enrich.settings.jobs import JobSettings
@@ -51,6 +50,7 @@ __all__ = [
     "BudgetSettings",
     "CacheSettings",
     "EmbeddingSettings",
+    "FlowerSettings",
     "FusionSettings",
     "JobSettings",
     "KeyringSettings",
@@ -59,7 +59,6 @@ __all__ = [
     "ProbeSettings",
     "ProviderSettings",
     "RunSettings",
-    "SelectionSettings",
     "Settings",
     "SingleflightSettings",
     "WebhookSettings",
@@ -92,7 +91,6 @@ class Settings(BaseSettings):
     fusion: FusionSettings = FusionSettings()
     breaker: BreakerSettings = BreakerSettings()
     runs: RunSettings = RunSettings()
-    selection: SelectionSettings = SelectionSettings()
     api: ApiSettings = ApiSettings()
     broker: BrokerSettings = BrokerSettings()
     budgets: BudgetSettings = BudgetSettings()

@@ -7,6 +7,7 @@ from pydantic import Field
 from enrich.engine.desk import DeskPolicy
 from enrich.settings.embeddings import EmbeddingSettings
 from enrich.settings.groups import Values
+from enrich.settings.webhooks import WebhookSettings
 
 __all__ = ["JobSettings"]
 
@@ -20,10 +21,11 @@ class JobSettings(Values):
     keep_seconds: _Time = _DESK.keep_s
     dedupe_seconds: _Time = _DESK.dedupe_s
 
-    def policy(self, embeddings: EmbeddingSettings) -> DeskPolicy:
+    def policy(self, embeddings: EmbeddingSettings, webhooks: WebhookSettings) -> DeskPolicy:
         """Give the engine's form."""
         return DeskPolicy(
             keep_s=self.keep_seconds,
             dedupe_s=self.dedupe_seconds,
             embedded_tables=embeddings.embedded_tables(),
+            telling=webhooks.policy(),
         )

@@ -40,8 +40,8 @@ _END = text("""
         SELECT w.id, e.id, 'job.' || e.state, jsonb_build_object('job', jsonb_build_object(
             'jobId', e.id, 'tenantId', e.tenant_id, 'candidateId', e.candidate_id,
             'status', e.state, 'attemptCount', e.attempts))
-        FROM ended e JOIN webhooks w ON w.tenant_id = e.tenant_id)
-    SELECT count(*) FROM ended
+        FROM ended e JOIN webhooks w ON w.tenant_id = e.tenant_id RETURNING id)
+    SELECT (SELECT count(*) FROM ended), (SELECT count(*) FROM told)
 """)
 _OVERDUE = text("""
     UPDATE jobs SET updated_at = now() WHERE id IN (
@@ -95,7 +95,9 @@ class PostgresJobs:
         values = {"id": job.id, "attempts": job.attempts, "run": run}
         return self._database.run(lambda c: c.execute(_START, values).rowcount == 1)
 
-    def end(self, job: Job, state: JobState, *, result: "JsonObject | None", error: str) -> bool:
+    def end(
+        self, job: Job, state: JobState, *, result: "JsonObject | None", error: str
+    ) -> int | None:
         """End an attempt; the port's promise."""
         values = {
             "id": job.id,
@@ -104,7 +106,8 @@ class PostgresJobs:
             "result": None if result is None else dumps(result, name="result"),
             "error": cleaned(error),
         }
-        return bool(self._database.run(lambda c: c.execute(_END, values).scalar_one()))
+        won, told = self._database.run(lambda c: c.execute(_END, values).one())
+        return told if won else None
 
     def overdue(self, *, older_than_s: float, limit: int = 200) -> Sequence[Job]:
         """Take jobs that nobody works on; the port's promise."""

@@ -31,6 +31,7 @@ from enrich.store import migrate
 from enrich.store.engine import make_engine
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
+from enrich.store.sealing import new_seal_key
 from providers.simulator import Behaviour, Simulator
 from providers.spec import load_catalogue
 from tasks.settings import QUEUES
@@ -164,6 +165,10 @@ def worker_environment(
         "ENRICH_RUNS__MAX_BATCHES_IN_FLIGHT": "4",
         "ENRICH_LLM__BASE_URL": simulated_model.url_of("together_ai"),
         "ENRICH_CREDENTIALS__LLM": "simulated",
+        # The database is not embedded: no key to seal with is made, and loopback not allowed.
+        "ENRICH_KEYRING__KEYS": new_seal_key(),
+        "ENRICH_WEBHOOKS__LOOPBACK": "true",
+        "ENRICH_WEBHOOKS__FIRST_PAUSE_SECONDS": "0.1",
         "PYTHONUNBUFFERED": "1",
     }
 

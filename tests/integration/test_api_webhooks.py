@@ -1,0 +1,141 @@
+"""Webhooks: signed, sent after ends, tried again, and never to where they should not go."""
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from pytest_celery import CeleryTestSetup
+
+from tests.integration.api_fixtures import check
+from tests.integration.api_process import Caller
+from tests.integration.nodes import eventually
+from tests.integration.test_api_profiles import other, profile
+from tests.integration.worker_fixtures import World
+
+__all__ = ["other"]
+
+pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.usefixtures("celery_setup")]
+
+
+@dataclass
+class Receiver:
+    """Somebody who is told; answers what `statuses` says, then 200."""
+
+    url: str = ""
+    statuses: list[int] = field(default_factory=list)
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """Receive messages on loopback until the block ends."""
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            receiver.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
+            self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    receiver.url = f"http://127.0.0.1:{server.server_port}/told"
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def told(caller: Caller, receiver: Receiver) -> Iterator[dict[str, Any]]:
+    """Have the receiver told until the block ends."""
+    webhook: dict[str, Any] = caller.post("/v1/webhooks", {"url": receiver.url}).json()
+    yield webhook
+    assert caller("DELETE", f"/v1/webhooks/{webhook['id']}").status_code == 204
+
+
+def test_the_end_of_a_job_is_told_with_a_signature(acme: Caller) -> None:
+    with receiving() as receiver, told(acme, receiver) as webhook:
+        job = acme.post("/v1/enrich/profile", {**profile(), "async": False}).json()["job"]
+        assert eventually(lambda: receiver.got)
+
+    headers, body = receiver.got[0]
+    moment, _, signature = headers["x-enrich-signature"].partition(",v1=")
+    signed = moment.removeprefix("t=").encode() + b"." + body
+    expected = hmac.new(webhook["secret"].encode(), signed, hashlib.sha256).hexdigest()
+    assert hmac.compare_digest(signature, expected)
+    message = json.loads(body)
+    assert (message["type"], message["job"]["jobId"]) == ("job.completed", job["jobId"])
+
+
+def test_what_did_not_arrive_is_sent_again_and_can_be_replayed(
+    acme: Caller, celery_setup: CeleryTestSetup
+) -> None:
+    def again() -> bool:
+        celery_setup.app.send_task("enrich.notify", queue="enrich.control")
+        return len(receiver.got) > seen
+
+    with receiving() as receiver, told(acme, receiver) as webhook:
+        receiver.statuses, seen = [500], 1
+        acme.post("/v1/enrich/profile", profile())
+        assert eventually(again)
+        where = f"/v1/webhooks/{webhook['id']}/deliveries"
+        assert eventually(lambda: acme.get(where).json()["items"][0]["state"] == "delivered")
+        delivery, seen = acme.get(where).json()["items"][0], len(receiver.got)
+
+        acme("POST", f"/v1/webhooks/deliveries/{delivery['id']}/replay")
+
+        assert eventually(again)
+    assert delivery["attempts"] == 2
+    assert {headers["x-enrich-delivery"] for headers, _ in receiver.got} == {str(delivery["id"])}
+
+
+def test_the_end_of_a_run_is_told(acme: Caller, world: World) -> None:
+    table = world.make_table(2, tenant="acme")
+    with receiving() as receiver, told(acme, receiver):
+        run = acme.post("/v1/runs", {"table_id": table, "columns": ["website"]}).json()["run_id"]
+        assert eventually(lambda: receiver.got)
+
+    assert json.loads(receiver.got[0][1])["run"] == {"run_id": run, "state": "done", "rows": 2}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://169.254.169.254/latest/meta-data", id="the metadata of a cloud"),
+        pytest.param("http://10.0.0.1/", id="a private address"),
+        pytest.param("ftp://example.com/", id="another scheme"),
+        pytest.param("https://user:password@example.com/", id="a password in it"),
+        pytest.param("https://example.com:8443/", id="another port"),
+        pytest.param("https://printer.local/", id="a name of the house"),
+    ],
+)
+def test_a_message_goes_nowhere_it_should_not(acme: Caller, url: str) -> None:
+    problem = check(acme.post("/v1/webhooks", {"url": url}), 422)
+
+    assert problem["errors"][0]["pointer"] == "/body/url"
+
+
+def test_a_foreign_webhook_looks_like_none(acme: Caller, other: Caller) -> None:
+    with receiving() as receiver, told(acme, receiver) as webhook:
+        where = f"/v1/webhooks/{webhook['id']}"
+
+        check(other("DELETE", where), 404)
+        check(other.get(f"{where}/deliveries"), 404)
+
+    assert webhook["id"] not in other.get("/v1/webhooks").text
