@@ -60,6 +60,8 @@ def is_blank(value: Json) -> bool:
 
 def is_storable(value: object) -> bool:
     """Say whether a database can hold the value: JSON, no number that is infinite or none."""
+    if value is None or isinstance(value, str | int):
+        return True
     match value:
         case float():
             return isfinite(value)
@@ -68,7 +70,7 @@ def is_storable(value: object) -> bool:
         case dict():
             return all(isinstance(key, str) and is_storable(item) for key, item in value.items())
         case _:
-            return value is None or isinstance(value, str | int)
+            return False
 
 
 def only_known(values: Mapping[str, Json]) -> JsonObject:

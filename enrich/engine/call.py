@@ -148,11 +148,9 @@ class _Calling:
     def _read(self, names: Sequence[str], answers: Sequence[Answer]) -> dict[str, Said]:
         now = self.parts.clock.now()
         self._learn([answer.outcome for answer in answers])
-        said = {}
+        said, labels = {}, {"provider": self.provider.spec.name}
         for name, answer in zip(names, answers, strict=True):
-            self.parts.recorder.observe(
-                PROVIDER_CALL, answer.latency_s, {"provider": self.provider.spec.name}
-            )
+            self.parts.recorder.observe(PROVIDER_CALL, answer.latency_s, labels)
             said[name] = Said(
                 outcome=taken(answer.outcome, now),
                 observed_at=now,

@@ -2,8 +2,11 @@
 `ensemble` also asks for agreement. A family votes once, with its most confident member.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
+from typing import TypeAlias
 
 from enrich.domain.fusion.votes import (
     Candidate,
@@ -21,6 +24,22 @@ __all__ = ["fuse_counted"]
 _MOST = 0.99
 
 
+#: Who backs a value: provider, family and confidence.
+_Backer: TypeAlias = tuple[str, str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Backing:
+    """What the votes for one value come to, whatever the value is."""
+
+    weight: float
+    share: float
+    probability: float
+    confidence: float
+    providers: tuple[str, ...]
+    families: int
+
+
 def fuse_counted(
     groups: Sequence[Group], *, threshold: float | None, min_confidence: float
 ) -> Fused:
@@ -28,15 +47,15 @@ def fuse_counted(
 
     With a `threshold` it also needs two families and that share of all weight to be accepted.
     """
-    weights = [_weight(group) for _, group in groups]
-    total = sum(sorted(weights))
-    shares = [weight / total if total else 0.0 for weight in weights]
-    speakers = [speaker_of(group) for _, group in groups]
-    ranked = sorted(range(len(groups)), key=lambda i: (-weights[i], speakers[i].rank, i))
+    backings = _backings(
+        tuple([tuple([(v.provider, v.family, v.confidence) for v in votes]) for _, votes in groups])
+    )
+    speakers = [speaker_of(votes) for _, votes in groups]
+    ranked = sorted(range(len(groups)), key=lambda i: (-backings[i].weight, speakers[i].rank, i))
     best = ranked[0]
     speaker = speakers[best]
-    candidates = tuple(_candidate(groups[i], shares[i], speakers[i]) for i in ranked)
-    confidence, agreement = round(weights[best] * shares[best], 6), shares[best]
+    candidates = tuple([_candidate(groups[i][0], backings[i], speakers[i]) for i in ranked])
+    confidence, agreement = backings[best].confidence, backings[best].share
     verdict = _verdict(confidence, agreement, candidates[0].families, threshold, min_confidence)
     return Fused(
         value=speaker.value,
@@ -66,20 +85,38 @@ def _verdict(
     return Verdict.ACCEPT
 
 
-def _candidate(group: Group, share: float, speaker: Vote) -> Candidate:
-    key, votes = group
+def _candidate(key: str, backing: _Backing, speaker: Vote) -> Candidate:
     return Candidate(
         value=speaker.value,
         key=key,
-        probability=round(share, 6),
-        providers=tuple(sorted({vote.provider for vote in votes})),
-        families=len({vote.family for vote in votes}),
+        probability=backing.probability,
+        providers=backing.providers,
+        families=backing.families,
     )
 
 
-def _weight(group: Sequence[Vote]) -> float:
+@lru_cache(maxsize=4096)
+def _backings(groups: tuple[tuple[_Backer, ...], ...]) -> tuple[_Backing, ...]:
+    """Weigh groups against each other; remembered, as the same few divisions come in every row."""
+    weights = [_weight(group) for group in groups]
+    total = sum(sorted(weights))
+    shares = [weight / total if total else 0.0 for weight in weights]
+    return tuple(
+        _Backing(
+            weight=weight,
+            share=share,
+            probability=round(share, 6),
+            confidence=round(weight * share, 6),
+            providers=tuple(sorted({provider for provider, _, _ in group})),
+            families=len({family for _, family, _ in group}),
+        )
+        for group, weight, share in zip(groups, weights, shares, strict=True)
+    )
+
+
+def _weight(group: Iterable[_Backer]) -> float:
     """Give the chance that not all families of the group are wrong, were they independent."""
     strongest: dict[str, float] = {}
-    for vote in group:
-        strongest[vote.family] = max(vote.confidence, strongest.get(vote.family, 0.0))
+    for _, family, confidence in group:
+        strongest[family] = max(confidence, strongest.get(family, 0.0))
     return min(_MOST, 1.0 - prod(1.0 - c for c in sorted(strongest.values())))
