@@ -19,7 +19,7 @@ $(VENV)/.made:
 
 # Two stamps: what runs needs less than what tests.
 $(VENV)/.installed: $(VENV)/.made pyproject.toml
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable .
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[api]'
 	@touch $@
 
 $(VENV)/.developed: $(VENV)/.installed

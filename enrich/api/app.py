@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from enrich.api.access import Access
 from enrich.api.asked import Broker
 from enrich.api.cursors import Cursors
+from enrich.api.docs import serve_docs
 from enrich.api.problems import answer_with_problems
 from enrich.api.routes import cells, health, metrics, profiles, providers, runs, webhooks
 from enrich.api.routes.health import Availability
@@ -48,6 +49,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(_PlainPaths)
     for routes in (profiles, cells, runs, webhooks, providers, metrics, health):
         app.include_router(routes.router)
+    serve_docs(app)
     answer_with_problems(app)
     return app
 

@@ -9,6 +9,7 @@ import click
 
 from enrich import embedded
 from enrich.bootstrap import endpoints, settings
+from enrich.cli.api import api_lines, api_program, first_key, has_api
 from enrich.cli.output import print_note
 from enrich.cli.servers import up_lock, without_password
 from enrich.cli.services import opened
@@ -35,7 +36,8 @@ _LOOK_EVERY_S = 2.0
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
 @click.option("--threads", type=click.IntRange(1, 1000), help="Of each worker; default: its own.")
 @click.option("--no-beat", is_flag=True, help="Without the scheduler; one must run somewhere.")
-def up_command(*, workers: int, threads: int | None, no_beat: bool) -> None:
+@click.option("--no-api", is_flag=True, help="Without the REST interface.")
+def up_command(*, workers: int, threads: int | None, no_beat: bool, no_api: bool) -> None:
     """Start the servers, workers and the scheduler, and keep them running until Ctrl-C.
 
     Beside those workers one more is there for what somebody waits for. Whatever ends, or does not
@@ -44,6 +46,7 @@ def up_command(*, workers: int, threads: int | None, no_beat: bool) -> None:
     programs = worker_programs(workers, threads=threads)
     nodes = {program.name: node_of(program.name) for program in programs}
     programs += [] if no_beat else [beat_program()]
+    programs += [api_program()] if has_api() and not no_api else []
     home = settings().home
     with stopped_by_signals(), claimed(up_lock(home)) as is_first, own_servers() as started:
         if not is_first:
@@ -54,12 +57,13 @@ def up_command(*, workers: int, threads: int | None, no_beat: bool) -> None:
             )
         with opened() as services:  # refuses a schema that is not ours before anything is started
             check_broker(services.endpoints.broker_url)
+            key = None if no_api else first_key(services)
         with Supervisor(programs, tell=print_note) as supervisor:
-            _tell(started, supervisor)
+            _tell(started, supervisor, key)
             nodes = {
                 program.name: node_of(program.name)
                 for program in programs
-                if program.name != "beat"
+                if program.name not in {"beat", "api"}
             }
             watchdog = Watchdog(nodes, partial(answering, app))
             _keep(supervisor, watchdog, settings().home, started)
@@ -90,13 +94,16 @@ def _mend_servers(home: Path, started: tuple[embedded.Server, ...]) -> None:
         embedded.start(home, only=dead)
 
 
-def _tell(started: tuple[embedded.Server, ...], supervisor: Supervisor) -> None:
+def _tell(
+    started: tuple[embedded.Server, ...], supervisor: Supervisor, key: str | None
+) -> None:
     places = endpoints()
     running = ", ".join([*started, *(f"{n} ({pid})" for n, pid in supervisor.pids.items())])
     lines = (
         f"  database  {without_password(places.database_url)}",
         f"  redis     {without_password(places.redis_url)}",
         f"  broker    {without_password(places.broker_url)}",
+        *(api_lines(key) if "api" in supervisor.pids else []),
         f"  started   {running}",
         "",
         "  In another terminal:",
