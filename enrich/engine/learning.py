@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from enrich.domain.fusion import TrustState
+from enrich.domain.fusion.habits import Habits
 from enrich.domain.learning import Evidence, learn
 from enrich.engine.gather import HeardCell, heard_cells, trust_of
 from enrich.engine.parts import Parts
@@ -31,7 +32,8 @@ def learn_tables(
         for one in _limited(parts, tenant, table, now=now, half_life_s=half_life_s)
     ]
     before = book.store.newest(tenant)
-    learned = _merged(before, learn(evidence))
+    habits = _meant(book.store.habits(tenant, half_life_s=half_life_s), parts)
+    learned = replace(_merged(before, learn(evidence)), habits=habits)
     saved = book.store.save(tenant, learned, reason=reason)
     book.forget()
     parts.recorder.count("trust_learned", labels={"tenant": tenant})
@@ -72,6 +74,16 @@ def _limited(
             if left < 0:
                 continue
         yield evidence_of(cell, now=now, half_life_s=half_life_s)
+
+
+def _meant(habits: Habits, parts: Parts) -> Habits:
+    """Leave out fields that a provider does not give: it was asked about others of the run."""
+    gives = {spec.name: spec.gives for spec in parts.specs}
+    answers = {
+        field: {who: one for who, one in some.items() if field in gives.get(who, (field,))}
+        for field, some in habits.answers.items()
+    }
+    return replace(habits, answers={field: some for field, some in answers.items() if some})
 
 
 def _merged(before: TrustState, learned: TrustState) -> TrustState:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from enrich.domain.fusion.habits import Habits
 from enrich.domain.fusion.trust import TrustState
 from enrich.domain.run import Response
 from enrich.domain.values import Json
@@ -83,4 +84,11 @@ class TrustStore(Protocol):
         self, tenant: str, table: str, rows: Sequence[int]
     ) -> tuple[tuple[int, Response], ...]:
         """Give all that was said about some rows, oldest first, each with its run's id."""
+        ...
+
+    def habits(self, tenant: str, *, half_life_s: float) -> Habits:
+        """Add up how a tenant's providers answered: who knew what, how surely, how fast it ages.
+
+        An answer counts half as much for each half-life of its age.
+        """
         ...

@@ -7,12 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from enrich.domain.fusion.encoding import trust_from_json, trust_to_json
+from enrich.domain.fusion.habits import Habits
 from enrich.domain.fusion.trust import TrustState
 from enrich.domain.run import Response
 from enrich.errors import UnknownNameError
 from enrich.ports.trust import Label, LabelKind, TrustNote
 from enrich.store.codec import cleaned, dumps, response_from_json
 from enrich.store.engine import Database
+from enrich.store.habits import habits_in
 from enrich.store.tables import find_table
 
 __all__ = ["PostgresTrustStore"]
@@ -139,6 +141,11 @@ class PostgresTrustStore:
 
         found = self._database.run(work)
         return tuple((raw.run_id, response_from_json(raw.response)) for raw in found)
+
+    def habits(self, tenant: str, *, half_life_s: float) -> Habits:
+        """Add up how a tenant's providers answered; older answers count less."""
+        name = cleaned(tenant)
+        return self._database.run(lambda c: habits_in(c, name, half_life_s=half_life_s))
 
 
 def _state(found: Any) -> TrustState:

@@ -1,17 +1,40 @@
 """Versions of trust and labels in memory, with the meaning of those in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from enrich.domain.fusion.encoding import trust_from_json, trust_to_json
+from enrich.domain.fusion.habits import Habits
 from enrich.domain.fusion.trust import TrustState
+from enrich.domain.learning.habits import Answered, ageing_of, habits_of
+from enrich.domain.outcome import Found, NotFound
 from enrich.domain.run import Response
 from enrich.errors import UnknownNameError
 from enrich.ports.trust import Label, TrustNote
 from enrich.store.memory import MemoryDatabase
+from enrich.store.memory_model import MemoryRun
 
 __all__ = ["MemoryTrustStore"]
+
+
+def _age_s(said: Response, now: datetime) -> float:
+    return max(0.0, (now - said.observed_at).total_seconds())
+
+
+def _answers(run: MemoryRun, said: Response, weight: float) -> Iterator[Answered]:
+    if not isinstance(said.outcome, Found | NotFound):
+        return
+    seen = said.outcome.observations if isinstance(said.outcome, Found) else {}
+    for column in run.view().wanted_columns:
+        observed = seen.get(column.field)
+        yield Answered(
+            provider=said.provider,
+            field=column.field,
+            confidence=observed.confidence if observed else None,
+            latency_s=said.latency_s,
+            weight=weight,
+        )
 
 
 @dataclass(slots=True)
@@ -99,6 +122,22 @@ class MemoryTrustStore:
             wanted = self._db.table(tenant, table).rows.keys() & set(rows)
             lines = self._db.ledger.values()
             return tuple((line[0], line[2]) for line in lines if line[2].row in wanted)
+
+    def habits(self, tenant: str, *, half_life_s: float) -> Habits:
+        """Add up how a tenant's providers answered; older answers count less."""
+        with self._db.lock:
+            now = self._db.now()
+            heard = [
+                (self._db.runs[run_id], said)
+                for run_id, _, said in self._db.ledger.values()
+                if self._db.runs[run_id].new.tenant == tenant and not said.stale
+            ]
+        answers = [
+            one
+            for run, said in heard
+            for one in _answers(run, said, 0.5 ** (_age_s(said, now) / half_life_s))
+        ]
+        return habits_of(answers, ageing_of(said for _, said in heard))
 
     def _of(self, tenant: str) -> _Kept:
         return self._kept.setdefault(tenant, _Kept())

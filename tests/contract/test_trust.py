@@ -1,13 +1,15 @@
 """One suite for what keeps trust and labels: in memory and in PostgreSQL."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
 
 from enrich.domain.fusion import FieldTrust, Tally, TrustState
+from enrich.domain.outcome import Found, NotFound
 from enrich.domain.run import RunOptions
+from enrich.domain.values import Observation
 from enrich.errors import UnknownNameError
 from enrich.ports import NewRun, RowStore, RunStore, Selection
 from enrich.ports.trust import Label, LabelKind, TrustStore
@@ -141,3 +143,32 @@ def test_what_was_said_comes_oldest_first_and_of_the_rows_asked_for(stores: Stor
 
     assert [(number, one.input_key) for number, one in heard] == [(run.id, "q1"), (run.id, "q3")]
     assert trust.tenants() == (TENANT,)
+
+
+def test_habits_say_who_knew_what_how_surely_and_how_fast_it_ages(stores: Stores) -> None:
+    trust, rows, runs = stores
+    first, second = make_table(rows, 2)
+    new = NewRun(
+        tenant=TENANT, table=TABLE, wanted=("industry",), selection=Selection(), options=_OPTIONS,
+        batch_rows=10,
+    )  # fmt: skip
+    _, (ref,) = runs.create(new, in_flight=1, lease_s=60)
+    known = replace(said(first, key="q1"), latency_s=1.0)
+    later = replace(
+        said(first, Found({"industry": Observation(value="Tea", confidence=0.55)}), key="q3"),
+        observed_at=known.observed_at + timedelta(days=365.25 / 2),
+        latency_s=3.0,
+    )
+    unknown = replace(said(second, NotFound(), key="q2"), latency_s=2.0)
+    runs.record(ref, [known, unknown, later])
+
+    habits = trust.habits(TENANT, half_life_s=1e15)
+
+    habit = habits.habit("industry", "opencorp")
+    assert (habit.asked, habit.found) == pytest.approx((3.0, 2.0), abs=1e-4)
+    assert habit.bins == pytest.approx((0, 1, 0, 0, 0, 1, 0, 0), abs=1e-4)
+    assert habits.latency_s["opencorp"] == pytest.approx(2.0, abs=1e-4)
+    assert (habits.age("industry").changes, habits.age("industry").years) == pytest.approx(
+        (1.0, 0.5), abs=1e-4
+    )
+    assert trust.habits("other", half_life_s=1e15).answers == {}
