@@ -154,18 +154,28 @@ def _tripped(
             breaker, reason=Refusal.OPEN, retry_at_s=retry_at_s, openings=breaker.openings + 1
         )
     else:
-        retry_at_s = _long_retry_at_s(calls.trip, calls.trip_until, now_s)
-        breaker = replace(breaker, reason=calls.trip, retry_at_s=retry_at_s)
+        breaker = _opened_long(breaker, policy, calls.trip, calls.trip_until, now_s=now_s)
     return _moved(breaker, BreakerEvent.TRIPPED, policy=policy, now_s=now_s)
 
 
-def _long_retry_at_s(trip: Refusal, until: datetime | None, now_s: float) -> float:
-    wait = LONG_WAITS[trip]
+def _opened_long(
+    breaker: Breaker, policy: BreakerPolicy, trip: Refusal, until: datetime | None, *, now_s: float
+) -> Breaker:
+    wait, openings = LONG_WAITS[trip], breaker.openings
     until_s = in_ms(until.timestamp()) if until else 0.0
-    if until_s <= now_s:
-        midnight_s = (now_s // 86_400 + 1) * 86_400
-        until_s = midnight_s if wait.default_s is None else in_ms(now_s + wait.default_s)
-    return min(until_s, in_ms(now_s + wait.cap_s))
+    if until_s <= now_s and wait.default_s is not None:
+        until_s = in_ms(now_s + wait.default_s)
+    elif until_s <= now_s:
+        until_s = _credits_tried_at_s(policy, openings, now_s)
+        openings += 1
+    retry_at_s = min(until_s, in_ms(now_s + wait.cap_s))
+    return replace(breaker, reason=trip, retry_at_s=retry_at_s, openings=openings)
+
+
+def _credits_tried_at_s(policy: BreakerPolicy, openings: int, now_s: float) -> float:
+    grown_s = policy.credits_retry_s * 2 ** min(openings, MAX_DOUBLINGS)
+    midnight_s = (now_s // 86_400 + 1) * 86_400
+    return min(midnight_s, in_ms(now_s + grown_s))
 
 
 def _trial(

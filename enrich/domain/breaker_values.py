@@ -73,7 +73,8 @@ MOVES = {
 class LongWait:
     """How long a provider's own word keeps it closed to us.
 
-    `default_s` is for a word without a usable moment; None means until the next midnight in UTC.
+    `default_s` is for a word without a usable moment; None means as long as the policy's credits
+    wait has grown to, and at most until the next midnight in UTC, when most allowances are renewed.
     """
 
     default_s: float | None
@@ -174,6 +175,7 @@ def check_policy(policy: BreakerPolicy) -> tuple[str, ...]:
         ("permit_s", policy.permit_s > 0, "above 0"),
         ("backoff", 1 <= policy.backoff <= 10, "from 1 to 10"),
         ("max_reset_s", policy.max_reset_s >= 0, "at least 0"),
+        ("credits_retry_s", policy.credits_retry_s >= 1, "at least 1"),
         ("failure_rate", 0 < rate <= 1, "above 0 and at most 1"),
     )
     for name, holds, wanted in rules:

@@ -130,6 +130,8 @@ class BreakerPolicy:
         slow_s: an answer that took this long or longer counts as a failure; None: none does.
         backoff: each opening without a close between waits this many times as long as the last.
         max_reset_s: what back-off never exceeds.
+        credits_retry_s: when an account that is used up, and does not say until when, is tried
+            again; twice as long each time in a row, and at most until midnight in UTC.
     """
 
     enabled: bool = True
@@ -143,6 +145,7 @@ class BreakerPolicy:
     slow_s: float | None = None
     backoff: float = 1.0
     max_reset_s: float = 300.0
+    credits_retry_s: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,6 +184,7 @@ class BreakerSettings(Values):
     success_threshold: Count = _BREAKER.success_threshold
     permit_seconds: Seconds = _BREAKER.permit_s
     failure_rate: Share | None = _BREAKER.failure_rate
+    credits_retry_seconds: Annotated[float, Field(ge=1, le=86_400)] = _BREAKER.credits_retry_s
 
     def policy(self) -> BreakerPolicy:
         """Give the domain's form."""
@@ -196,6 +197,7 @@ class BreakerSettings(Values):
             success_threshold=self.success_threshold,
             permit_s=self.permit_seconds,
             failure_rate=self.failure_rate,
+            credits_retry_s=self.credits_retry_seconds,
         )
 
 

@@ -85,7 +85,7 @@ class RedisBreakers:
         if not self._policy.enabled:
             return
         try:
-            change = self._run("breaker_report", key, *_report_args(permit, report))
+            change = self._run("breaker_report", key, *_report_args(self._policy, permit, report))
         except LinkAwayError as error:
             self._fallback(error).report(key, permit, report)
             return
@@ -174,13 +174,16 @@ def _numbers(policy: BreakerPolicy) -> tuple[int, str]:
     return policy.window_s, " ".join(map(str, others))
 
 
-def _report_args(permit: Permit, report: CallReport) -> tuple[int | str, ...]:
+def _report_args(
+    policy: BreakerPolicy, permit: Permit, report: CallReport
+) -> tuple[int | str, ...]:
     trip, until_ms, default_ms, cap_ms = "", 0, 0, 0
     if report.trip is not None:
         wait = LONG_WAITS[report.trip]
         trip = report.trip.value
         until_ms = round(report.trip_until.timestamp() * 1000) if report.trip_until else 0
-        default_ms = -1 if wait.default_s is None else round(wait.default_s * 1000)
+        default_s = -policy.credits_retry_s if wait.default_s is None else wait.default_s
+        default_ms = round(default_s * 1000)
         cap_ms = round(wait.cap_s * 1000)
     return (
         permit.granted,

@@ -33,7 +33,9 @@ POLICIES = st.sampled_from(
         BreakerPolicy(),
         BreakerPolicy(failure_threshold=1, minimum_requests=1, success_threshold=1),
         BreakerPolicy(failure_threshold=2, minimum_requests=3, backoff=2.0, success_threshold=2),
-        BreakerPolicy(failure_threshold=2, minimum_requests=2, backoff=1.5, reset_s=7.0),
+        BreakerPolicy(
+            failure_threshold=2, minimum_requests=2, backoff=1.5, reset_s=7.0, credits_retry_s=50.0
+        ),
         BreakerPolicy(failure_threshold=3, minimum_requests=4, failure_rate=0.5, window_s=5),
         BreakerPolicy(failure_threshold=2, minimum_requests=2, reset_s=0.0, window_s=300),
     ]

@@ -409,9 +409,7 @@ def test_b50_slow_answers_count_as_failures(world: World) -> None:
         pytest.param(
             CallReport(trip=Refusal.RATE, trip_until=at(900.0)), Refusal.RATE, 1030.0, id="B54 past"
         ),
-        pytest.param(
-            CallReport(trip=Refusal.CREDITS), Refusal.CREDITS, 86_400.0, id="credits, midnight"
-        ),
+        pytest.param(CallReport(trip=Refusal.CREDITS), Refusal.CREDITS, 4600.0, id="credits"),
         pytest.param(
             CallReport(trip=Refusal.CREDITS, trip_until=at(200_000.0)),
             Refusal.CREDITS,
@@ -432,6 +430,27 @@ def test_the_providers_own_word_opens_it_at_once_and_counts_nothing(
     assert (refused.refusal, refused.retry_at) == (refusal, at(until_s))
     assert world.counts == (1, 0)
     assert world.at(until_s).admits()
+
+
+@pytest.mark.parametrize(
+    ("tried_at_s", "again_at_s"),
+    [
+        pytest.param([1000.0], 4600.0, id="an hour"),
+        pytest.param([1000.0, 4600.0], 11_800.0, id="then two"),
+        pytest.param([1000.0, 4600.0, 11_800.0], 26_200.0, id="then four"),
+        pytest.param([85_000.0], 86_400.0, id="at midnight at the latest"),
+    ],
+)
+def test_an_account_that_is_used_up_is_tried_again_ever_later(
+    world: World, tried_at_s: list[float], again_at_s: float
+) -> None:
+    used_up = CallReport(trip=Refusal.CREDITS)
+
+    for moment_s in tried_at_s:
+        world.at(moment_s).report(world.acquire(), used_up)
+
+    assert world.status.retry_at == at(again_at_s)
+    assert world.at(again_at_s).admits()
 
 
 def test_b58_a_failing_provider_is_called_ten_times_of_twelve(world: World) -> None:

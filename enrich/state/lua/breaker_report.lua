@@ -4,7 +4,8 @@
 -- ARGV[5]  granted, calls           ARGV[6]  generation of the permit   ARGV[7]  its token
 -- ARGV[8]  successes, calls         ARGV[9]  failures and slow calls
 -- ARGV[10]  trip: a reason or empty  ARGV[11]  trip until, epoch ms or 0
--- ARGV[12]  wait when that is no use, ms; -1: until the next midnight, UTC
+-- ARGV[12]  wait when that is no use, ms; below 0: so long, twice as long with each opening in a
+--           row, and at most until the next midnight, UTC
 -- ARGV[13]  longest wait, ms
 -- Result: change or {}
 
@@ -43,9 +44,13 @@ end
 
 local function trip_long()
   local until_ms, default_ms = tonumber(ARGV[11]), tonumber(ARGV[12])
-  if until_ms <= now_ms then
+  if until_ms <= now_ms and default_ms < 0 then
     local day_ms = 24 * 3600 * 1000
-    until_ms = default_ms < 0 and (math.floor(now_ms / day_ms) + 1) * day_ms or now_ms + default_ms
+    local grown_ms = -default_ms * 2 ^ math.min(b.openings, MAX_DOUBLINGS)
+    until_ms = math.min((math.floor(now_ms / day_ms) + 1) * day_ms, now_ms + grown_ms)
+    b.openings = b.openings + 1
+  elseif until_ms <= now_ms then
+    until_ms = now_ms + default_ms
   end
   b.reason, b.retry_at_ms = trip, math.min(until_ms, now_ms + tonumber(ARGV[13]))
   return move(b, 'tripped', now_ms)
