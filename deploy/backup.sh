@@ -1,0 +1,14 @@
+#!/bin/sh
+# Back up the database into one file: DATABASE_URL=… deploy/backup.sh FOLDER
+# Nothing else has to be saved but the keyring, which belongs elsewhere: queue and cache may be lost.
+set -eu
+folder=${1:?usage: backup.sh FOLDER}
+: "${DATABASE_URL:?set it to the database}"
+umask 077
+mkdir -p "$folder"
+name="$folder/enrich-$(date -u +%Y%m%dT%H%M%SZ).dump"
+# Whole or not at all: a dump that was cut off never has its final name.
+"${PG_DUMP:-pg_dump}" --format=custom --no-owner --no-privileges --file="$name.part" "$DATABASE_URL"
+"${PG_RESTORE:-pg_restore}" --list "$name.part" >/dev/null
+mv "$name.part" "$name"
+echo "$name"
