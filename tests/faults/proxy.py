@@ -63,8 +63,6 @@ class Proxy:
         trace: TracebackType | None,
     ) -> None:
         self.refuse()
-        for thread in self._threads:
-            thread.join()
 
     @property
     def url(self) -> str:
@@ -85,6 +83,9 @@ class Proxy:
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         self.cut()
+        # A connection is gone when nobody reads from it any more, and not before.
+        while self._threads:
+            self._threads.pop().join()
 
     def cut(self) -> None:
         """Reset the connections that are open."""

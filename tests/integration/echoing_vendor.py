@@ -29,6 +29,11 @@ class EchoingVendor:
     stopped: threading.Event = field(default_factory=threading.Event)
 
 
+class _Server(ThreadingHTTPServer):
+    #: The usual five are soon too few when this process gets little of the machine.
+    request_queue_size = 128
+
+
 @contextmanager
 def echoing_vendor() -> Iterator[EchoingVendor]:
     """Serve on a free port of the loopback while the block lasts."""
@@ -54,7 +59,7 @@ def echoing_vendor() -> Iterator[EchoingVendor]:
 
         do_GET = do_POST = _answer  # noqa: N815 - the library's names
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     vendor.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -63,7 +63,7 @@ def company_words(name: str, *, keep_group: bool = False) -> tuple[str, ...]:
         bare = _ASIAN_FORMS.sub(" ", bare) if _ASIAN_FORMS.sub("", bare).strip() else bare
     if "." in bare:
         bare = _INITIAL.sub("", bare)
-    words = fold(bare.replace("&", " and ").replace("+", " and ")).split() or [name]
+    words = fold(bare.replace("&", " and ").replace("+", " and ")).split() or [tidy(name)]
     loose = _ARTICLES if keep_group else _LOOSE
     return tuple(_without_start(_without_end(words, loose)))
 
