@@ -59,7 +59,7 @@ def _accept(
 ) -> tuple[Row, list[CellWrite]]:
     writes = []
     for column in open_columns(row, batch.run):
-        fused = fuse_cell(column, said, specs, fusion)
+        fused = fuse_cell(column, said, specs, fusion, row=row, columns=batch.run.columns)
         if fused is not None and fused.verdict is Verdict.ACCEPT:
             writes.append(_filled(row, column, fused, said, batch.ref.stamp, fusion))
     data = row.data | {write.column: write.value for write in writes}
@@ -114,7 +114,7 @@ def final_writes(
             continue
         said = said_of.get(row.id, ())
         for column in open_columns(row, batch.run):
-            fused = fuse_cell(column, said, specs, fusion)
+            fused = fuse_cell(column, said, specs, fusion, row=row, columns=batch.run.columns)
             if fused is not None:
                 writes.append(_filled(row, column, fused, said, batch.ref.stamp, fusion))
             else:

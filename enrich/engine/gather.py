@@ -7,9 +7,12 @@ from itertools import islice
 
 from enrich.domain.ballots import key_of_value, votes_of
 from enrich.domain.fusion import Vote
+from enrich.domain.normalise import Context
 from enrich.domain.provider import ProviderSpec
+from enrich.domain.reading import context_of
 from enrich.domain.run import Response
 from enrich.domain.table import PERSON, CellState, Column, Row
+from enrich.domain.values import Json
 from enrich.engine.parts import Parts
 from enrich.engine.trustbook import TrustBook
 from enrich.errors import BadInputError
@@ -26,7 +29,8 @@ _PAGE = 500
 class HeardCell:
     """One cell about which something was said: `said` is the newest answer of each provider.
 
-    `decided` is what the run that decided the cell heard; `labels` what is known of it.
+    `decided` is what the run that decided the cell heard; `labels` what is known of it; `context`
+    what else is known when its values are read.
     """
 
     row: Row
@@ -35,25 +39,27 @@ class HeardCell:
     decided: Sequence[Response]
     votes: Sequence[Vote]
     labels: Sequence[Label]
+    context: Context
 
     @property
     def right(self) -> frozenset[str] | None:
         """The key of the right value, by the newest label that names it; None: not known."""
         named = [label for label in self.labels if label.is_right]
-        return frozenset({self._key(named[-1])}) if named else None
+        return frozenset({self.key_of(named[-1].value)}) if named else None
 
     @property
     def wrong(self) -> frozenset[str]:
         """The keys of values that are known to be wrong."""
-        return frozenset(self._key(label) for label in self.labels if not label.is_right)
+        return frozenset(self.key_of(label.value) for label in self.labels if not label.is_right)
 
     @property
     def label_weight(self) -> float:
         """What the weightiest label counts."""
         return max(KIND_WEIGHT[label.kind] for label in self.labels)
 
-    def _key(self, label: Label) -> str:
-        return key_of_value(self.column.field, label.value)
+    def key_of(self, value: Json) -> str:
+        """Give a text that is equal for values of the cell that mean the same; "" for none."""
+        return key_of_value(self.column.field, value, self.context)
 
 
 def trust_of(parts: Parts) -> TrustBook:
@@ -83,11 +89,12 @@ def heard_cells(
         for run, response in book.store.heard(tenant, table, [row.id for row in page]):
             heard.setdefault(response.row, []).append((run, response))
         for row in page:
-            yield from _cells(row, wanted, heard.get(row.id, []), specs, labels)
+            yield from _cells(row, present, wanted, heard.get(row.id, []), specs, labels)
 
 
 def _cells(
     row: Row,
+    present: Sequence[Column],
     columns: Sequence[Column],
     heard: Sequence[tuple[int, Response]],
     specs: Mapping[str, ProviderSpec],
@@ -95,7 +102,8 @@ def _cells(
 ) -> Iterator[HeardCell]:
     said = newest_of([response for _, response in heard])
     for column in columns:
-        votes = votes_of(column, said, specs)
+        context = context_of(column.field, said, row, present)
+        votes = votes_of(column, said, specs, context)
         if not votes:
             continue
         cell = row.cells.get(column.key)
@@ -107,6 +115,7 @@ def _cells(
             decided=newest_of([response for run, response in heard if run == number]),
             votes=votes,
             labels=(*_typed(row, column), *labels.get((row.id, column.key), ())),
+            context=context,
         )
 
 

@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from enrich.domain.ballots import key_of_value
 from enrich.domain.fusion import Fused, Judge, Verdict, fuse
 from enrich.domain.policy import FusionMethod, FusionPolicy
 from enrich.domain.table import PERSON
-from enrich.domain.values import Json, is_blank
+from enrich.domain.values import Json
 from enrich.engine.gather import HeardCell, heard_cells, trust_of
 from enrich.engine.parts import Parts
 
@@ -113,7 +112,7 @@ def _count(found: Replay, cell: HeardCell, fused: Fused, shown: int) -> None:
     standing = cell.row.data.get(cell.column.key)
     provenance = cell.row.cells.get(cell.column.key)
     is_ours = provenance is not None and provenance.provider != PERSON
-    if is_ours and _key(cell, standing) != _key(cell, fused.value):
+    if is_ours and cell.key_of(standing) != cell.key_of(fused.value):
         found.changed += 1
         if len(found.changes) < shown:
             found.changes.append(
@@ -131,16 +130,12 @@ def _count(found: Replay, cell: HeardCell, fused: Fused, shown: int) -> None:
 
 
 def _count_labelled(found: Replay, cell: HeardCell, fused: Fused, right: frozenset[str]) -> None:
-    is_right = _key(cell, fused.value) in right
+    is_right = cell.key_of(fused.value) in right
     found.labelled += 1
     found.labelled_right += is_right
-    found.labelled_right_before += _key(cell, cell.row.data.get(cell.column.key)) in right
+    found.labelled_right_before += cell.key_of(cell.row.data.get(cell.column.key)) in right
     found.squares += (fused.confidence - is_right) ** 2
     bucket = found.calibration[min(_BUCKETS - 1, int(fused.confidence * _BUCKETS))]
     bucket.cells += 1
     bucket.confidence += fused.confidence
     bucket.right += is_right
-
-
-def _key(cell: HeardCell, value: Json) -> str:
-    return "" if is_blank(value) else key_of_value(cell.column.field, value)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from enrich.domain.ballots import votes_of
+from enrich.domain.ballots import key_of_value, votes_of
 from enrich.domain.fusion import Fused, Judge, Vote, fuse, groups_of
 from enrich.domain.fusion.trust import accuracy_of
 from enrich.domain.policy import FusionMethod, FusionPolicy
 from enrich.domain.provider import ProviderSpec, Tier
+from enrich.domain.reading import context_of
 from enrich.domain.run import Response
 from enrich.domain.table import CellState, Column, Provenance, Row
 from enrich.domain.values import Json
@@ -23,13 +24,14 @@ class Voice:
     """What one provider said, and what that weighed.
 
     `nats` is what its word adds to its value's score; `counts` is False when a member of its family
-    that weighs more said the same. `accuracy` is how often it is right about the field, as far as
-    is known from `evidence` answers.
+    that weighs more said the same. `raw` is the value as the provider wrote it. `accuracy` is how
+    often it is right about the field, as far as is known from `evidence` answers.
     """
 
     provider: str
     family: str
     value: Json
+    raw: Json
     confidence: float
     accuracy: float
     evidence: float
@@ -82,8 +84,11 @@ def why(
     policy = _policy(parts, meant, cell, judge, changed=trust is not None)
     said = _decisive(parts.runs.evidence(tenant, table, row), cell)
     specs = {spec.name: spec for spec in parts.of(columns).specs}
-    votes = votes_of(meant, said, specs)
+    context = context_of(meant.field, said, found, columns)
+    votes = votes_of(meant, said, specs, context)
     fused = fuse(votes, policy, min_confidence=meant.min_confidence, field=meant.field)
+    is_learned = policy.method is FusionMethod.LEARNED
+    heard = judge.read(votes, meant.field) if is_learned else votes
     return Why(
         row=found,
         column=meant,
@@ -91,9 +96,10 @@ def why(
         trust=judge.state.version,
         least=_least(policy, meant),
         fused=fused,
-        voices=_voices(votes, judge, meant.field),
+        voices=_voices(tuple(heard), judge, meant.field),
         asked=_asked(found, columns, meant, said, tuple(specs.values())),
-        reproduced=fused is not None and fused.value == found.data.get(column),
+        reproduced=fused is not None
+        and fused.candidates[0].key == key_of_value(meant.field, found.data.get(column), context),
     )
 
 
@@ -142,6 +148,7 @@ def _voices(votes: Sequence[Vote], judge: Judge, field: str) -> tuple[Voice, ...
                     provider=vote.provider,
                     family=family,
                     value=vote.value,
+                    raw=vote.raw,
                     confidence=vote.confidence,
                     accuracy=round(accuracy_of(judge.state, vote.provider, field), 4),
                     evidence=round(tally.total, 2) if tally else 0.0,

@@ -43,11 +43,13 @@ def fuse(
 
     `field` says what the values mean: providers are trusted by field.
     """
-    groups = groups_of(votes)
+    is_learned = policy.method is FusionMethod.LEARNED
+    judge = policy.judge or _STRANGER
+    groups = groups_of(judge.read(votes, field) if is_learned else votes)
     if not groups:
         return None
-    if policy.method is FusionMethod.LEARNED:
+    if is_learned:
         least = max(min_confidence, policy.agreement_threshold)
-        return fuse_learned(groups, policy.judge or _STRANGER, field, least=least)
+        return fuse_learned(groups, judge, field, least=least)
     threshold = policy.agreement_threshold if policy.method is FusionMethod.ENSEMBLE else None
     return fuse_counted(groups, threshold=threshold, min_confidence=min_confidence)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from enrich.domain.fusion.habits import habits_from_json, habits_to_json
+from enrich.domain.fusion.notations import notations_from_json, notations_to_json
 from enrich.domain.fusion.trust import FieldTrust, Tally, TrustState
 from enrich.domain.values import JsonObject
 
@@ -64,6 +65,7 @@ def _field_to_json(one: FieldTrust) -> JsonObject:
         },
         "priors": {**one.priors},
         "labels": one.labels,
+        "notations": notations_to_json(one.notations),
     }
 
 
@@ -79,6 +81,7 @@ def _field_from_json(raw: Mapping[str, Any]) -> FieldTrust:
         confusion=raw["confusion"],
         priors=raw["priors"],
         labels=float(raw["labels"]),
+        notations=notations_from_json(raw.get("notations", {})),
     )
 
 

@@ -1,9 +1,12 @@
 """A trust state made ready for use: what each provider's word weighs, looked up once."""
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from math import log
 
+from enrich.domain.fusion.notations import reread
 from enrich.domain.fusion.trust import FieldTrust, TrustState, accuracy_of
+from enrich.domain.fusion.votes import Vote
 
 __all__ = ["BINS", "Judge", "bin_of"]
 
@@ -27,6 +30,10 @@ class Judge:
     def field(self, name: str) -> FieldTrust:
         """Give what is known about a field."""
         return self.state.fields.get(name, _UNKNOWN)
+
+    def read(self, votes: Iterable[Vote], field: str) -> Iterable[Vote]:
+        """Give votes about a field as their providers mean them."""
+        return reread(votes, field, self.field(field).notations)
 
     def family(self, family: str) -> str:
         """Give the family that a family or a lone provider was found to belong to."""

@@ -24,6 +24,8 @@ __all__ = ["calibrated", "fuse_learned", "probabilities", "spoken"]
 
 #: A rival of another family that is at least this probable makes a cell contested.
 _RIVAL = 0.05
+#: How near a rival may come to the first, as a share of it.
+_BEHIND = 1.0 - 1e-6
 
 
 def fuse_learned(groups: Sequence[Group], judge: Judge, field: str, *, least: float) -> Fused:
@@ -112,11 +114,11 @@ def _softmax(scores: Sequence[float], none: float, known: FieldTrust) -> tuple[l
     if known.knots:
         top = max(chances)
         right = calibrated(top, known)
-        # What the others have keeps its proportions.
+        # What the others have keeps its proportions, but none of them comes to be the first.
         share = (1.0 - right) / (1.0 - top) if top < 1.0 else 0.0
-        first = chances.index(top)
-        chances = [right if i == first else c * share for i, c in enumerate(chances)]
-        none *= share
+        first, most = chances.index(top), right * _BEHIND
+        chances = [right if i == first else min(most, c * share) for i, c in enumerate(chances)]
+        none = max(0.0, 1.0 - fsum(chances))
     return [round(chance, 9) for chance in chances], round(none, 9)
 
 

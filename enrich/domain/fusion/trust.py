@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from enrich.domain.fusion.habits import Habits
+from enrich.domain.fusion.notations import Notation
 
 __all__ = ["EVERYONE", "PRIOR_ACCURACY", "FieldTrust", "Tally", "TrustState", "accuracy_of"]
 
@@ -59,6 +60,7 @@ class FieldTrust:
             (inner) when this is true (outer); empty elsewhere. Then only this and `priors` count.
         priors: log probability of each category.
         labels: weight of the cells whose right value was known.
+        notations: how providers write the field, where it is not as everybody does.
     """
 
     tallies: Mapping[str, Tally] = field(default_factory=dict)
@@ -71,6 +73,7 @@ class FieldTrust:
     confusion: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     priors: Mapping[str, float] = field(default_factory=dict)
     labels: float = 0.0
+    notations: Mapping[str, Notation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

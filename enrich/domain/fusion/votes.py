@@ -30,6 +30,8 @@ class Vote:
     """One provider's observation of one cell. `rank` orders equals: cheaper tiers first.
 
     `key` is equal for values that mean the same; without one the plain canonical form is taken.
+    `value` is how it is to be written, `raw` what the provider gave. A vote that is not `readable`
+    (its value cannot be what the field holds) counts only where no other is.
     """
 
     provider: str
@@ -39,6 +41,8 @@ class Vote:
     confidence: float
     observed_at: datetime
     key: str = ""
+    raw: Json = None
+    readable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +95,11 @@ Group = tuple[str, Sequence[Vote]]
 def groups_of(votes: Iterable[Vote]) -> list[Group]:
     """Gather equal values, in the order of their keys: one that no caller can influence."""
     groups: dict[str, list[Vote]] = {}
+    unreadable: dict[str, list[Vote]] = {}
     for vote in votes:
-        groups.setdefault(vote.key or canonical(vote.value), []).append(vote)
+        gathered = groups if vote.readable else unreadable
+        gathered.setdefault(vote.key or canonical(vote.value), []).append(vote)
+    groups = groups or unreadable
     if len(groups) == 1:
         return list(groups.items())
     return sorted(groups.items())

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-__all__ = ["CountryNames", "country_names", "fold_place"]
+__all__ = ["CountryNames", "country_code", "country_names", "fold_place"]
 
 #: Names in use that neither ISO nor CLDR list, Olympic codes and old names with one successor.
 _ALIASES = {
@@ -95,6 +95,11 @@ class CountryNames:
     def code_of(self, text: str) -> str | None:
         """Give the country's two-letter code; None when the text names none, or more than one."""
         return self.codes.get(fold_place(text))
+
+
+def country_code(text: str) -> str:
+    """Give the two letters of the country that a text names; "" when it names none, or several."""
+    return country_names().code_of(text) or ""
 
 
 @cache

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from enrich.domain.ballots import key_of_value
-from enrich.domain.fields import FieldType
+from enrich.domain.ballots import key_of_value, votes_of
 from enrich.domain.fusion import Vote
-from enrich.domain.normalise import normaliser_of_field, rescaled, scales_of
+from enrich.domain.outcome import Found
+from enrich.domain.reading import context_of
+from enrich.domain.run import Response
+from enrich.domain.table import Column
+from enrich.domain.values import Json, Observation
 
-__all__ = ["Cell", "claims_of", "crowd_of", "flight_cells", "vote"]
+__all__ = ["Cell", "claims_of", "crowd_of", "flight_cells", "response", "vote"]
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 #: Whoever made the right values says nothing about how well they were found.
@@ -67,37 +70,34 @@ def crowd_of(folder: Path) -> list[Cell]:
 
 
 def claims_of(folder: Path, fields: Mapping[str, str]) -> list[Cell]:
-    """Read claims and right values; `fields` gives the vocabulary's name of an attribute.
-
-    A source that leaves zeros out of its amounts is found by comparison, and put right.
-    """
+    """Read claims and right values; `fields` gives the vocabulary's name of an attribute."""
     gold = {(r["object"], r["attribute"]): r["value"] for r in _rows(folder / "gold.csv")}
-    claims: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    claims: dict[tuple[str, str], list[Response]] = {}
     for row in _rows(folder / "claims.csv.gz"):
-        name = row["object"], row["attribute"]
-        claims.setdefault(name, []).append((row["source"], row["value"]))
+        field = fields.get(row["attribute"], row["attribute"])
+        answer = response(row["source"], field, row["value"])
+        claims.setdefault((row["object"], row["attribute"]), []).append(answer)
     cells = []
-    for attribute in sorted({attribute for _, attribute in claims}):
+    for (thing, attribute), said in sorted(claims.items()):
         field = fields.get(attribute, attribute)
-        mine = {thing: said for (thing, one), said in claims.items() if one == attribute}
-        keys = _keys_of(field, mine)
-        for thing, said in sorted(mine.items()):
-            votes = tuple(vote(s, v, keys[s, v]) for s, v in said if keys[s, v])
-            if votes and (thing, attribute) in gold:
-                right = frozenset({key_of_value(field, gold[thing, attribute])})
-                cells.append(Cell(name=thing, field=field, votes=votes, right=right))
+        context = context_of(field, said)
+        votes = votes_of(Column(key=field, field=field), said, {}, context)
+        if votes and (thing, attribute) in gold:
+            right = frozenset({key_of_value(field, gold[thing, attribute], context)})
+            cells.append(Cell(name=thing, field=field, votes=votes, right=right))
     return cells
 
 
-def _keys_of(
-    field: str, claims: Mapping[str, Sequence[tuple[str, str]]]
-) -> Mapping[tuple[str, str], str]:
-    reader = normaliser_of_field(field)
-    read = {one: reader.normalise(one[1]) for said in claims.values() for one in said}
-    if reader.type is not FieldType.MONEY:
-        return {one: "" if form.is_empty else form.canonical for one, form in read.items()}
-    scales = scales_of([(s, read[s, v].canonical) for s, v in said] for said in claims.values())
-    return {one: rescaled(form, scales.get(one[0], 1)).canonical for one, form in read.items()}
+def response(provider: str, field: str, value: Json, confidence: float = 0.8) -> Response:
+    """Build what the ledger holds when a provider gave a value."""
+    return Response(
+        row=1,
+        provider=provider,
+        provider_version="1",
+        input_key=provider,
+        outcome=Found({field: Observation(value=value, confidence=confidence)}),
+        observed_at=_AT,
+    )
 
 
 def flight_cells(folder: Path) -> list[Cell]:

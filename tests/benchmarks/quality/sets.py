@@ -3,17 +3,17 @@
 import gc
 import time
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
 from random import Random
 from statistics import mean
 
-from enrich.domain.ballots import key_of_value
+from enrich.domain.ballots import fuse_cell
 from enrich.domain.fusion import FieldTrust, Judge, Tally, TrustState, fuse
 from enrich.domain.learning import Evidence, learn
 from enrich.domain.policy import FusionMethod, FusionPolicy
+from enrich.domain.table import Column
 from tests.benchmarks.quality.measures import Goal, Measured, measured
-from tests.benchmarks.quality.reading import Cell, claims_of, crowd_of, flight_cells, vote
+from tests.benchmarks.quality.reading import Cell, claims_of, crowd_of, flight_cells, response, vote
 
 __all__ = ["companies", "crowds", "flights", "resale", "speed"]
 
@@ -136,22 +136,22 @@ def speed(_folder: Path | None = None, *, size: int = 1_000_000) -> Result:
     tallies = {name: Tally(80.0 - 4 * i, 20.0 + 4 * i) for i, name in enumerate(names)}
     state = TrustState(fields={field: FieldTrust(tallies=tallies) for field in values})
     policy = FusionPolicy(method=FusionMethod.LEARNED, judge=Judge(state))
-    fields, numbers = sorted(values), count()
-    raw = []
-    while next(numbers) * 5 < size:
-        field = draw.choice(fields)
-        best = draw.choice(values[field])
-        said = [(n, best if draw.random() < 0.8 else draw.choice(values[field]))
-                for n in draw.sample(names, 5)]  # fmt: skip
-        raw.append((field, said))
+    columns = [Column(key=field, field=field, min_confidence=0.0) for field in sorted(values)]
+    cells = []
+    for _ in range(size // 5):
+        column = draw.choice(columns)
+        best = draw.choice(values[column.field])
+        said = [response(name, column.field,
+                         best if draw.random() < 0.8 else draw.choice(values[column.field]))
+                for name in draw.sample(names, 5)]  # fmt: skip
+        cells.append((column, said))
     # The million that waits here is none of the fuser's: a worker holds a batch at a time.
     gc.collect()
     gc.freeze()
     begun_s = time.process_time()
-    for field, said in raw:
-        votes = [vote(name, value, key_of_value(field, value)) for name, value in said]
-        fuse(votes, policy, min_confidence=0.0, field=field)
+    for column, said in cells:
+        fuse_cell(column, said, {}, policy)
     took_s = time.process_time() - begun_s
     gc.unfreeze()
-    rate = sum(len(said) for _, said in raw) / took_s
+    rate = sum(len(said) for _, said in cells) / took_s
     return [], [Goal("observations a second on one core", rate, 100_000)]
