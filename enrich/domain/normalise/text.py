@@ -94,7 +94,8 @@ def fold(text: str) -> str:
 
 
 def _unaccented(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text.casefold()).translate(_PLAIN)
+    # Twice: «㎩» has capitals only once it is taken apart.
+    decomposed = unicodedata.normalize("NFKD", text.casefold()).casefold().translate(_PLAIN)
     bare = "".join([c for c in decomposed if not unicodedata.combining(c)])
     # Kana and Hangul lose nothing by being put together again.
     return unicodedata.normalize("NFC", bare)
