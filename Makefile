@@ -50,7 +50,8 @@ bench: $(VENV)/.developed ## the benchmarks, with their comparisons
 bench-quality: $(VENV)/.developed ## how often fused cells are right (data: ENRICH_QUALITY_DATA=folder)
 	@$(BIN)/python -m tests.benchmarks.quality
 
-proofs: $(VENV)/.developed ## what takes minutes: a thousand rows over eight simulated vendors
+proofs: $(VENV)/.developed ## what takes minutes: workers killed at named moments, eight simulated vendors
+	@$(BIN)/python -m pytest tests/faults tests/integration -m proof
 	@$(BIN)/python -m pytest tests/integration/eight_vendors.py -s
 
 million: $(VENV)/.developed ## one run of a million rows: memory, connections, and a cell meanwhile

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,8 +161,12 @@ def lab(
     latency_s: float = 0.02,
     settings: Mapping[str, str] | None = None,
     modules: tuple[str, ...] = _MODULES,
+    application: str = "tasks",
 ) -> Iterator[Lab]:
-    """Start everything in a home; all of it is ended with the block."""
+    """Start everything in a home; all of it is ended with the block.
+
+    The workers run `application`, which is that of `tasks`, or it with something done to it.
+    """
     places = embedded.start(home).endpoints
     try:
         migrate.upgrade(places.database_url)
@@ -182,14 +186,16 @@ def lab(
             **_SETTINGS,
             **(settings or {}),
         }
-        book = home / "ledger.sqlite"
-        programs = [_ledger(book, port, latency_s, home), _beat(environment, home)]
-        programs += [_worker(f"worker{n}", threads, environment, home) for n in range(workers)]
+        book = Book(home / "ledger.sqlite")
+        book.make()
+        programs = [_ledger(book.path, port, latency_s, home), _beat(environment, home)]
+        own = (application, *worker_arguments(threads=threads))
+        programs += [_worker(f"worker{n}", own, environment, home) for n in range(workers)]
         engine = make_engine(places.database_url, application_name="lab")
         lives: list[str] = []
         supervisor = Supervisor(programs, tell=lives.append, first_pause_s=0.2, longest_pause_s=0.2)
         with supervisor:
-            yield Lab(home, environment, supervisor, engine, Book(book), lives)
+            yield Lab(home, environment, supervisor, engine, book, lives)
         engine.dispose()
     finally:
         embedded.stop(home)
@@ -207,14 +213,16 @@ def _ledger(book: Path, port: int, latency_s: float, home: Path) -> Program:
 
 
 def _celery(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "celery", f"--workdir={_ROOT}", "-A", "tasks", *arguments]
+    return [sys.executable, "-m", "celery", f"--workdir={_ROOT}", "-A", *arguments]
 
 
-def _worker(name: str, threads: int, environment: Mapping[str, str], home: Path) -> Program:
-    command = _celery(*worker_arguments(threads=threads), f"--hostname={name}@lab-{os.getpid()}")
+def _worker(name: str, own: Iterable[str], environment: Mapping[str, str], home: Path) -> Program:
+    command = _celery(*own, f"--hostname={name}@lab-{os.getpid()}")
     return Program(name=name, command=command, environment=environment, log=home / f"{name}.log")
 
 
 def _beat(environment: Mapping[str, str], home: Path) -> Program:
-    command = _celery("beat", "--loglevel=INFO", f"--schedule={home / 'beat'}", "--pidfile=")
+    command = _celery(
+        "tasks", "beat", "--loglevel=INFO", f"--schedule={home / 'beat'}", "--pidfile="
+    )
     return Program(name="beat", command=command, environment=environment, log=home / "beat.log")

@@ -34,6 +34,12 @@ class Book:
 
     path: Path
 
+    def make(self) -> None:
+        """Make it where it is not there yet."""
+        book = sqlite3.connect(self.path, timeout=30)
+        book.executescript(_SCHEMA)
+        book.close()
+
     def charged(self, provider: str) -> int:
         """Count the questions that cost something."""
         return self._one("SELECT count(*) FROM calls WHERE provider = ? AND charged", provider)
@@ -67,13 +73,13 @@ class _Writer:
     """The book, open for writing."""
 
     def __init__(self, path: Path) -> None:
+        Book(path).make()
         self._lock = threading.Lock()
         self._book = sqlite3.connect(
             path, check_same_thread=False, isolation_level=None, timeout=30
         )
         self._book.execute("PRAGMA journal_mode = WAL")
         self._book.execute("PRAGMA synchronous = OFF")
-        self._book.executescript(_SCHEMA)
 
     def begin(self, provider: str, key: str, idempotency: str | None) -> int:
         """Note a question; gives its number in the book."""

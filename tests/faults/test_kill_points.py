@@ -1,0 +1,96 @@
+"""A worker is killed at named moments: every cell ends, is written once, and no call is wasted."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from enrich import embedded
+from enrich.errors import EmbeddedServerError
+from tests.faults.kill_points import FOLDER
+from tests.faults.lab import COLUMNS, Lab, lab
+
+pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(180)]
+
+ROWS = 5
+DONE = "SELECT count(*) = :runs AND bool_and(state = 'done') FROM runs"
+RUN_OUT = "UPDATE batches SET lease_until = now() WHERE lease_until IS NOT NULL"
+OPEN = """
+    SELECT count(*) FROM rows r CROSS JOIN unnest(CAST(:columns AS text[])) AS c
+    WHERE r.cells -> c ->> 'state' IS DISTINCT FROM 'filled'
+"""
+TWICE = """
+    SELECT count(*) FROM (
+        SELECT FROM cell_writes GROUP BY row_id, cell HAVING count(*) > 1) AS twice
+"""
+
+
+@pytest.fixture(scope="module")
+def it() -> Iterator[Lab]:
+    """An installation whose worker can be made to die at a moment."""
+    try:
+        for server in embedded.Server:
+            embedded.binary_of(server)
+    except EmbeddedServerError as exc:
+        pytest.skip(str(exc))
+    home = Path(tempfile.mkdtemp(prefix="enrich-k-"))
+    (home / "armed").mkdir()
+    settings = {FOLDER: str(home / "armed")}
+    with lab(home, application="tests.faults.kill_points", settings=settings) as made:
+        made.audit()
+        yield made
+    shutil.rmtree(home)
+
+
+def resumed(it: Lab, runs: int) -> bool:
+    """Let leases run out instead of waiting for them, sweep, and say whether all is done."""
+    with it.engine.begin() as connection:
+        connection.execute(text(RUN_OUT))
+    for key in it.broker.scan_iter("enrich:v*:lease:*"):
+        it.broker.delete(key)
+    it.send("enrich.sweep", queue="enrich.control")
+    return it.wait(lambda: it.scalar(DONE, runs=runs), within_s=3)
+
+
+def beyond(it: Lab, provider: str) -> int:
+    """Count the calls that were paid beyond one for each row."""
+    return it.book.charged(provider) - it.book.keys(provider)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("fetched_not_delivered", id="F02 fetched and not delivered"),
+        pytest.param("paid_not_stored", id="F03 paid and its answer not stored"),
+        *(
+            pytest.param(moment, id=name, marks=pytest.mark.proof)
+            for moment, name in {
+                "run_stored_not_sent": "run stored and its steps not sent",
+                "asked_not_recorded": "F03 asked and not recorded",
+                "recorded_not_counted": "F05 recorded and its part not counted",
+                "last_counted_not_joined": "F06 last part counted and the join not sent",
+                "counted_not_acknowledged": "F05 part counted and not acknowledged",
+                "written_not_committed": "F07 written and not committed",
+                "committed_not_sent": "F04 committed and the next step not sent",
+                "sent_not_acknowledged": "F04 next step sent and not acknowledged",
+            }.items()
+        ),
+    ],
+)
+def test_a_worker_that_dies_at_this_moment_costs_no_cell(it: Lab, moment: str) -> None:
+    armed, before = Path(it.environment[FOLDER], moment), len(it.lives)
+    runs = 1 + it.scalar("SELECT count(*) FROM runs")
+    paid_before = beyond(it, "ledger_paid") + beyond(it, "ledger_cheap")
+    it.make_table(moment, ROWS)
+    armed.touch()
+    it.send("enrich.table", moment)
+
+    assert it.wait(lambda: not armed.exists(), within_s=60)
+    assert it.wait(lambda: resumed(it, runs), within_s=90)
+    assert [life.split(";")[0] for life in it.lives[before:]] == ["worker0 ended with -9"]
+    assert (it.scalar(OPEN, columns=list(COLUMNS)), it.scalar(TWICE)) == (0, 0)
+    assert beyond(it, "ledger_keyed") == 0
+    assert beyond(it, "ledger_paid") + beyond(it, "ledger_cheap") - paid_before <= ROWS
