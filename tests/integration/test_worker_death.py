@@ -14,7 +14,7 @@ from tests.integration.worker_fixtures import ENRICHED, World
 # A whole run, twice, on a machine that may have other work.
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(400)]
 
-ROWS = 300
+ROWS = 120
 
 #: Keeps, for every cell that a run has decided, how often it was written.
 AUDIT = """

@@ -112,7 +112,9 @@ class OwnSetup(CeleryTestSetup):  # type: ignore[misc]
         app.conf.update(broker_connection_timeout=3, redis_socket_connect_timeout=3)
 
     def teardown(self) -> None:
-        """Let go of broker and results."""
+        """Let go of broker and results, whose connections the app itself leaves open."""
+        self.app.backend.result_consumer.stop()
+        self.app.backend.client.connection_pool.disconnect()
         self.app.close()
 
 
