@@ -81,7 +81,8 @@ def fold_place(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss"))
+    # Twice: «㎩» has capitals only once it is taken apart.
+    decomposed = unicodedata.normalize("NFKD", text.casefold()).casefold()
     return "".join([c for c in decomposed if not unicodedata.combining(c)])
 
 
