@@ -1,4 +1,4 @@
-"""`enrich replay`: what another way of fusing would make of the recorded answers."""
+"""`enrich replay`: what another way of fusing or of asking would make of the recorded answers."""
 
 import click
 
@@ -6,26 +6,28 @@ from enrich.cli.output import (
     as_json_option,
     print_facts,
     print_json,
-    print_note,
-    print_table,
-    short,
     tenant_option,
 )
 from enrich.cli.services import opened
+from enrich.cli.what_if import print_changes, print_what_if
 from enrich.domain.policy import FusionMethod
+from enrich.domain.run import Order
 from enrich.engine.replay import Replay, replay
+from enrich.engine.what_if import what_if
 
 __all__ = ["replay_command"]
+
+_ORDERS = frozenset(order.value for order in Order)
 
 
 @click.command("replay")
 @click.argument("table")
 @click.option(
     "--policy",
-    type=click.Choice([method.value for method in FusionMethod]),
+    type=click.Choice([one.value for one in (*FusionMethod, *Order)]),
     default=FusionMethod.LEARNED.value,
     show_default=True,
-    help="How to fuse.",
+    help="How to fuse, or whom to ask when.",
 )
 @click.option("--columns", help="Which, with commas between; default: all enriched ones.")
 @click.option("--trust", type=click.IntRange(0), help="The version to judge by; default: newest.")
@@ -42,9 +44,24 @@ def replay_command(
     tenant: str,
     as_json: bool,
 ) -> None:
-    """Fuse TABLE's cells anew from what is recorded; nobody is asked and nothing is written."""
+    """Fuse TABLE's cells anew from what is recorded; nobody is asked and nothing is written.
+
+    With an order of asking (sequential, parallel, adaptive) it says what that would have saved.
+    """
     keys = tuple(part.strip() for part in columns.split(",")) if columns else None
     with opened() as services:
+        if policy in _ORDERS:
+            played = what_if(
+                services.parts,
+                tenant,
+                table,
+                order=Order(policy),
+                trust=trust,
+                columns=keys,
+                shown=limit,
+            )
+            print_what_if(played, as_json=as_json)
+            return
         found = replay(
             services.parts,
             tenant,
@@ -94,15 +111,4 @@ def _print(found: Replay) -> None:
             ("calibration error", found.calibration_error),
         ]
     print_facts(facts)
-    if found.changes:
-        click.echo()
-        print_table(
-            ("row", "column", "stands", "surely", "would be", "surely"),
-            [
-                (c.row, c.column, short(c.before), f"{c.confidence_before:.0%}",
-                 short(c.after), f"{c.confidence:.0%}")
-                for c in found.changes
-            ],
-        )  # fmt: skip
-    if found.changed > len(found.changes):
-        print_note(f"… and {found.changed - len(found.changes)} more; --limit shows more")
+    print_changes(found.changes, found.changed)

@@ -50,15 +50,24 @@ class Policies:
     budgets: BudgetPolicy = field(default_factory=BudgetPolicy)
     selection: SelectionPolicy = field(default_factory=SelectionPolicy)
 
+    @property
+    def by_worth(self) -> FusionPolicy:
+        """The fusion policy of adaptive runs: by what was learned, unless another was chosen."""
+        stakes, policy = self.selection, self.fusion
+        if policy.method is FusionMethod.BEST:
+            policy = replace(policy, method=FusionMethod.LEARNED)
+        if stakes.loss_microcredits is None:
+            return policy
+        both = stakes.loss_microcredits + stakes.worth_microcredits
+        return replace(policy, agreement_threshold=stakes.loss_microcredits / both)
+
     def fusion_for(self, options: RunOptions) -> FusionPolicy:
         """Give the fusion policy of a run: its own wish, else the settings'.
 
         An adaptive run weighs by what was learned, unless another way was chosen.
         """
         if options.ensemble_fusion is None:
-            if options.order is Order.ADAPTIVE and self.fusion.method is FusionMethod.BEST:
-                return replace(self.fusion, method=FusionMethod.LEARNED)
-            return self.fusion
+            return self.by_worth if options.order is Order.ADAPTIVE else self.fusion
         method = FusionMethod.ENSEMBLE if options.ensemble_fusion else FusionMethod.BEST
         return replace(self.fusion, method=method, pinned=True)
 

@@ -75,7 +75,7 @@ class Chooser:
     def __init__(
         self, judge: Judge, policy: SelectionPolicy, specs: Sequence[ProviderSpec]
     ) -> None:
-        self._judge, self._policy = judge, policy
+        self.judge, self._policy = judge, policy
         self._specs = {spec.name: spec for spec in specs}
         self._offers: dict[tuple[str, str, int], Offer] = {}
         self._thought: dict[object, Mapping[str, float]] = {}
@@ -152,7 +152,7 @@ class Chooser:
             known = offer_of(
                 self._specs[name],
                 field_name,
-                self._judge,
+                self.judge,
                 cells=cells,
                 second_price=self._policy.second_microcredits,
             )
@@ -191,13 +191,13 @@ class Chooser:
     def _curiosity(self, name: str, cells: Sequence[OpenCell]) -> float:
         """Give the chance that a provider is asked only to learn how good it is."""
         share = self._policy.explore_share
-        habits = self._judge.state.habits
+        habits = self.judge.state.habits
         gives = [c.field_name for c in cells if c.field_name in self._specs[name].gives]
         asked = min((habits.habit(one, name).asked for one in gives), default=_NOVICE)
         return share * (1.0 + 10.0 * max(0.0, 1.0 - asked / _NOVICE))
 
     def _waiting(self, name: str) -> float:
-        return self._policy.second_microcredits * waiting_s(self._judge, self._specs[name])
+        return self._policy.second_microcredits * waiting_s(self.judge, self._specs[name])
 
     def _money(self, price: Mapping[str, float], name: str) -> float:
         return max(0.0, price.get(name, 0.0) - self._waiting(name))

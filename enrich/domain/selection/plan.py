@@ -11,10 +11,10 @@ from enrich.domain.run import OpenBatch, Response
 from enrich.domain.selection.budget import allowance, price_factor
 from enrich.domain.selection.chooser import Choice, Chooser, OpenCell, belief_of
 from enrich.domain.selection.gain import Stakes
-from enrich.domain.table import Column
+from enrich.domain.table import Column, Row
 from enrich.domain.waterfall import open_columns, questions_for
 
-__all__ = ["Choosing", "Plan", "affordable", "open_cell", "plan", "stakes_of"]
+__all__ = ["Choosing", "Plan", "affordable", "plan", "stakes_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,60 +59,75 @@ def plan(
     waiting: Collection[int] = (),
 ) -> Plan:
     """Choose for every row with an open cell; the order of the rows does not matter."""
+    able = _able(batch, specs, choosing, waiting)
+    said: dict[int, list[Response]] = {}
+    for response in batch.responses:
+        said.setdefault(response.row, []).append(response)
     judge = fusion.judge or Judge(TrustState())
-    by_name = {spec.name: spec for spec in specs}
+    view = _View(batch, {spec.name: spec for spec in specs}, choosing.policy, fusion, judge)
+    chooser = Chooser(judge, choosing.policy, specs)
+    cap = batch.run.options.max_cost_microcredits
+    factor = price_factor(batch.progress, cap)
+    choices = {
+        row.id: chooser.choose(
+            view.cells(row, said.get(row.id, ())),
+            able[row.id],
+            seed=(batch.run.id, row.key),
+            is_first=row.id not in said,
+            price_factor=factor,
+        )
+        for row in batch.rows
+        if row.id in able
+    }
+    chosen = {row: choice for row, choice in choices.items() if choice.asked}
+    limit = allowance(batch.progress, cap)
+    if limit is not None:
+        own = [r for r in batch.responses if r.batch == batch.ref.number]
+        chosen = affordable(chosen, limit - sum(r.cost_microcredits for r in own))
+    return Plan(choices=chosen)
+
+
+def _able(
+    batch: OpenBatch,
+    specs: Sequence[ProviderSpec],
+    choosing: Choosing,
+    waiting: Collection[int],
+) -> Mapping[int, Sequence[str]]:
+    """Name by row who can be asked something that it was not asked before."""
     able: dict[int, list[str]] = {}
     for spec in specs:
         if spec.gate not in choosing.barred and spec.name not in choosing.barred:
             for query in questions_for(batch, spec, waiting=waiting):
                 able.setdefault(query.row, []).append(spec.name)
-    said: dict[int, list[Response]] = {}
-    for response in batch.responses:
-        said.setdefault(response.row, []).append(response)
-    chooser = Chooser(judge, choosing.policy, specs)
-    cap = batch.run.options.max_cost_microcredits
-    factor = price_factor(batch.progress, cap)
-    choices = {}
-    for row in batch.rows:
-        if row.id not in able:
-            continue
-        heard = said.get(row.id, ())
-        cells = [
-            open_cell(column, heard, by_name, choosing.policy, fusion, judge)
-            for column in open_columns(row, batch.run)
-        ]
-        choice = chooser.choose(
-            cells,
-            able[row.id],
-            seed=(batch.run.id, row.key),
-            is_first=not heard,
-            price_factor=factor,
+    return able
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What a batch's cells are looked at with."""
+
+    batch: OpenBatch
+    specs: Mapping[str, ProviderSpec]
+    policy: SelectionPolicy
+    fusion: FusionPolicy
+    judge: Judge
+
+    def cells(self, row: Row, said: Sequence[Response]) -> list[OpenCell]:
+        """Say of a row's open cells what is believed of them."""
+        return [self._cell(row, column, said) for column in open_columns(row, self.batch.run)]
+
+    def _cell(self, row: Row, column: Column, said: Sequence[Response]) -> OpenCell:
+        votes = votes_of(column, said, self.specs)
+        fused = None
+        if votes:
+            columns = self.batch.run.columns
+            fused = fuse_cell(column, said, self.specs, self.fusion, row=row, columns=columns)
+        return OpenCell(
+            field_name=column.field,
+            stakes=stakes_of(column, self.policy, self.fusion),
+            belief=belief_of(fused),
+            heard=frozenset(self.judge.family(vote.family) for vote in votes),
         )
-        if choice.asked:
-            choices[row.id] = choice
-    limit = allowance(batch.progress, cap)
-    if limit is not None:
-        own = [r for r in batch.responses if r.batch == batch.ref.number]
-        choices = affordable(choices, limit - sum(r.cost_microcredits for r in own))
-    return Plan(choices=choices)
-
-
-def open_cell(
-    column: Column,
-    said: Sequence[Response],
-    specs: Mapping[str, ProviderSpec],
-    policy: SelectionPolicy,
-    fusion: FusionPolicy,
-    judge: Judge,
-) -> OpenCell:
-    """Say what is believed of a cell, and which families gave it a value."""
-    votes = votes_of(column, said, specs)
-    return OpenCell(
-        field_name=column.field,
-        stakes=stakes_of(column, policy, fusion),
-        belief=belief_of(fuse_cell(column, said, specs, fusion)) if votes else belief_of(None),
-        heard=frozenset(judge.family(vote.family) for vote in votes),
-    )
 
 
 def affordable(choices: Mapping[int, Choice], left: float) -> dict[int, Choice]:

@@ -74,9 +74,12 @@ def play(
     *,
     state: TrustState | None = None,
     cap: int | None = None,
-    second_state: tuple[int, TrustState] | None = None,
+    then: tuple[int, TrustState] | None = None,
 ) -> list[Ended]:
-    """Enrich cells batch by batch: with a `state` that stays, or else one that is learned."""
+    """Enrich cells batch by batch: with a `state` that stays, or else one that is learned.
+
+    `then`: from that cell on another state is known.
+    """
     ended: list[Ended] = []
     learner = _Learner(world)
     judge = Judge(state or TrustState())
@@ -84,8 +87,8 @@ def play(
     total = -(-cells // BATCH)
     for number in range(total):
         first = number * BATCH
-        if second_state and first >= second_state[0]:
-            judge = Judge(second_state[1])
+        if then and first >= then[0]:
+            judge = Judge(then[1])
         progress = Progress(total=total, ended=number, spent_microcredits=round(spent))
         batch = _batch(world, range(first, min(cells, first + BATCH)), judge, progress, cap)
         spent += sum(one.cost for one in batch)
