@@ -7,6 +7,7 @@ import click
 from enrich.bootstrap import keyring_file, settings
 from enrich.cli.output import as_json_option, print_json, print_note, print_table, tenant_option
 from enrich.cli.provider_files import known_specs
+from enrich.cli.reopening import note_reopened, reopen
 from enrich.cli.services import opened
 from enrich.domain.secret import Secret
 from enrich.errors import BadInputError, UnknownNameError
@@ -38,6 +39,7 @@ def _add(*, provider: str, tenant: str, name: str | None, as_json: bool) -> None
     enrich credentials add hunter_email_finder
     enrich credentials add apollo --tenant acme --name second < key.txt
 
+    A provider that was left alone because the key before was refused or used up is asked again.
     With several, the next one is asked with when one is refused or used up. What needs a user and
     a password takes user:password.
     """
@@ -46,11 +48,14 @@ def _add(*, provider: str, tenant: str, name: str | None, as_json: bool) -> None
     with opened() as services:
         store = services.credentials.store
         is_new = store.add(tenant, credential, name or "main", secret)
+        reopened = reopen(services, _gates_of(credential), tenant, credential)
     if as_json:
-        print_json({"credential": credential, "tenant": tenant, "name": name or "main"})
+        own = {"credential": credential, "tenant": tenant, "name": name or "main"}
+        print_json({**own, "reopened": [status.key for status in reopened]})
         return
     what = "kept" if is_new else "kept in the place of the one before"
     click.echo(f"{credential} of {tenant}, {name or 'main'}: {what}; in use within a minute")
+    note_reopened(reopened)
 
 
 @credentials_command.command("list")
@@ -144,6 +149,12 @@ def _credential_of(provider: str) -> str:
     if provider not in named:
         raise UnknownNameError("provider that takes a key", provider, known=tuple(named))
     return named[provider]
+
+
+def _gates_of(credential: str) -> list[str]:
+    """Name the breakers of all that are asked with a credential."""
+    specs = known_specs(settings())[0].values()
+    return [spec.provider_spec.gate for spec in specs if spec.credential == credential]
 
 
 def _masked(kept: KeptCredential) -> str:

@@ -42,7 +42,7 @@ COMMANDS = {
     "providers": ("providers", "List, describe, check and try providers, or begin a new one."),
     "credentials": ("credentials", "Keep the keys of providers, sealed; list and remove them."),
     "simulate": ("simulate", "Serve the catalogue's vendors on loopback; nothing is paid."),
-    "breaker": ("providers", "Show or set a provider's circuit breaker."),
+    "breaker": ("breakers", "Show or set a provider's circuit breaker."),
     "keys": ("keys", "Create, list and revoke keys of the REST interface."),
     "api": ("api", "Serve the REST interface."),
     "webhooks": ("webhooks", "Say who is told of the ends of jobs and runs."),

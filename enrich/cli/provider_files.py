@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +18,7 @@ from enrich.cli.output import (
     print_table,
     tenant_option,
 )
+from enrich.cli.reopening import note_reopened, reopen
 from enrich.cli.services import opened
 from enrich.domain.fields import FIELDS
 from enrich.domain.outcome import Found, Outcome, OutcomeKind, outcome_to_json
@@ -48,6 +49,8 @@ __all__ = [
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _NAME_CHARS_MAX = 63
 _LIMIT_S = 30.0
+#: Outcomes that say that a provider and its key work.
+_WORKS = frozenset({OutcomeKind.FOUND, OutcomeKind.NOT_FOUND})
 
 
 def known_specs(own: Settings) -> tuple[Mapping[str, HttpSpec], Sequence[BadFileError]]:
@@ -148,16 +151,14 @@ def try_command(
     spec = _spec_of(provider)
     row = _row(spec, inputs)
     sent = _sent(spec, row)
-    with _live(spec) if live else _simulated(spec) as asked:
-        query = Query(row=1, inputs=row, tenant=tenant)
-        (answer,) = asked.ask([query], Deadline(SystemClock().monotonic_s() + _LIMIT_S))
+    with _live(spec, tenant) if live else _simulated(spec) as ask:
+        answer = ask(Query(row=1, inputs=row, tenant=tenant))
     if as_json:
         outcome = outcome_to_json(answer.outcome)
         print_json({"provider": spec.name, "sends": sent, "live": live, "outcome": outcome})
     else:
         _print_answer(spec, sent, answer, live=live)
-    ended_well = answer.outcome.kind in {OutcomeKind.FOUND, OutcomeKind.NOT_FOUND}
-    raise click.exceptions.Exit(0 if ended_well else 1)
+    raise click.exceptions.Exit(0 if answer.outcome.kind in _WORKS else 1)
 
 
 def _spec_of(provider: str) -> HttpSpec:
@@ -199,28 +200,44 @@ def _sent(spec: HttpSpec, row: Mapping[str, Json]) -> str:
 
 
 @contextmanager
-def _simulated(spec: HttpSpec) -> Iterator[HttpProvider]:
+def _simulated(spec: HttpSpec) -> Iterator[Callable[[Query], Answer]]:
     credentials = StoredCredentials({spec.credential or "nobody": "simulated"})
     with Simulator([spec], Behaviour(limits=False)) as simulator:
         client = HttpClient()
         try:
             stand_in = elsewhere(spec, simulator.url)
-            yield HttpProvider(stand_in, client=client, credentials=credentials)
+            stood_in = HttpProvider(stand_in, client=client, credentials=credentials)
+            yield lambda query: _asked(stood_in, query)
         finally:
             client.close()
 
 
 @contextmanager
-def _live(spec: HttpSpec) -> Iterator[HttpProvider]:
+def _live(spec: HttpSpec, tenant: str) -> Iterator[Callable[[Query], Answer]]:
     contact = settings().providers.contact or ""
     with opened() as services:
         if reason := why_not(spec, services.credentials, contact=contact):
             raise BadInputError(spec.name, reason)
         client = HttpClient(contact=contact)
         try:
-            yield HttpProvider(spec, client=client, credentials=services.credentials)
+            provider = HttpProvider(spec, client=client, credentials=services.credentials)
+
+            def ask(query: Query) -> Answer:
+                answer = _asked(provider, query)
+                if answer.outcome.kind in _WORKS:
+                    # What kept it shut has passed: the same key has just been accepted.
+                    gates = [spec.provider_spec.gate]
+                    note_reopened(reopen(services, gates, tenant, spec.credential or ""))
+                return answer
+
+            yield ask
         finally:
             client.close()
+
+
+def _asked(provider: HttpProvider, query: Query) -> Answer:
+    (answer,) = provider.ask([query], Deadline(SystemClock().monotonic_s() + _LIMIT_S))
+    return answer
 
 
 def _print_answer(spec: HttpSpec, sent: str, answer: Answer, *, live: bool) -> None:

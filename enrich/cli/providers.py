@@ -1,4 +1,4 @@
-"""`enrich providers` and `enrich breaker`."""
+"""`enrich providers`."""
 
 from dataclasses import dataclass, replace
 
@@ -14,17 +14,14 @@ from enrich.cli.provider_files import (
     schema_command,
     try_command,
 )
-from enrich.cli.services import opened
-from enrich.domain.keys import breaker_key
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.values import credits_of
-from enrich.errors import BadInputError, UnknownNameError
-from enrich.ports import BreakerStatus
+from enrich.errors import UnknownNameError
 from providers.catalogued import why_not
 from providers.registry import providers
 from providers.spec import HttpSpec, load_catalogue
 
-__all__ = ["breaker_command", "providers_command"]
+__all__ = ["providers_command"]
 
 
 class _ProvidersGroup(click.Group):
@@ -172,69 +169,3 @@ def _as_json(spec: ProviderSpec) -> dict[str, object]:
         "timeout_s": spec.timeout_s,
         "simulated": spec.simulated,
     }
-
-
-@click.command("breaker")
-@click.argument("name")
-@click.option("--force", type=click.Choice(["open", "closed", "half_open"]), help="Set its state.")
-@click.option("--hold", is_flag=True, help="With --force: for good, until --release.")
-@click.option("--release", is_flag=True, help="End a hold; the next call is a trial.")
-@click.option(
-    "--credential", default="", help="Of which credential; default: the one that all share."
-)
-@as_json_option
-def breaker_command(
-    *, name: str, force: str | None, hold: bool, release: bool, credential: str, as_json: bool
-) -> None:
-    """Show the circuit breaker of provider NAME, or set it by hand."""
-    if (hold and not force) or (release and force):
-        raise BadInputError("--hold" if hold else "--release", "goes with --force alone, or alone")
-    if name not in providers():
-        raise UnknownNameError("provider", name, known=tuple(providers()))
-    key = breaker_key(name, credential)
-    with opened() as services:
-        breakers = services.parts.breakers
-        if force:
-            breakers.force(key, force, hold=hold, actor=_actor())
-        if release:
-            breakers.release(key, actor=_actor())
-        status = breakers.status([key])[key]
-    _print_breaker(name, status, as_json=as_json)
-
-
-def _actor() -> str:
-    import getpass
-
-    try:
-        return f"shell:{getpass.getuser()}"
-    except (KeyError, OSError):  # a user number without a name
-        return "shell"
-
-
-def _print_breaker(name: str, status: BreakerStatus, *, as_json: bool) -> None:
-    if as_json:
-        print_json(
-            {
-                "provider": name,
-                "state": status.state,
-                "held": status.held,
-                "successes": status.successes,
-                "failures": status.failures,
-                "error_rate": status.error_rate,
-                "retry_at": status.retry_at,
-                "reason": status.reason,
-            }
-        )
-        return
-    rate = "nothing counted" if status.error_rate is None else f"{status.error_rate:.0%}"
-    print_facts(
-        [
-            ("breaker", name),
-            ("state", f"{status.state}{' (held)' if status.held else ''}"),
-            ("calls", f"{status.successes} good, {status.failures} failed ({rate})"),
-            *([("reason", status.reason)] if status.reason else []),
-            *([("again at", status.retry_at)] if status.retry_at else []),
-        ],
-    )
-    if status.held:
-        print_note(f"it stays so until `enrich breaker {name} --release`")

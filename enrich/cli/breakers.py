@@ -1,0 +1,149 @@
+"""`enrich breaker`: who is left alone, why and until when; and breakers set by hand."""
+
+from collections.abc import Mapping
+
+import click
+
+from enrich.bootstrap import settings
+from enrich.cli.output import as_json_option, print_facts, print_json, print_note, print_table
+from enrich.cli.provider_files import known_specs
+from enrich.cli.reopening import actor, credential_id
+from enrich.cli.services import Services, opened
+from enrich.domain.keys import breaker_key, provider_of
+from enrich.engine.gates import breakers_of
+from enrich.errors import BadInputError, UnknownNameError
+from enrich.ports import BreakerStatus
+from providers.registry import providers
+
+__all__ = ["breaker_command"]
+
+
+@click.command("breaker")
+@click.argument("name")
+@click.option("--force", type=click.Choice(["open", "closed", "half_open"]), help="Set its state.")
+@click.option("--hold", is_flag=True, help="With --force: for good, until --release.")
+@click.option("--release", is_flag=True, help="End a hold; the next call is a trial.")
+@click.option(
+    "--credential",
+    metavar="ID",
+    default="",
+    help="Of which credential; default: the one that all share. --force closed closes all.",
+)
+@as_json_option
+def breaker_command(
+    *, name: str, force: str | None, hold: bool, release: bool, credential: str, as_json: bool
+) -> None:
+    """Show the circuit breakers of provider NAME, or set one by hand.
+
+    Each credential has one of its own, beside the one that all share: a key that is refused or
+    used up keeps away nobody who has another.
+    """
+    if (hold and not force) or (release and force):
+        raise BadInputError("--hold" if hold else "--release", "goes with --force alone, or alone")
+    with opened() as services:
+        breakers = services.parts.breakers
+        gate = _gate_of(services, name)
+        own = [status.key for status in breakers_of(breakers, gate)]
+        key = _key_of(gate, credential, own)
+        if force:
+            together = force == "closed" and not hold and not credential
+            for each in own if together else [key]:
+                breakers.force(each, force, hold=hold, actor=actor())
+        if release:
+            breakers.release(key, actor=actor())
+        states = breakers.status([key, *(each for each in own if each != key and not credential)])
+        whose = _whose(services, name)
+    status, *others = states.values()
+    if as_json:
+        told = [_as_json(each) | {"tenants": whose.get(_id_of(each), [])} for each in others]
+        print_json({"provider": name, **_as_json(status), "credentials": told})
+        return
+    _print(name, status)
+    _print_credentials(others, whose)
+
+
+def _gate_of(services: Services, name: str) -> str:
+    """Give the name that a provider's breaker goes by. Raises `UnknownNameError`."""
+    used = map(provider_of, services.parts.breakers.known())
+    gates = {each: each for each in (*used, *known_specs(settings())[0])}
+    gates |= {each: one.spec.gate for each, one in services.parts.providers.items()}
+    gates |= {each: one.spec.gate for each, one in providers().items()}
+    if name not in gates:
+        raise UnknownNameError("provider", name, known=tuple(gates))
+    return gates[name]
+
+
+def _key_of(gate: str, credential: str, known: list[str]) -> str:
+    key = breaker_key(gate, credential)
+    if key not in known:
+        ids = tuple(each.partition("#")[2] for each in known if "#" in each)
+        raise UnknownNameError("credential", credential, known=ids, within=gate)
+    return key
+
+
+def _whose(services: Services, name: str) -> Mapping[str, list[str]]:
+    """Say by the name of its keys which tenant asks with them."""
+    spec = known_specs(settings())[0].get(name)
+    if spec is None or spec.credential is None:
+        return {}
+    kept = services.credentials.store.all()
+    tenants = {one.tenant for one in kept if one.credential == spec.credential}
+    whose: dict[str, list[str]] = {}
+    for tenant in sorted(tenants | {"default"}):
+        if number := credential_id(services, tenant, spec.credential):
+            whose.setdefault(number, []).append(tenant)
+    return whose
+
+
+def _id_of(status: BreakerStatus) -> str:
+    return status.key.partition("#")[2]
+
+
+def _as_json(status: BreakerStatus) -> dict[str, object]:
+    return {
+        "credential": _id_of(status),
+        "state": status.state,
+        "held": status.held,
+        "successes": status.successes,
+        "failures": status.failures,
+        "error_rate": status.error_rate,
+        "retry_at": status.retry_at,
+        "reason": status.reason,
+    }
+
+
+def _print(name: str, status: BreakerStatus) -> None:
+    rate = "nothing counted" if status.error_rate is None else f"{status.error_rate:.0%}"
+    print_facts(
+        [
+            ("breaker", f"{name} {_id_of(status)}".rstrip()),
+            ("state", _state(status)),
+            ("calls", f"{status.successes} good, {status.failures} failed ({rate})"),
+            *([("reason", status.reason)] if status.reason else []),
+            *([("again at", status.retry_at)] if status.retry_at else []),
+        ],
+    )
+    if status.held:
+        print_note(f"it stays so until `enrich breaker {name} --release`")
+
+
+def _print_credentials(states: list[BreakerStatus], whose: Mapping[str, list[str]]) -> None:
+    if not states:
+        return
+    print_table(
+        ("credential", "of", "state", "reason", "again at"),
+        [
+            (
+                _id_of(each),
+                ", ".join(whose.get(_id_of(each), ["nobody now"])),
+                _state(each),
+                each.reason,
+                each.retry_at or "",
+            )
+            for each in states
+        ],
+    )
+
+
+def _state(status: BreakerStatus) -> str:
+    return f"{status.state}{' (held)' if status.held else ''}"

@@ -1,0 +1,48 @@
+"""Breakers that a provider's own word keeps open: told of, and closed when their cause is gone."""
+
+from collections.abc import Collection, Iterable
+
+from enrich.domain.calls import Refusal
+from enrich.domain.keys import breaker_key, provider_of
+from enrich.ports import Breakers, BreakerStatus
+
+__all__ = ["breakers_of", "close_refused", "shut_for_long"]
+
+_ABOUT_THE_KEY = frozenset({Refusal.AUTH.value, Refusal.CREDITS.value})
+_LONG = _ABOUT_THE_KEY | {Refusal.GONE.value}
+
+
+def breakers_of(breakers: Breakers, gate: str) -> tuple[BreakerStatus, ...]:
+    """Give the breaker that all share, and those of the credentials that were used lately."""
+    own = [key for key in breakers.known() if provider_of(key) == gate and key != gate]
+    states = breakers.status([breaker_key(gate), *own])
+    return tuple(states.values())
+
+
+def shut_for_long(breakers: Breakers) -> tuple[BreakerStatus, ...]:
+    """Give the breakers that are open because a key was refused or used up, or nobody is there."""
+    states = breakers.status(breakers.known()).values()
+    return tuple(status for status in states if status.state == "open" and status.reason in _LONG)
+
+
+def close_refused(
+    breakers: Breakers, gate: str, credentials: Iterable[str], *, actor: str
+) -> tuple[BreakerStatus, ...]:
+    """Close the breakers that a refused or used up key opened; give them as they were.
+
+    Those of the `credentials`, and the one that all share. What is held stays as it is. Without
+    Redis it raises `LinkAwayError`.
+    """
+    names = {breaker_key(gate), *(breaker_key(gate, one) for one in credentials if one)}
+    shut = _about_the_key(breakers.status(sorted(names)).values())
+    for status in shut:
+        breakers.force(status.key, "closed", actor=actor)
+    return shut
+
+
+def _about_the_key(states: Collection[BreakerStatus]) -> tuple[BreakerStatus, ...]:
+    return tuple(
+        status
+        for status in states
+        if status.state == "open" and status.reason in _ABOUT_THE_KEY and not status.held
+    )

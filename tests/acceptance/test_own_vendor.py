@@ -1,0 +1,134 @@
+"""A provider of one's own that refuses us: what a person at the shell sees, and how it goes on."""
+
+import logging
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from enrich.bootstrap import endpoints, settings
+from enrich.store import migrate
+from tests.acceptance.own_vendor import (
+    FOUND,
+    NO_CREDITS,
+    REFUSED,
+    OwnVendor,
+    Said,
+    Terminal,
+    own_vendor,
+)
+
+pytestmark = pytest.mark.servers
+
+KEY = "a-key-of-the-vendor"
+
+
+@pytest.fixture
+def vendor() -> Iterator[OwnVendor]:
+    """A vendor whose name, and so whose breakers, no other test has."""
+    with own_vendor(f"vendor_{secrets.token_hex(4)}") as vendor:
+        yield vendor
+
+
+@pytest.fixture
+def terminal(
+    vendor: OwnVendor,
+    database_url: str,
+    redis_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Terminal]:
+    """A shell in which the vendor's file is a provider, the only one, with a key and a table."""
+    migrate.upgrade(database_url)
+    (tmp_path / f"{vendor.name}.toml").write_text(vendor.file())
+    own = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "ENRICH_HOME": str(tmp_path / "home"),
+        "ENRICH_KEYRING__KEYS": "q7VhmP0M7wCUGzl2gq1G6-NlUNwcRd5Qb3f0nB3vYJw=",
+        "ENRICH_PROVIDERS__DIRECTORY": str(tmp_path),
+        "ENRICH_PROVIDERS__NAMES": vendor.name,
+    }
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    endpoints.cache_clear()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    terminal = Terminal(CliRunner())
+    assert terminal("credentials", "add", vendor.name, stdin=KEY).exit_code == 0
+    (tmp_path / "rows.csv").write_text("id,domain\n1,one.example\n2,two.example\n3,three.example\n")
+    table = vendor.name
+    assert (
+        terminal("import", str(tmp_path / "rows.csv"), "--table", table, "--key", "id").exit_code
+        == 0
+    )
+    yield terminal
+    root.handlers[:], root.level = handlers, level
+    settings.cache_clear()
+    endpoints.cache_clear()
+
+
+@pytest.fixture(params=[NO_CREDITS, REFUSED], ids=["402", "403"])
+def shut(request: pytest.FixtureRequest, vendor: OwnVendor, terminal: Terminal) -> str:
+    """A vendor that has refused our key in a run, and would take it from now on: its name."""
+    said: Said = request.param
+    vendor.says = [said]
+    run(terminal, vendor)
+    vendor.says = [FOUND]
+    return vendor.name
+
+
+def run(terminal: Terminal, vendor: OwnVendor, *more: str) -> Result:
+    return terminal("run", vendor.name, "--columns", "employees,city", "--in-process", *more)
+
+
+def states(terminal: Terminal, name: str) -> list[str]:
+    told = terminal.json("breaker", name)
+    return [told["state"], *(each["state"] for each in told["credentials"])]
+
+
+def test_breakers_of_ones_own_provider_are_listed_with_whose_they_are(
+    shut: str, terminal: Terminal
+) -> None:
+    told = terminal.json("breaker", shut)
+
+    (of_key,) = told["credentials"]
+    assert told["state"] == "closed"
+    assert (of_key["state"], of_key["tenants"]) == ("open", ["default"])
+    assert terminal("breaker", shut, "--credential", of_key["credential"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "mended",
+    [
+        ("breaker", "NAME", "--force", "closed"),
+        ("credentials", "add", "NAME"),
+        ("providers", "try", "NAME", "--live", "--input", "domain=example.com"),
+    ],
+    ids=["by hand", "a key is added", "a live try"],
+)
+def test_what_a_refused_key_had_shut_is_opened_again(
+    mended: tuple[str, ...], shut: str, terminal: Terminal, vendor: OwnVendor
+) -> None:
+    assert "open" in states(terminal, shut)
+
+    done = terminal(*(shut if word == "NAME" else word for word in mended), stdin=KEY)
+
+    assert done.exit_code == 0, done.output
+    assert states(terminal, shut) == ["closed", "closed"]
+    assert run(terminal, vendor, "--where", "failed", "--where", "skipped").exit_code == 0
+    assert terminal.json("cell", shut, "1", "employees")["value"] == 1200
+
+
+def test_a_try_that_is_refused_opens_nothing(
+    shut: str, terminal: Terminal, vendor: OwnVendor
+) -> None:
+    vendor.says = [REFUSED]
+
+    done = terminal("providers", "try", shut, "--live", "--input", "domain=example.com")
+
+    assert done.exit_code == 1
+    assert "open" in states(terminal, shut)
