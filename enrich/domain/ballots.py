@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from enrich.domain.fusion import Fused, Vote, fuse
 from enrich.domain.fusion.notations import same_kind
-from enrich.domain.normalise import ANYWHERE, Context, Normaliser
+from enrich.domain.normalise import ANYWHERE, Context, Normalised
 from enrich.domain.outcome import Found
 from enrich.domain.policy import FusionPolicy
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.reading import context_of, reader_of
 from enrich.domain.run import Response
 from enrich.domain.table import Column, Row
-from enrich.domain.values import Json, is_blank
+from enrich.domain.values import Json, Observation
 
 __all__ = ["fuse_cell", "key_of_value", "votes_of"]
 
@@ -44,9 +44,14 @@ def votes_of(
     context: Context = ANYWHERE,
 ) -> tuple[Vote, ...]:
     """Give the votes about one cell, in the order of the responses."""
-    reader, field = reader_of(column.field, context), column.field
-    votes = (_vote(field, reader, response, specs.get(response.provider)) for response in said)
-    return tuple(vote for vote in votes if vote is not None)
+    field, normalise = column.field, reader_of(column.field, context).normalise
+    votes = []
+    for response in said:
+        if isinstance(response.outcome, Found):
+            seen = response.outcome.observations.get(field)
+            if seen is not None and (read := normalise(seen.value)).canonical:
+                votes.append(_vote(response, seen, read, specs.get(response.provider)))
+    return tuple(votes)
 
 
 def key_of_value(field: str, value: Json, context: Context = ANYWHERE) -> str:
@@ -56,15 +61,8 @@ def key_of_value(field: str, value: Json, context: Context = ANYWHERE) -> str:
 
 
 def _vote(
-    field: str, reader: Normaliser, response: Response, spec: ProviderSpec | None
-) -> Vote | None:
-    outcome = response.outcome
-    seen = outcome.observations.get(field) if isinstance(outcome, Found) else None
-    if seen is None or is_blank(seen.value):
-        return None
-    read = reader.normalise(seen.value)
-    if read.is_empty or not read.canonical:
-        return None
+    response: Response, seen: Observation, read: Normalised, spec: ProviderSpec | None
+) -> Vote:
     return Vote(
         provider=response.provider,
         family=spec.family or spec.name if spec else response.provider,

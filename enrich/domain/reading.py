@@ -12,6 +12,8 @@ from enrich.domain.values import Json
 
 __all__ = ["context_of", "reader_of"]
 
+_IN_CONTEXT = frozenset({FieldType.PHONE, FieldType.DATE, FieldType.MONEY})
+
 
 def context_of(
     field: str, said: Iterable[Response], row: Row | None = None, columns: Sequence[Column] = ()
@@ -21,21 +23,21 @@ def context_of(
     Telephone numbers follow the rules of the row's country, a date without a year is of the year in
     which it was given, and a bare amount is in the one currency that others name, if it is one.
     """
-    match _kind(field):
-        case FieldType.PHONE:
-            return Context(region=_region(row, tuple(columns))) if row else ANYWHERE
-        case FieldType.DATE:
-            return Context(year=max((r.observed_at.year for r in said), default=None))
-        case FieldType.MONEY:
-            return _in_currency(field, said)
-        case _:
-            return ANYWHERE
+    kind = _kind(field)
+    if kind is FieldType.PHONE and row:
+        return Context(region=_region(row, tuple(columns)))
+    if kind is FieldType.DATE:
+        return Context(year=max((r.observed_at.year for r in said), default=None))
+    if kind is FieldType.MONEY:
+        return _in_currency(field, said)
+    return ANYWHERE
 
 
 @lru_cache(maxsize=1024)
-def _kind(field: str) -> FieldType:
+def _kind(field: str) -> FieldType | None:
+    """Give the kind of a field whose values are read by what else is known."""
     known = FIELDS.get(field)
-    return known.type if known else FieldType.TEXT
+    return known.type if known and known.type in _IN_CONTEXT else None
 
 
 def _region(row: Row, columns: tuple[Column, ...]) -> str:

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from math import exp, fsum, log
 
-from enrich.domain.fusion.judge import Judge
+from enrich.domain.fusion.judge import BINS, Judge
 from enrich.domain.fusion.trust import FieldTrust, accuracy_of
 from enrich.domain.fusion.votes import (
     Candidate,
@@ -35,22 +35,24 @@ def fuse_learned(groups: Sequence[Group], judge: Judge, field: str, *, least: fl
     """
     heard = [spoken(votes, judge, field) for _, votes in groups]
     chances, none = probabilities(groups, heard, judge, field)
-    ranked = sorted(range(len(groups)), key=lambda i: (-chances[i], i))
-    best = ranked[0]
     speakers = [speaker_of(votes) for _, votes in groups]
-    speaker = speakers[best]
-    accepted = chances[best] >= least
+    ranked, best, agreement = [0], 0, 1.0
+    if len(groups) > 1:
+        ranked = sorted(range(len(groups)), key=lambda i: (-chances[i], i))
+        best = ranked[0]
+        agreement = round(len(heard[best]) / len(set().union(*heard)), 6)
+    speaker, accepted = speakers[best], chances[best] >= least
     return Fused(
         value=speaker.value,
         provider=speaker.provider,
         confidence=chances[best],
         observed_at=speaker.observed_at,
         support=len(heard[best]),
-        agreement=round(len(heard[best]) / len(set().union(*heard)), 6),
+        agreement=agreement,
         verdict=Verdict.ACCEPT if accepted else Verdict.ESCALATE,
         flags=_flags(heard, ranked, chances) if accepted else (Flag.UNDECIDED,),
         candidates=tuple(
-            _candidate(groups[i], speakers[i], chances[i], len(heard[i])) for i in ranked
+            [_candidate(groups[i], speakers[i], chances[i], len(heard[i])) for i in ranked]
         ),
         none=none,
     )
@@ -75,19 +77,16 @@ def probabilities(
 
 def spoken(votes: Sequence[Vote], judge: Judge, field: str) -> dict[str, float]:
     """Give by family the nats that it adds to the value that these votes are for."""
-    found = judge.state.families
-    if len(votes) == 1:
-        (vote,) = votes
-        weight = judge.weight(field, vote.provider, vote.confidence)
-        return {found.get(vote.family, vote.family): weight}
-    weights: dict[str, float] = {}
+    found, weights = judge.state.families, judge.weights(field)
+    heard: dict[str, float] = {}
     for vote in votes:
         family = found.get(vote.family, vote.family) if found else vote.family
-        weight = judge.weight(field, vote.provider, vote.confidence)
-        held = weights.get(family)
-        if held is None or weight > held:
-            weights[family] = weight
-    return weights
+        weight, bins = weights[vote.provider]
+        if bins:
+            weight += bins[bisect_right(BINS, vote.confidence)]
+        if family not in heard or weight > heard[family]:
+            heard[family] = weight
+    return heard
 
 
 def calibrated(confidence: float, known: FieldTrust) -> float:
