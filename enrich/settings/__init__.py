@@ -37,6 +37,7 @@ from enrich.settings.groups import (
     ProbeSettings,
     ProviderSettings,
     RunSettings,
+    SelectionSettings,
     SingleflightSettings,
 )
 from enrich.settings.jobs import JobSettings
@@ -59,6 +60,7 @@ __all__ = [
     "ProbeSettings",
     "ProviderSettings",
     "RunSettings",
+    "SelectionSettings",
     "Settings",
     "SingleflightSettings",
     "WebhookSettings",
@@ -91,6 +93,7 @@ class Settings(BaseSettings):
     fusion: FusionSettings = FusionSettings()
     breaker: BreakerSettings = BreakerSettings()
     runs: RunSettings = RunSettings()
+    selection: SelectionSettings = SelectionSettings()
     api: ApiSettings = ApiSettings()
     broker: BrokerSettings = BrokerSettings()
     budgets: BudgetSettings = BudgetSettings()
