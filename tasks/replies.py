@@ -6,7 +6,7 @@ that task's id. So no worker waits, and a run that the sweep saved still answers
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from celery import Celery
@@ -24,7 +24,7 @@ from enrich.errors import RunFailedError, UsageError
 from enrich.ports import Finished
 from tasks.settings import CONTROL, URGENT
 
-__all__ = ["ReplyTo", "encoded", "notify", "reply"]
+__all__ = ["ReplyTo", "encoded", "forget", "notify", "reply"]
 
 log = logging.getLogger("enrich.tasks")
 
@@ -98,6 +98,13 @@ def reply(app: Celery, parts: Parts, finished: Finished) -> None:
 def _hand_on(app: Celery, job_id: str) -> None:
     """Have a job's candidate embedded; what the broker does not take, the sweep does."""
     _send(app, "enrich.embed", URGENT, job_id)
+
+
+def forget(app: Celery, waiting: Sequence[str]) -> None:
+    """Take back the results that those who waited were given, as far as they are still kept."""
+    for reply_to in waiting:
+        if job_of_reply(reply_to) is None:
+            app.AsyncResult(ReplyTo.decode(reply_to).task_id).forget()
 
 
 def notify(app: Celery) -> None:

@@ -12,7 +12,7 @@ from enrich.api.access import Access
 from enrich.api.asked import Broker
 from enrich.api.cursors import Cursors
 from enrich.api.docs import serve_docs
-from enrich.api.problems import answer_with_problems
+from enrich.api.problems import answer_with_problems, documented
 from enrich.api.routes import cells, health, metrics, profiles, providers, runs, webhooks
 from enrich.api.routes.health import Availability
 from enrich.api.tokens import TokenReader, read_keys
@@ -43,6 +43,7 @@ def create_app(services: Services) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
+        responses=documented(),
         redirect_slashes=False,
     )
     _join(app, services)

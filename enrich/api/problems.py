@@ -7,6 +7,7 @@ Values that were sent are never repeated.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -22,7 +23,7 @@ from enrich.errors import (
     UnknownNameError,
 )
 
-__all__ = ["Fault", "ProblemError", "answer_with_problems"]
+__all__ = ["Fault", "ProblemError", "answer_with_problems", "documented"]
 
 #: Kinds of names that stand in a body: a wrong one is a wrong value, not an absent page.
 _IN_BODY = frozenset({"column", "field"})
@@ -43,6 +44,25 @@ _TITLES: Mapping[int, tuple[str, str]] = {
     503: ("unavailable", "Something that is needed is down"),
 }
 _RETRY_S = 5
+
+
+_TEXT = {"type": "string"}
+_FAULT = {
+    "type": "object",
+    "properties": {"pointer": _TEXT, "detail": _TEXT},
+    "required": ["pointer", "detail"],
+}
+_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "errors": {"type": "array", "items": _FAULT},
+    },
+    "required": ["type", "title", "status", "detail"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +86,17 @@ class ProblemError(HTTPException):
     ) -> None:
         super().__init__(status, detail, headers=dict(headers or {}))
         self.faults = tuple(faults)
+
+
+def documented() -> dict[int | str, dict[str, Any]]:
+    """Give the errors that every address may answer with, for the OpenAPI."""
+    return {
+        status: {
+            "description": title,
+            "content": {"application/problem+json": {"schema": _SCHEMA}},
+        }
+        for status, (_, title) in sorted(_TITLES.items())
+    }
 
 
 def answer_with_problems(app: FastAPI) -> None:

@@ -6,6 +6,7 @@ from enrich.bootstrap.sources import sealer_of
 from enrich.engine.desk import Desk
 from enrich.engine.parts import Parts
 from enrich.settings import Settings
+from enrich.store.erasure import PostgresErasure
 from enrich.store.jobs import PostgresJobs
 from enrich.store.vectors import PostgresVectors
 from enrich.store.webhooks import PostgresWebhooks
@@ -34,6 +35,7 @@ def desk_of(
         embedders=embedders,
         webhooks=PostgresWebhooks(database, sealer_of(own)),
         messenger=messenger,
+        erasure=PostgresErasure(database),
         policy=own.jobs.policy(own.embeddings, own.webhooks),
     )
 

@@ -1,4 +1,4 @@
-"""`enrich cell` and `enrich purge`."""
+"""`enrich cell`."""
 
 import click
 
@@ -17,11 +17,10 @@ from enrich.domain.outcome import Found, outcome_to_json
 from enrich.domain.run import Response
 from enrich.domain.table import Provenance, Row
 from enrich.domain.values import JsonObject, Observation, credits_of
-from enrich.engine.purge import purge_row
 from enrich.engine.why import why
 from enrich.errors import UnknownNameError
 
-__all__ = ["cell_command", "purge_command"]
+__all__ = ["cell_command"]
 
 _Evidence = tuple[tuple[int, Response], ...]
 
@@ -70,27 +69,6 @@ def cell_command(
         _print_evidence(said[:limit], field)
         if len(said) > limit:
             print_note(f"… and {len(said) - limit} older answers; --limit shows more")
-
-
-@click.command("purge")
-@click.argument("table")
-@click.option("--row", required=True, help="The key of the row.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@tenant_option
-@as_json_option
-def purge_command(*, table: str, row: str, yes: bool, tenant: str, as_json: bool) -> None:
-    """Erase a row of TABLE, all that was ever said about it, and what is cached of that.
-
-    Work on it that is under way finds it gone. Backups are yours to look after.
-    """
-    if not yes:
-        click.confirm(f"erase row {row!r} of {table!r} for good?", abort=True, err=True)
-    with opened() as services:
-        purged = purge_row(services.parts, tenant, table, row)
-    if as_json:
-        print_json({"table": table, "row": row, "answers": purged.answers})
-        return
-    click.echo(f"erased: row {row!r} with {purged.answers} answers about it")
 
 
 def _print_cell(row: Row, column: str) -> None:

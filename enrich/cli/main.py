@@ -52,7 +52,7 @@ COMMANDS = {
     "label": ("trust", "Say that a cell's value is right or wrong, or which one is right."),
     "trust": ("trust", "Show or learn how far each provider is trusted, field by field."),
     "replay": ("replay", "See what another way of fusing would make of recorded answers."),
-    "purge": ("cells", "Erase a row and all that was kept about it."),
+    "purge": ("purge", "Erase a row, or a subject, and all that was kept about it."),
 }
 
 

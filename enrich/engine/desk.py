@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enrich.domain.table import Column
 from enrich.domain.webhook import TellPolicy
 from enrich.engine.parts import Parts
+from enrich.ports.erasure import Erasure
 from enrich.ports.jobs import Jobs
 from enrich.ports.vectors import Embedders, VectorStore
 from enrich.ports.webhooks import Messenger, Webhooks
@@ -57,6 +58,7 @@ class Desk:
     vectors: VectorStore
     embedders: Embedders
     webhooks: Webhooks
+    erasure: Erasure
     messenger: Messenger
     policy: DeskPolicy = field(default_factory=DeskPolicy)
     columns: KnownColumns = field(default_factory=KnownColumns)

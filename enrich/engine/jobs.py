@@ -132,8 +132,19 @@ def _begin(desk: Desk, job: Job) -> tuple[Step, ...]:
     except UsageError as exc:
         _fail(desk, job, str(exc))
         return ()
-    desk.jobs.start(job, begun.run.id)
+    if not desk.jobs.start(job, begun.run.id) and _is_gone(desk, job):
+        # Erased while it began: what this call has just written must not stay.
+        desk.parts.rows.delete_row(job.tenant, CANDIDATES, job.candidate)
+        return ()
     return begun.steps
+
+
+def _is_gone(desk: Desk, job: Job) -> bool:
+    try:
+        desk.jobs.find(job.id)
+    except UnknownNameError:
+        return True
+    return False
 
 
 def _columns(desk: Desk, job: Job) -> Sequence[Column]:

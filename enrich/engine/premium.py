@@ -9,6 +9,7 @@ from enrich.domain.run import OpenBatch, Step, StepKind
 from enrich.domain.waterfall import questions_for, waterfall_order
 from enrich.engine.ask import ask
 from enrich.engine.parts import Parts
+from enrich.engine.recording import record
 from enrich.engine.stale import note_stale
 
 __all__ = ["premium"]
@@ -30,7 +31,7 @@ def premium(parts: Parts, step: Step) -> tuple[Step, ...]:
             return ()
         if queries := _questions(parts, batch, spec):
             said = ask(parts, batch, parts.provider(spec.name), queries)
-            parts.runs.record(batch.ref, said)
+            record(parts, batch.run, batch.ref, said)
     return (replace(step, kind=StepKind.FUSE, providers=()),)
 
 

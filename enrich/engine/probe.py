@@ -7,6 +7,7 @@ from enrich.domain.run import OpenBatch, Order, Step
 from enrich.domain.waterfall import questions_for
 from enrich.engine.ask import ask
 from enrich.engine.parts import Parts
+from enrich.engine.recording import record
 from enrich.engine.stale import note_stale
 
 __all__ = ["probe"]
@@ -35,7 +36,7 @@ def probe(parts: Parts, step: Step, provider: str) -> int:
         queries = tuple(query for query in queries if query.row in chosen)
     if not queries:
         return 0
-    return parts.runs.record(step.batch, ask(parts, batch, asked, queries))
+    return record(parts, batch.run, step.batch, ask(parts, batch, asked, queries))
 
 
 def _left_to_others(parts: Parts, batch: OpenBatch, provider: str) -> Collection[int]:

@@ -147,6 +147,12 @@ class MemoryRowStore:
             found = self._db.table(tenant, table)
             return tuple(found.rows[_id_of(found, key)] for key in keys)
 
+    def present(self, rows: Sequence[int]) -> frozenset[int]:
+        """Give those of the rows that have not been removed."""
+        with self._db.lock:
+            known = {row for table in self._db.tables.values() for row in table.rows}
+            return frozenset(rows) & known
+
     def scan(self, tenant: str, table: str, *, page: int = 1000) -> Iterator[Row]:
         """Go through a table in the order of ids, page by page."""
         after = 0

@@ -80,6 +80,8 @@ _PUT_ROW = text("""
     RETURNING r.id
 """)
 
+_PRESENT = text("SELECT id FROM rows WHERE id = ANY (CAST(:rows AS bigint[]))")
+
 _PAGE = text("""
     SELECT id, key, data, cells FROM rows
     WHERE table_id = :table_id AND id > :after ORDER BY id LIMIT :page
@@ -186,6 +188,11 @@ class PostgresRowStore:
             if row["id"] is None:
                 raise UnknownNameError("row", row["asked"])
         return tuple(row_from_json(row) for row in found)
+
+    def present(self, rows: Sequence[int]) -> frozenset[int]:
+        """Give those of the rows that have not been removed."""
+        asked = {"rows": list(rows)}
+        return frozenset(self._database.run(lambda c: c.execute(_PRESENT, asked).scalars().all()))
 
     def scan(self, tenant: str, table: str, *, page: int = 1000) -> Iterator[Row]:
         """Go through a table in the order of ids, page by page, never all in memory.

@@ -1,0 +1,30 @@
+"""Finding and erasing what is kept of somebody beside the rows themselves."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from enrich.domain.values import Json
+
+__all__ = ["Erasure"]
+
+
+class Erasure(Protocol):
+    """When Postgres is down every method raises `DatabaseDownError`."""
+
+    def subjects(
+        self, tenant: str, column: str, value: str, *, table: str | None = None
+    ) -> Sequence[tuple[str, str]]:
+        """Name the rows, by table and key, whose column has this value; of one table, or of all."""
+        ...
+
+    def erase_jobs(self, tenant: str, candidate: str) -> int:
+        """Remove a candidate's jobs with their results and what was to be told of them."""
+        ...
+
+    def waiting(self, tenant: str, table: str, key: str) -> Sequence[str]:
+        """Give the `reply_to` of the runs that took up a row: their results hold its values."""
+        ...
+
+    def note(self, tenant: str, actor: str, action: str, details: Mapping[str, Json]) -> None:
+        """Write down for good what was done, by whom; never whom it was about."""
+        ...

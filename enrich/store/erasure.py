@@ -1,0 +1,69 @@
+"""Erasure in PostgreSQL, and the line that remains of it."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Engine, text
+
+from enrich.domain.values import Json
+from enrich.store.codec import cleaned, dumps
+from enrich.store.engine import Database
+
+__all__ = ["PostgresErasure"]
+
+_SUBJECTS = text("""
+    SELECT t.name, r.key FROM rows r JOIN tables t ON t.id = r.table_id
+    WHERE t.tenant_id = :tenant AND (CAST(:table AS text) IS NULL OR t.name = :table)
+      AND r.data ->> :column = :value
+    ORDER BY r.id
+""")
+_ERASE_JOBS = text("DELETE FROM jobs WHERE tenant_id = :tenant AND candidate_id = :candidate")
+_WAITING = text("""
+    SELECT u.reply_to FROM rows r JOIN tables t ON t.id = r.table_id
+        JOIN runs u ON u.table_id = t.id
+    WHERE t.tenant_id = :tenant AND t.name = :table AND r.key = :key AND u.reply_to <> ''
+      AND EXISTS (SELECT FROM batches b WHERE b.run_id = u.id AND r.id = ANY (b.row_ids))
+""")
+_NOTE = text("""
+    INSERT INTO audit (tenant_id, actor, action, details)
+    VALUES (:tenant, :actor, :action, CAST(:details AS jsonb))
+""")
+
+
+class PostgresErasure:
+    """The port `Erasure`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._database = Database(engine)
+
+    def subjects(
+        self, tenant: str, column: str, value: str, *, table: str | None = None
+    ) -> Sequence[tuple[str, str]]:
+        """Name the rows of a subject; the port's promise."""
+        asked = {
+            "tenant": tenant,
+            "table": table,
+            "column": cleaned(column),
+            "value": cleaned(value),
+        }
+        found = self._database.run(lambda c: c.execute(_SUBJECTS, asked).all())
+        return tuple((row.name, row.key) for row in found)
+
+    def erase_jobs(self, tenant: str, candidate: str) -> int:
+        """Remove a candidate's jobs; the port's promise."""
+        named = {"tenant": tenant, "candidate": cleaned(candidate)}
+        return self._database.run(lambda c: c.execute(_ERASE_JOBS, named).rowcount)
+
+    def waiting(self, tenant: str, table: str, key: str) -> Sequence[str]:
+        """Give who waited for a row's values; the port's promise."""
+        named = {"tenant": tenant, "table": cleaned(table), "key": cleaned(key)}
+        return tuple(self._database.run(lambda c: c.execute(_WAITING, named).scalars().all()))
+
+    def note(self, tenant: str, actor: str, action: str, details: Mapping[str, Json]) -> None:
+        """Write down what was done; the port's promise."""
+        values = {
+            "tenant": tenant,
+            "actor": actor,
+            "action": action,
+            "details": dumps(dict(details), name="details"),
+        }
+        self._database.run(lambda c: c.execute(_NOTE, values))

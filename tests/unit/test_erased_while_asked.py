@@ -1,0 +1,27 @@
+"""A row that is erased while a provider is asked about it."""
+
+from enrich.domain.keys import input_key
+from enrich.domain.outcome import Found, Outcome
+from enrich.domain.provider import Query
+from enrich.domain.values import Observation
+from enrich.engine.probe import probe
+from enrich.engine.purge import purge_row
+from tests.unit.batches import spec
+from tests.unit.engine_world import Scripted, world
+
+
+def test_its_answer_is_neither_stored_nor_left_in_the_cache() -> None:
+    def erase_and_answer(_: Query) -> Outcome:
+        purge_row(own.parts, "default", "t", "r1")
+        return Found({"domain": Observation(value="acme.com", confidence=0.9)})
+
+    provider = Scripted(spec("a", "email", "domain"), erase_and_answer)
+    question = input_key("default", "a", "1", {"email": "a@acme.com"})
+    with world(provider) as own:
+        _, (step,) = own.submit()
+
+        probe(own.parts, step, "a")
+
+        assert provider.asked
+        assert not own.database.ledger
+        assert own.parts.responses.get_many("default", [question]) == {}
