@@ -4,12 +4,22 @@ Any number of beats may run: a moment of a schedule is taken in PostgreSQL by on
 at once, and the numbers are told once a period.
 """
 
+import logging
+
+from enrich.domain.keys import provider_of
+from enrich.domain.metric_events import counted_events, named_ms, standing_events
 from enrich.engine.schedules import begin_due
+from enrich.state.broker import queue_depths
+from enrich.state.link import RedisLink
+from enrich.state.metrics_news import MetricsNews
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
 from tasks.services import services
+from tasks.settings import OBSERVE_EVERY_S, QUEUES
 
-__all__ = ["schedule"]
+__all__ = ["observe", "schedule"]
+
+log = logging.getLogger("enrich.metrics")
 
 _dispatcher = CeleryDispatcher(app)
 
@@ -22,3 +32,34 @@ def schedule() -> int:
     for began in taken:
         _dispatcher.dispatch(began.steps)
     return len(taken)
+
+
+@app.task(name="enrich.observe")
+def observe() -> bool:
+    """Log what all processes counted since the last time; False when that was a moment ago."""
+    own = services()
+    link = RedisLink(own.endpoints.redis_url, is_silent=True)
+    broker = RedisLink(own.endpoints.broker_url, is_silent=True)
+    try:
+        news = MetricsNews(link, version=own.settings.cache.version).since_last(
+            period_s=OBSERVE_EVERY_S * 0.9
+        )
+        if news is None:
+            return False
+        breakers = own.parts.breakers
+        states = {provider_of(k): s.state for k, s in breakers.status(breakers.known()).items()}
+        events = [
+            *counted_events(news.sums, news.seconds),
+            *standing_events(queue_depths(broker, QUEUES), states),
+        ]
+    finally:
+        link.close()
+        broker.close()
+    events += [
+        {"metric": "run.ended", "tenant": ended.tenant, "completed": ended.completed,
+         "cancelled": ended.cancelled, **named_ms(ended.took_s)}
+        for ended in own.board.ended(within_s=news.seconds)
+    ]  # fmt: skip
+    for event in events:
+        log.info(str(event["metric"]), extra=event)
+    return True

@@ -8,7 +8,16 @@ from kombu import Queue
 from enrich.bootstrap import endpoints, settings
 from tasks.transport import atomic_url
 
-__all__ = ["BULK", "CONTROL", "EXPRESS", "QUEUES", "URGENT", "configuration", "worker_arguments"]
+__all__ = [
+    "BULK",
+    "CONTROL",
+    "EXPRESS",
+    "OBSERVE_EVERY_S",
+    "QUEUES",
+    "URGENT",
+    "configuration",
+    "worker_arguments",
+]
 
 #: For the steps of runs that somebody waits for.
 URGENT = "enrich.urgent"
@@ -35,6 +44,8 @@ BULK = tuple(queue for queue in QUEUES if queue not in EXPRESS)
 _THREADS = 24
 _SWEEP_EVERY_S = 15.0
 _SCHEDULE_EVERY_S = 20.0
+#: How often the numbers of all processes go to the log.
+OBSERVE_EVERY_S = 60.0
 _REPAIR_EVERY_S = 60.0
 _LEARN_EVERY_S = 86_400.0
 
@@ -51,6 +62,7 @@ _ROUTES = {
     "enrich.notify": CONTROL,
     "enrich.sweep": "enrich.control",
     "enrich.learn": "enrich.control",
+    "enrich.observe": "enrich.control",
     "enrich.schedule": "enrich.control",
 }
 
@@ -149,6 +161,11 @@ def _schedule() -> dict[str, Any]:
                 "task": "enrich.embed_repair",
                 "schedule": _REPAIR_EVERY_S,
                 "options": {"expires": _REPAIR_EVERY_S},
+            },
+            "observe": {
+                "task": "enrich.observe",
+                "schedule": OBSERVE_EVERY_S,
+                "options": {"expires": OBSERVE_EVERY_S},
             },
             "schedule": {
                 "task": "enrich.schedule",

@@ -28,6 +28,11 @@ ALTER DEFAULT PRIVILEGES FOR ROLE enrich_owner IN SCHEMA public
 ALTER DEFAULT PRIVILEGES FOR ROLE enrich_owner IN SCHEMA public
     GRANT EXECUTE ON FUNCTIONS TO enrich_app;
 
+-- A model of embeddings has a table of its own, which this function makes: with the owner's rights.
+SELECT format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = public', oid::regprocedure)
+FROM pg_proc WHERE proname = 'add_embedding_model' AND pronamespace = 'public'::regnamespace
+\gexec
+
 -- A reader sees neither a sealed key nor the hash of one. Run this file again after a migration that
 -- has made tables.
 SELECT format('GRANT SELECT ON TABLE %I TO enrich_read', tablename) FROM pg_tables

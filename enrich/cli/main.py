@@ -6,6 +6,7 @@ Each subcommand lives in a module that is loaded when it is called, so that help
 quick and need none of the libraries.
 """
 
+import json
 import logging
 import os
 import sys
@@ -14,6 +15,7 @@ from difflib import get_close_matches
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from enrich.errors import EnrichError
 
@@ -48,6 +50,9 @@ COMMANDS = {
     "webhooks": ("webhooks", "Say who is told of the ends of jobs and runs."),
     "embed": ("embed", "Show and repair the vectors that rows are found by."),
     "cache": ("cache", "Show how well the cache does, or clear it."),
+    "smoke": ("trial", "Send one profile through a running installation."),
+    "bench": ("trial", "Send many profiles at once, and tell how long they took."),
+    "completion": ("completion", "Print what makes your shell complete commands."),
     "metrics": ("metrics", "Print the counters of all workers, and the providers' health."),
     "label": ("trust", "Say that a cell's value is right or wrong, or which one is right."),
     "trust": ("trust", "Show or learn how far each provider is trusted, field by field."),
@@ -80,6 +85,13 @@ class _LazyGroup(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - told to the type checker
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        # Without loading any of them: a shell waits for this.
+        known = ((name, line) for name, (_, line) in COMMANDS.items())
+        return [CompletionItem(n, help=line) for n, line in known if n.startswith(incomplete)]
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -105,25 +117,32 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command line and exit with its code; expected errors are one sentence on stderr."""
+    """Run a command line and exit with its code; expected errors are one sentence on stderr.
+
+    With `--json` that is an object: `{"error": {"kind", "message", "exit_code"}}`.
+    """
     # What happens before a command sets its logs up is not for the person at the shell.
     logging.getLogger("enrich").addHandler(logging.NullHandler())
+    as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
         code = cli.main(arguments and list(arguments), prog_name="enrich", standalone_mode=False)
         sys.stdout.flush()
     except EnrichError as exc:
-        code = _complain(str(exc), exc.exit_code)
+        code = _complain(exc, str(exc), exc.exit_code, as_json=as_json)
     except click.ClickException as exc:
-        exc.show()
+        if as_json:
+            _complain(exc, exc.format_message(), exc.exit_code, as_json=True)
+        else:
+            exc.show()
         code = exc.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        code = _complain("interrupted", 130)
+    except (KeyboardInterrupt, click.Abort) as exc:
+        code = _complain(exc, "interrupted", 130, as_json=as_json)
     except (BrokenPipeError, _ReaderGoneError):
         _drop_output()
         code = 0
     except OSError as exc:  # a full disk, above all
         _drop_output()
-        code = _complain(f"cannot write: {exc.strerror or exc}", 1)
+        code = _complain(exc, f"cannot write: {exc.strerror or exc}", 1, as_json=as_json)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -132,6 +151,11 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _complain(sentence: str, code: int) -> int:
-    click.echo(f"enrich: {sentence}", err=True)
+def _complain(exc: BaseException, sentence: str, code: int, *, as_json: bool) -> int:
+    if as_json:
+        kind = type(exc).__name__.removesuffix("Error")
+        error = {"kind": kind, "message": sentence, "exit_code": code}
+        click.echo(json.dumps({"error": error}, ensure_ascii=False), err=True)
+    else:
+        click.echo(f"enrich: {sentence}", err=True)
     return code

@@ -21,7 +21,7 @@ from enrich.state.link import RedisLink
 from enrich.state.metrics_memory import Amount, MemoryMetrics, sums_of
 from enrich.state.names import key_of
 
-__all__ = ["RedisMetrics", "read_metrics"]
+__all__ = ["RedisMetrics", "amount_of", "read_metrics"]
 
 #: While the server is away a batch is offered this many times less often.
 _SLOWER = 10
@@ -100,7 +100,7 @@ class RedisMetrics:
             raw: Any = self._link.do(lambda client: client.hgetall(self._sums))
         except EnrichError:
             return self._mine().whole()
-        return sums_of({_amount(text): int(number) for text, number in raw.items()})
+        return sums_of({amount_of(text): int(number) for text, number in raw.items()})
 
     def close(self) -> None:
         """Send what is pending and stop sending by itself."""
@@ -155,7 +155,8 @@ def _flat(batch: Mapping[Amount, int]) -> list[str | int]:
     return [part for key, number in batch.items() for part in (json.dumps(key), number)]
 
 
-def _amount(text: bytes) -> Amount:
+def amount_of(text: bytes) -> Amount:
+    """Read the name of a sum."""
     what, name, labels, bucket = json.loads(text)
     return what, name, _labels(labels), bucket
 

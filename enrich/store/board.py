@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Engine, text
 
-from enrich.ports.board import Spent, Waiting
+from enrich.ports.board import Ended, Spent, Waiting
 from enrich.store.codec import counts_from_json
 from enrich.store.engine import Database
 
@@ -30,6 +30,18 @@ _SPENT = text("""
     FROM tenants t ORDER BY t.id
 """)
 
+# Of the newest runs only, which the key finds: nothing else orders runs by their end.
+_ENDED = text("""
+    SELECT tenant_id, count(*) FILTER (WHERE state = 'done') AS completed,
+           count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
+           percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (
+               ORDER BY extract(epoch FROM finished_at - started_at)::double precision) AS took
+    FROM runs
+    WHERE finished_at > now() - make_interval(secs => :within_s)
+      AND id > (SELECT max(id) - 100000 FROM runs)
+    GROUP BY tenant_id ORDER BY tenant_id
+""")
+
 
 class PostgresBoard:
     """The port `Board`."""
@@ -50,5 +62,18 @@ class PostgresBoard:
         found = self._database.run(lambda c: c.execute(_SPENT).all())
         return tuple(
             Spent(tenant=raw.id, counts=counts_from_json(raw.counts), today_microcredits=raw.today)
+            for raw in found
+        )
+
+    def ended(self, *, within_s: float) -> Sequence[Ended]:
+        """Tell of the runs that ended lately; the port's promise."""
+        found = self._database.run(lambda c: c.execute(_ENDED, {"within_s": within_s}).all())
+        return tuple(
+            Ended(
+                tenant=raw.tenant_id,
+                completed=raw.completed,
+                cancelled=raw.cancelled,
+                took_s=tuple(raw.took),
+            )
             for raw in found
         )

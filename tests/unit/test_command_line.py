@@ -1,5 +1,6 @@
 """The command line is quick to help, and says how it ended by its exit code."""
 
+import json
 import os
 import subprocess
 import sys
@@ -60,3 +61,44 @@ def test_bad_usage_is_exit_code_2_without_a_traceback(arguments: list[str]) -> N
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "code"),
+    [
+        pytest.param(["imprt", "--json"], "Usage", 2, id="an unknown command"),
+        pytest.param(["schedule", "add", "t", "--json"], "MissingParameter", 2, id="an option"),
+    ],
+)
+def test_an_error_is_json_where_json_is_wanted(arguments: list[str], kind: str, code: int) -> None:
+    done = _enrich(*arguments)
+
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, done.stdout) == (code, "")
+    assert (error["kind"].removesuffix("Error"), error["exit_code"]) == (kind, code)
+    assert error["message"]
+
+
+def test_a_wrong_setting_is_json_and_repeats_no_secret() -> None:
+    canary = "a-canary-in-a-setting"
+
+    done = _enrich("schedule", "list", "--json", ENRICH_FLOWER__BASIC_AUTH=canary)
+
+    assert done.returncode == 2
+    assert json.loads(done.stderr)["error"]["kind"] == "Settings"
+    assert canary not in done.stderr
+
+
+def test_a_shell_is_told_how_to_complete() -> None:
+    done = _enrich("completion", "zsh")
+
+    assert done.returncode == 0
+    assert "_ENRICH_COMPLETE" in done.stdout
+
+
+def test_a_shell_completes_commands_without_loading_them() -> None:
+    typed = {"COMP_WORDS": "enrich sched", "COMP_CWORD": "1"}
+
+    done = _enrich(_ENRICH_COMPLETE="bash_complete", **typed)
+
+    assert done.stdout == "plain,schedule\n"
