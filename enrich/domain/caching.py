@@ -3,25 +3,26 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from enrich.domain.outcome import Found, InvalidInput, LegalBlock, NotFound, Outcome, OutcomeKind
+from enrich.domain.calls import Refusal
+from enrich.domain.outcome import (
+    Found,
+    InvalidInput,
+    LegalBlock,
+    Malformed,
+    NotFound,
+    Outcome,
+    Skipped,
+    Unavailable,
+)
 from enrich.domain.policy import CachePolicy
 from enrich.domain.provider import ProviderSpec
 
-__all__ = ["IS_DOWN", "Keeping", "is_fresh", "keeping_of"]
+__all__ = ["Keeping", "is_down", "is_fresh", "keeping_of"]
 
 _DAY_S = 24 * 3600
 
-#: Outcomes for which an older answer may stand in: the provider cannot tell us now.
-IS_DOWN = frozenset(
-    {
-        OutcomeKind.UNAVAILABLE,
-        OutcomeKind.MALFORMED,
-        OutcomeKind.CREDITS_EXHAUSTED,
-        OutcomeKind.UNAUTHORIZED,
-        OutcomeKind.GONE,
-        OutcomeKind.SKIPPED,
-    }
-)
+#: Why we did not ask a provider that has failed too often of late.
+_FAILED_BEFORE = f"breaker {Refusal.OPEN}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,20 @@ def keeping_of(outcome: Outcome, spec: ProviderSpec, policy: CachePolicy) -> Kee
             return Keeping(ttl_s=30 * _DAY_S, negative=True, reason=outcome.kind.value)
         case _:
             return None
+
+
+def is_down(outcome: Outcome) -> bool:
+    """Say whether a provider is down, so that an older answer may stand in for this one.
+
+    One that refuses our key, wants to be paid or was not to be asked works: it is for us to act.
+    """
+    match outcome:
+        case Unavailable() | Malformed():
+            return True
+        case Skipped(reason=reason):
+            return reason == _FAILED_BEFORE
+        case _:
+            return False
 
 
 def is_fresh(wanted: Collection[str], age_s: float, field_ttl_s: Mapping[str, int]) -> bool:

@@ -29,6 +29,8 @@ _UNKNOWN_AFTER = frozenset(
         OutcomeKind.GONE,
     }
 )
+#: Outcomes that end a row with a provider, though it did not say that it knows nothing.
+_UNANSWERED = frozenset({OutcomeKind.INVALID_INPUT, OutcomeKind.LEGAL_BLOCK})
 
 
 def with_accepted(
@@ -158,7 +160,9 @@ def _unfilled(
     elif skipped:
         state, because = CellState.SKIPPED, skipped
     elif able:
-        return Provenance(state=CellState.NOT_FOUND, stamp=stamp, observed_at=_latest(able))
+        why = _reasons(r for r in able if r.outcome.kind in _UNANSWERED)
+        seen_at = _latest(able)
+        return Provenance(state=CellState.NOT_FOUND, stamp=stamp, observed_at=seen_at, reason=why)
     else:
         reason = "no provider could be asked with what the row has"
         return Provenance(state=CellState.SKIPPED, stamp=stamp, reason=reason)

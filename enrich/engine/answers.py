@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from enrich.domain.caching import IS_DOWN, is_fresh, keeping_of
+from enrich.domain.caching import is_down, is_fresh, keeping_of
 from enrich.domain.outcome import Found, outcome_from_json, outcome_to_json
 from enrich.domain.provider import Query
 from enrich.domain.run import Force, RunView
@@ -51,11 +51,13 @@ class Answers:
     def in_place_of(self, said: Mapping[str, Said]) -> dict[str, Said]:
         """Put older answers in the place of those that a provider which is down could not give.
 
-        They are marked stale; the failed call and what it cost stay with them.
+        They are marked stale; the failed call and what it cost stay with them. A run that forces
+        answers has none of the older ones.
         """
         policy = self.parts.policies.cache
-        failed = tuple(name for name, one in said.items() if one.outcome.kind in IS_DOWN)
-        if not failed or not policy.enabled or not policy.stale_ttl_s:
+        failed = tuple(name for name, one in said.items() if is_down(one.outcome))
+        is_forced = self.run.options.force is Force.RESPONSES
+        if not failed or is_forced or not policy.enabled or not policy.stale_ttl_s:
             return dict(said)
         hits = self.parts.responses.get_many(self.run.tenant, failed, stale_ok=True)
         older = {name: one for name, hit in hits.items() if (one := _read(hit))}

@@ -31,6 +31,8 @@ __all__ = ["Said", "charged", "make_calls", "taken"]
 
 #: Share of the time left within which a call may be booked; the rest is for its answer.
 _BOOKABLE = 0.8
+#: How soon to come back while others try a provider out.
+_TRIAL = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +214,11 @@ class _Calling:
         now = self.parts.clock.now()
         if permit.refusal is Refusal.RATE:
             return RateLimited(permit.retry_at or now)
-        word = permit.refusal.value if permit.refusal else Refusal.HALF_OPEN.value
-        return Skipped(f"breaker {word}", permit.retry_at)
+        if permit.refusal in {None, Refusal.HALF_OPEN}:
+            # Others are trying it out: soon it is known whether it works.
+            soon = now + _TRIAL
+            return Pending(min(permit.retry_at or soon, soon))
+        return Skipped(f"breaker {permit.refusal}", permit.retry_at)
 
     def _all_as(self, names: Sequence[str], outcome: Outcome) -> dict[str, Said]:
         now = self.parts.clock.now()

@@ -54,6 +54,7 @@ def evidence_json(run: int, response: Response, field: str) -> JsonObject:
         "observed_at": response.observed_at.isoformat(),
         "from_cache": response.from_cache,
         "coalesced": response.coalesced,
+        "stale": response.stale,
     }
 
 

@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,13 +13,23 @@ from click.testing import CliRunner, Result
 
 from enrich.cli.main import cli
 
-__all__ = ["FOUND", "NOTHING", "NO_CREDITS", "REFUSED", "OwnVendor", "Terminal", "own_vendor"]
+__all__ = [
+    "FOUND",
+    "NOTHING",
+    "NO_CREDITS",
+    "REFUSED",
+    "TOO_MANY",
+    "OwnVendor",
+    "Terminal",
+    "own_vendor",
+]
 
 Said: TypeAlias = tuple[int, Mapping[str, str], str]
 
 FOUND: Said = (200, {}, '{"size": 1200, "place": "Biel"}')
 NOTHING: Said = (404, {}, "{}")
 NO_CREDITS: Said = (402, {}, "{}")
+TOO_MANY: Said = (429, {"Retry-After": "1"}, "{}")
 REFUSED: Said = (403, {}, "{}")
 
 _FILE = """\
@@ -53,12 +64,17 @@ outcome = "found"
 
 @dataclass(slots=True)
 class OwnVendor:
-    """Where it is, how many calls came, and what the next ones are told; the last is repeated."""
+    """Where it is, how many calls came, and what the next ones are told; the last is repeated.
+
+    With `per_s` it answers so many calls in any second, and says 429 to the others.
+    """
 
     name: str
     url: str = ""
     says: Sequence[Said] = (FOUND,)
     calls: int = 0
+    per_s: int = 0
+    taken_at_s: list[float] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def file(self, more: str = "") -> str:
@@ -69,9 +85,18 @@ class OwnVendor:
         """Count a call and give what it is told."""
         with self.lock:
             self.calls += 1
+            if self.per_s and self._is_too_many(time.monotonic()):
+                return TOO_MANY
             said, *later = self.says
             self.says = later or [said]
             return said
+
+    def _is_too_many(self, now_s: float) -> bool:
+        self.taken_at_s = [at_s for at_s in self.taken_at_s if now_s - at_s < 1]
+        if len(self.taken_at_s) >= self.per_s:
+            return True
+        self.taken_at_s.append(now_s)
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +115,7 @@ class Terminal:
 
 
 @contextmanager
-def own_vendor(name: str, answer: Callable[[OwnVendor], Said] | None = None) -> Iterator[OwnVendor]:
+def own_vendor(name: str) -> Iterator[OwnVendor]:
     """Serve on a free port of the loopback while the block lasts."""
     vendor = OwnVendor(name)
 
@@ -101,7 +126,7 @@ def own_vendor(name: str, answer: Callable[[OwnVendor], Said] | None = None) -> 
             """Say nothing."""
 
         def do_GET(self) -> None:
-            status, headers, body = answer(vendor) if answer else vendor.next_said()
+            status, headers, body = vendor.next_said()
             self.send_response(status)
             for header, value in headers.items():
                 self.send_header(header, value)

@@ -1,5 +1,6 @@
 """A provider of one's own that refuses us: what a person at the shell sees, and how it goes on."""
 
+import json
 import logging
 import secrets
 from collections.abc import Iterator
@@ -132,3 +133,19 @@ def test_a_try_that_is_refused_opens_nothing(
 
     assert done.exit_code == 1
     assert "open" in states(terminal, shut)
+
+
+def test_a_limit_that_is_set_too_high_makes_work_later_and_never_failed(
+    vendor: OwnVendor, terminal: Terminal, tmp_path: Path
+) -> None:
+    limits = '[[limits]]\ncount = 50\nper_s = 1\nof = "key"'
+    (tmp_path / f"{vendor.name}.toml").write_text(vendor.file(limits))
+    rows = "".join(f"{n},firm{n}.example\n" for n in range(4, 16))
+    (tmp_path / "more.csv").write_text(f"id,domain\n{rows}")
+    terminal("import", str(tmp_path / "more.csv"), "--table", vendor.name, "--key", "id")
+    vendor.per_s = 5
+
+    done = run(terminal, vendor, "--json")
+
+    told = json.loads(done.stdout)
+    assert (told["filled"], told["pending"], told["failed"], told["skipped"]) == (30, 0, 0, 0)

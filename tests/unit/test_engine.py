@@ -7,10 +7,13 @@ import pytest
 
 from enrich.domain.endings import STALE
 from enrich.domain.outcome import (
+    CreditsExhausted,
+    Gone,
     InvalidInput,
     LegalBlock,
     Outcome,
     RateLimited,
+    Unauthorized,
     Unavailable,
 )
 from enrich.domain.policy import BudgetPolicy, CachePolicy, RunPolicy
@@ -120,6 +123,17 @@ def test_a_refused_input_is_kept_longer_than_not_found() -> None:
         own.run()
 
         assert len(provider.asked) == 1
+
+
+def test_a_cell_says_whose_provider_refused_its_inputs() -> None:
+    provider = Scripted(BY_EMAIL, {"a@acme.com": InvalidInput("status 422")})
+
+    with world(provider) as own:
+        own.run()
+
+        cell = own.row().cells["domain"]
+        refused = "by_email: invalid_input (status 422)"
+        assert (cell.state, cell.reason) == (CellState.NOT_FOUND, refused)
 
 
 def test_a_legal_block_is_not_asked_again_for_weeks() -> None:
@@ -368,6 +382,49 @@ def test_an_older_answer_stands_in_for_a_provider_that_is_down_and_is_marked() -
 
         cell = own.row().cells["domain"]
         assert (own.value("domain"), cell.reason, cell.observed_at) == ("acme.com", STALE, before)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [CreditsExhausted(), Unauthorized("status 403"), Gone()],
+    ids=["402", "403", "410"],
+)
+def test_an_older_answer_does_not_hide_that_a_provider_refuses_us(outcome: Outcome) -> None:
+    answers: list[Outcome] = [found(domain="acme.com"), outcome]
+    provider = Scripted(BY_EMAIL, lambda _: answers.pop(0))
+
+    with world(provider, columns=(EMAIL, _enriched("domain"))) as own:
+        own.run()
+        own.clock.sleep(7.5 * 86_400)
+
+        assert own.run(force=Force.CELLS).counts.failed == 1
+
+
+def test_an_older_answer_is_no_answer_to_who_forces_a_new_one() -> None:
+    answers = [found(domain="acme.com"), Unavailable("refused")]
+    provider = Scripted(BY_EMAIL, lambda _: answers.pop(0))
+
+    with world(provider, columns=(EMAIL, _enriched("domain"))) as own:
+        own.run()
+
+        assert own.run(force=Force.RESPONSES).counts.failed == 1
+
+
+def test_rows_wait_while_others_try_a_provider_out() -> None:
+    provider = Scripted(BY_EMAIL, lambda _: found(domain="acme.com", company_name="Acme"))
+    emails = [f"{n}@acme.com" for n in range(8)]
+
+    with world(provider, emails=emails, runs=_patient()) as own:
+        own.parts.breakers.force("by_email", "half_open")
+        _, steps = own.submit()
+        own.runner.run(steps, patience_s=0)
+        waiting = [own.row(f"r{n}").cells["domain"] for n in range(4, 9)]
+        own.clock.sleep(90)
+        _sweep(own)
+
+        assert {cell.state for cell in waiting} == {CellState.PENDING}
+        assert {cell.retry_at for cell in waiting} == {_in_s(1)}
+        assert own.row("r8").cells["domain"].state is CellState.FILLED
 
 
 def test_an_answer_too_old_to_stand_in_is_a_failure() -> None:
