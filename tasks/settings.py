@@ -48,6 +48,7 @@ _SCHEDULE_EVERY_S = 20.0
 OBSERVE_EVERY_S = 60.0
 _REPAIR_EVERY_S = 60.0
 _LEARN_EVERY_S = 86_400.0
+_REFRESH_EVERY_S = 86_400.0
 
 _ROUTES = {
     "enrich.cell": "enrich.ingest",
@@ -62,6 +63,7 @@ _ROUTES = {
     "enrich.notify": CONTROL,
     "enrich.sweep": "enrich.control",
     "enrich.learn": "enrich.control",
+    "enrich.refresh": "enrich.control",
     "enrich.observe": "enrich.control",
     "enrich.schedule": "enrich.control",
 }
@@ -176,6 +178,11 @@ def _schedule() -> dict[str, Any]:
                 "task": "enrich.learn",
                 "schedule": _LEARN_EVERY_S,
                 "options": {"expires": _LEARN_EVERY_S},
+            },
+            "refresh": {
+                "task": "enrich.refresh",
+                "schedule": _REFRESH_EVERY_S,
+                "options": {"expires": _REFRESH_EVERY_S},
             },
         },
         "beat_schedule_filename": str(settings().home / "beat-schedule"),

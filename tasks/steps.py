@@ -14,6 +14,7 @@ from enrich.engine.learning import learn_all
 from enrich.engine.parts import Parts
 from enrich.engine.premium import premium as ask_premium
 from enrich.engine.probe import probe as ask_provider
+from enrich.engine.refresh import refresh_all
 from enrich.engine.sweep import sweep as sweep_batches
 from enrich.engine.telling import tell
 from enrich.errors import BadInputError, DependencyError
@@ -26,7 +27,17 @@ from tasks.replies import notify as notify_soon
 from tasks.replies import reply
 from tasks.services import services
 
-__all__ = ["embed", "embed_repair", "fuse", "learn", "notify", "premium", "probe", "sweep"]
+__all__ = [
+    "embed",
+    "embed_repair",
+    "fuse",
+    "learn",
+    "notify",
+    "premium",
+    "probe",
+    "refresh",
+    "sweep",
+]
 
 log = logging.getLogger("enrich.tasks")
 
@@ -130,6 +141,14 @@ def notify() -> int:
 def embed_repair() -> int:
     """Embed what was skipped or has changed since; gives how many rows."""
     return repair_embeddings(services().desk).embedded
+
+
+@app.task(name="enrich.refresh")
+def refresh() -> list[int]:
+    """Begin runs about cells that have probably changed; gives their numbers."""
+    begun = refresh_all(services().parts)
+    _dispatcher.dispatch(tuple(step for one in begun for step in one.steps))
+    return [one.run.id for one in begun]
 
 
 @app.task(name="enrich.learn")

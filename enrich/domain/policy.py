@@ -195,9 +195,11 @@ class SelectionPolicy:
             agreement threshold on. At 0.8 a wrong cell costs four times what a right one earns.
         second_microcredits: what a second of waiting costs.
         explore_share: of the questions that are not worth their price, so many are asked to learn.
+        refresh_microcredits: what the daily refresh of one table may spend; None: there is none.
     """
 
     worth_microcredits: int = 250_000
     loss_microcredits: int | None = None
     second_microcredits: float = 500.0
     explore_share: float = 0.02
+    refresh_microcredits: int | None = None

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from enrich.domain.fusion import TrustState
 from enrich.domain.fusion.habits import Habits
-from enrich.domain.learning import Evidence, learn
+from enrich.domain.learning import Evidence, learn, since_changes
 from enrich.engine.gather import HeardCell, heard_cells, trust_of
 from enrich.engine.parts import Parts
 
@@ -33,7 +33,7 @@ def learn_tables(
     ]
     before = book.store.newest(tenant)
     habits = _meant(book.store.habits(tenant, half_life_s=half_life_s), parts)
-    learned = replace(_merged(before, learn(evidence)), habits=habits)
+    learned = replace(_merged(before, learn(since_changes(evidence))), habits=habits)
     saved = book.store.save(tenant, learned, reason=reason)
     book.forget()
     parts.recorder.count("trust_learned", labels={"tenant": tenant})

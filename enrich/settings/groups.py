@@ -236,7 +236,8 @@ class SelectionSettings(Values):
     A right value of a cell is worth `cell_worth_credits`; a wrong one costs `wrong_cost_credits`,
     unset so much that a value is taken from the agreement threshold on. A second of waiting costs
     `second_credits`. Of the questions that are not worth their price `explore_share` are asked to
-    learn.
+    learn. Once a day `refresh_credits` may be spent per table on cells that have probably changed;
+    unset, there is no such refresh, and 0 asks only who is free.
     """
 
     cell_worth_credits: Annotated[float, Field(gt=0, le=1e6)] = (
@@ -247,6 +248,7 @@ class SelectionSettings(Values):
         _SELECTION.second_microcredits / MICROCREDITS_PER_CREDIT
     )
     explore_share: Annotated[float, Field(ge=0, le=1)] = _SELECTION.explore_share
+    refresh_credits: Credits | None = None
 
     def policy(self) -> SelectionPolicy:
         """Give the domain's form."""
@@ -255,6 +257,7 @@ class SelectionSettings(Values):
             loss_microcredits=_micro(self.wrong_cost_credits),
             second_microcredits=self.second_credits * MICROCREDITS_PER_CREDIT,
             explore_share=self.explore_share,
+            refresh_microcredits=_micro(self.refresh_credits),
         )
 
 

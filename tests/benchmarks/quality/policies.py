@@ -9,7 +9,7 @@ from random import Random
 from enrich.domain.fusion import FieldTrust, Fused, Judge, Tally, TrustState, Verdict, Vote, fuse
 from enrich.domain.fusion.habits import Habits
 from enrich.domain.fusion.judge import BINS, bin_of
-from enrich.domain.learning import Evidence, learn
+from enrich.domain.learning import Evidence, learn, since_changes
 from enrich.domain.learning.habits import Answered, habits_of
 from enrich.domain.policy import FusionMethod, FusionPolicy, SelectionPolicy
 from enrich.domain.provider import Tier
@@ -27,7 +27,7 @@ POLICY = SelectionPolicy(second_microcredits=2_000.0)
 BATCH = 200
 VERIFIED = 0.1
 #: A state is learned anew after so many cells.
-_LEARN_AT = (200, 400, 600, 800, 1_000, 1_500, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000)
+_LEARN_AT = (200, 400, 600, 800)
 
 
 @dataclass(slots=True)
@@ -194,7 +194,7 @@ class _Learner:
         self._seen += batch
 
     def is_due(self, cells: int) -> bool:
-        return cells in _LEARN_AT or cells % 1_000 == 0
+        return cells in _LEARN_AT or cells % 400 == 0 and cells <= 2_000 or cells % 600 == 0
 
     def state(self) -> TrustState:
         evidence, answers = [], []
@@ -203,7 +203,7 @@ class _Learner:
             right = frozenset({"right"}) if verified else None
             evidence.append(Evidence(field=one.name, votes=one.votes, right=right))
             answers += _answers(self._world, one)
-        return replace(learn(evidence), habits=habits_of(answers))
+        return replace(learn(since_changes(evidence)), habits=habits_of(answers))
 
 
 def _answers(world: SimulatedWorld, one: Asked) -> list[Answered]:
