@@ -20,6 +20,8 @@ from tests.faults.workers import wait_for
 __all__ = ["Nursery", "nursery"]
 
 _ROOT = Path(__file__).parents[2]
+#: What Celery's command imports only while a worker starts, its plug-ins included.
+_LATE = ("celery.bin.celery", "celery.apps.worker", "celery.worker.consumer", "celery.worker.state")
 
 
 @dataclass(slots=True)
@@ -97,7 +99,8 @@ def _serve(arguments: list[str]) -> None:
     from celery import maybe_patch_concurrency
 
     maybe_patch_concurrency(["celery", *arguments])
-    importlib.import_module(arguments[arguments.index("-A") + 1])
+    for name in (*_LATE, arguments[arguments.index("-A") + 1]):
+        importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended
     while os.read(0, 1):
         pid = os.fork()

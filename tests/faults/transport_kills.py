@@ -69,15 +69,22 @@ def _workers(server: Valkey, transport: str, pool: str) -> AbstractContextManage
     )
 
 
-def killed_under_load(*, transport: str, pool: str, kills: int, seed: int) -> Losses:
-    """Kill a worker `kills` times in the middle of its work; gives what was lost."""
+def killed_under_load(
+    *, transport: str, pool: str, kills: int, seed: int, within_s: float = 3600.0
+) -> Losses:
+    """Kill a worker `kills` times in the middle of its work, fewer times when the time is over.
+
+    Gives what was lost.
+    """
     rng, sent, lost_before, with_loss = random.Random(seed), 0, 0, 0
+    done, end_s = 0, time.monotonic() + within_s
     with (
         a_server() as server,
         redis.Redis.from_url(server.url) as client,
         _workers(server, transport, pool) as worker,
     ):
-        for _ in range(kills):
+        while done < kills and time.monotonic() < end_s:
+            done += 1
             if client.llen(QUEUES[0]) < _SENT_AT_ONCE:
                 _send(client, "mark", range(sent, sent + _SENT_AT_ONCE))
                 sent += _SENT_AT_ONCE
@@ -86,7 +93,7 @@ def killed_under_load(*, transport: str, pool: str, kills: int, seed: int) -> Lo
             with_loss += lost > lost_before
             lost_before = lost
         return Losses(
-            kills=kills,
+            kills=done,
             sent=sent,
             done=int(client.scard(DONE)),
             lost=lost_before,
@@ -138,6 +145,7 @@ def main() -> int:
     """Do it for one pool and one transport; the exit code is 1 when a message was lost."""
     asked = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     asked.add_argument("--kills", type=int, default=30, help="0: measure the rate alone")
+    asked.add_argument("--within", type=float, default=3600.0, help="seconds for all kills")
     asked.add_argument("--pool", choices=sorted(_CONCURRENCY), default="threads")
     asked.add_argument("--transport", choices=["atomic", "stock"], default="atomic")
     asked.add_argument("--seed", type=int, default=1)
@@ -146,7 +154,11 @@ def main() -> int:
     found: dict[str, Any] = {}
     if given.kills:
         losses = killed_under_load(
-            transport=given.transport, pool=given.pool, kills=given.kills, seed=given.seed
+            transport=given.transport,
+            pool=given.pool,
+            kills=given.kills,
+            seed=given.seed,
+            within_s=given.within,
         )
         found |= asdict(losses)
     if given.tasks:
