@@ -19,7 +19,6 @@ from enrich.state.parked import ParkedMessages
 from enrich.state.quota import Allowance, RedisQuota
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
-from tasks.settings import QUEUES
 from tasks.replies import notify
 from tasks.settings import QUEUES
 
