@@ -1,4 +1,9 @@
-"""Simulated providers that answer at once, whatever they are asked; for runs of any size."""
+"""Simulated providers that answer at once, whatever they are asked; for runs of any size.
+
+`INSTANT_CALLS` may name a file that grows by a byte with every question, whoever asks it.
+"""
+
+import os
 
 from enrich.domain.outcome import Outcome
 from enrich.domain.provider import ProviderSpec, Tier
@@ -6,7 +11,10 @@ from enrich.domain.values import JsonObject
 from enrich.ports import Provider
 from providers.base import LocalProvider, observed
 
-__all__ = ["NAMES", "PLACES", "first", "second"]
+__all__ = ["CALLS", "NAMES", "PLACES", "first", "second"]
+
+#: The setting that names the file.
+CALLS = "INSTANT_CALLS"
 
 NAMES = ("instant_first", "instant_second")
 PLACES = ("tests.faults.instant:first", "tests.faults.instant:second")
@@ -35,7 +43,10 @@ def _instant(name: str, field: str, prior: float) -> Provider:
         simulated=True,
     )
 
+    book = os.open(os.environ.get(CALLS, os.devnull), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
     def read(_: None, inputs: JsonObject) -> Outcome:
+        os.write(book, b".")
         return observed(spec.gives, {field: "Tools" if inputs else ""})
 
     return LocalProvider(spec, load=lambda: None, read=read)

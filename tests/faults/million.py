@@ -1,15 +1,16 @@
-"""`python -m tests.faults.million [ROWS]`: one long run, and what it takes of everything meanwhile.
+"""`python -m tests.faults.million --rows N --for S`: one long run, and what it takes meanwhile.
 
 A table of that many rows (a million by default) is enriched by providers that answer at once, on
 servers of this program's own. Every few seconds it prints the memory of Redis, worker and
 scheduler, the connections of PostgreSQL, and how many messages wait; and all along somebody asks
-for single cells of another table, whose latency is set beside that of an idle system.
+for single cells of another table, whose latency is set beside that of an idle system. With `--for`
+the run is cancelled after as many seconds, and what is called in the second after that is counted.
 """
 
+import math
 import os
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,11 +24,13 @@ import psycopg2
 import redis
 
 from enrich.domain.table import Column
-from tests.faults.instant import NAMES, PLACES
+from tests.faults.instant import CALLS, NAMES, PLACES
 
 if TYPE_CHECKING:
     from enrich.bootstrap import Services
 
+#: A cancel must have ended all calls after the first of these; then it is watched.
+_LAST_CALLS_S, _AFTER_S = 1.0, 5.0
 _ASKED_IDLE, _EVERY_S, _PRINT_S = 30, 0.5, 10.0
 _ROWS = """
     INSERT INTO rows (table_id, tenant_id, key, data)
@@ -47,23 +50,27 @@ class _Figures:
     latencies_s: list[float] = field(default_factory=list)
 
 
-def main(rows: int) -> int:
-    """Do it; gives the exit code."""
+@click.command()
+@click.option("--rows", default=1_000_000, show_default=True)
+@click.option("--for", "for_s", type=float, help="Cancel the run after as many seconds.")
+def main(*, rows: int, for_s: float | None) -> None:
+    """Enrich a long table, and print what it takes."""
     home = Path(tempfile.mkdtemp(prefix="enrich-m-"))
     os.environ |= {
         "ENRICH_HOME": str(home),
         "ENRICH_PROVIDERS__NAMES": ",".join(NAMES),
         "ENRICH_PROVIDERS__MODULES": ",".join(PLACES),
         "ENRICH_LOG__LEVEL": "WARNING",
+        CALLS: str(home / "calls"),
     }
     try:
         with ExitStack() as stack:
-            return _measure(rows, stack, home)
+            _measure(rows, for_s or math.inf, stack, home)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _measure(rows: int, stack: ExitStack, home: Path) -> int:
+def _measure(rows: int, for_s: float, stack: ExitStack, home: Path) -> None:
     # Imported late: the settings are read when they are.
     from enrich.bootstrap import build
     from enrich.cli.workers import (
@@ -103,9 +110,11 @@ def _measure(rows: int, stack: ExitStack, home: Path) -> int:
     submitted_s = time.monotonic() - started_s
     dispatcher.dispatch(begun.steps)
     click.echo(f"{rows} rows stored as a run in {submitted_s:.1f} s; {len(begun.steps)} steps sent")
-    seen = _watch(services, begun.run.id, pids, latency_s)
-    _report(services, begun.run.id, seen, idle, time.monotonic() - started_s)
-    return 0
+    seen = _watch(services, begun.run.id, pids, latency_s, until_s=started_s + for_s)
+    took_s = time.monotonic() - started_s
+    if services.parts.runs.ended(begun.run.id) is None:
+        _cancel(services, begun.run.id)
+    _report(services, begun.run.id, seen, idle, took_s)
 
 
 def _make_table(services: "Services", table: str, rows: int) -> None:
@@ -126,8 +135,27 @@ def _connection(services: "Services") -> Iterator[Any]:
         connection.close()
 
 
+def _cancel(services: "Services", run_id: int) -> None:
+    calls = Path(os.environ[CALLS])
+    services.parts.runs.cancel("default", run_id)
+    sizes = [calls.stat().st_size]
+    for wait_s in (_LAST_CALLS_S, _AFTER_S):
+        time.sleep(wait_s)
+        sizes.append(calls.stat().st_size)
+    state = services.parts.runs.summary("default", run_id).state.value
+    click.echo(
+        f"{state}: {sizes[1] - sizes[0]} calls in the first {_LAST_CALLS_S:g} s after that, "
+        f"{sizes[2] - sizes[1]} in the next {_AFTER_S:g} s"
+    )
+
+
 def _watch(
-    services: "Services", run_id: int, pids: Mapping[str, int], latency_s: Callable[[], float]
+    services: "Services",
+    run_id: int,
+    pids: Mapping[str, int],
+    latency_s: Callable[[], float],
+    *,
+    until_s: float,
 ) -> _Figures:
     # Imported late: the settings are read when it is.
     from tasks.settings import QUEUES
@@ -135,7 +163,7 @@ def _watch(
     seen = _Figures()
     printed_s = 0.0
     with redis.Redis.from_url(services.endpoints.broker_url) as client, _connection(services) as pg:
-        while services.parts.runs.ended(run_id) is None:
+        while services.parts.runs.ended(run_id) is None and time.monotonic() < until_s:
             seen.latencies_s.append(latency_s())
             seen.redis_bytes.append(client.info("memory")["used_memory"])
             seen.waiting.append(sum(client.llen(q) for q in QUEUES) + client.hlen("unacked"))
@@ -201,4 +229,4 @@ def _mb(size: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000))
+    main()
