@@ -1,6 +1,6 @@
 """Explain a cell: what each provider's word weighed, and who was asked or not, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from enrich.domain.ballots import key_of_value, votes_of
@@ -12,6 +12,7 @@ from enrich.domain.reading import context_of
 from enrich.domain.run import Response
 from enrich.domain.table import CellState, Column, Provenance, Row
 from enrich.domain.values import Json
+from enrich.engine.choosing import worth_of_asking
 from enrich.engine.gather import newest_of, trust_of
 from enrich.engine.parts import Parts
 from enrich.errors import UnknownNameError
@@ -97,7 +98,10 @@ def why(
         least=_least(policy, meant),
         fused=fused,
         voices=_voices(tuple(heard), judge, meant.field),
-        asked=_asked(found, columns, meant, said, tuple(specs.values())),
+        asked=_with_worth(
+            _asked(found, columns, meant, said, tuple(specs.values())),
+            worth_of_asking(parts, meant, fused, votes, judge) if is_learned else {},
+        ),
         reproduced=fused is not None
         and fused.candidates[0].key == key_of_value(meant.field, found.data.get(column), context),
     )
@@ -183,6 +187,16 @@ def _asked(
         )
         for spec in sorted(specs, key=lambda s: (s.tier.value, s.name))
         if column.field in spec.gives
+    )
+
+
+def _with_worth(asked: Sequence[Asked], worth: Mapping[str, float]) -> tuple[Asked, ...]:
+    """Say of those who were not asked what asking them would be worth beyond their price."""
+    return tuple(
+        replace(one, what=f"{one.what}; asking is worth {worth[one.provider] / 1e6:+.4f} credits")
+        if not one.asked and one.provider in worth
+        else one
+        for one in asked
     )
 
 

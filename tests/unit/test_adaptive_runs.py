@@ -9,10 +9,11 @@ from enrich.domain.fusion import FieldTrust, Tally, TrustState
 from enrich.domain.fusion.habits import Habit, Habits
 from enrich.domain.outcome import Found, NotFound, Outcome
 from enrich.domain.provider import ProviderSpec, Query, Tier
-from enrich.domain.run import Order
+from enrich.domain.run import BatchRef, Order, Phase, Step, StepKind
 from enrich.domain.values import Observation
 from enrich.engine.gather import trust_of
 from enrich.engine.local import LocalRunner
+from tasks.messages import from_wire, to_wire
 from tests.unit.batches import COMPANY, EMAIL
 from tests.unit.engine_world import Scripted, World, world
 
@@ -158,3 +159,11 @@ def test_settings_give_the_order_of_a_run_that_asks_for_none(order: Order | None
         (stored,) = [one for one in made.database.runs.values() if one.id == run_id]
 
         assert stored.new.options.order is (order or Order.ADAPTIVE)
+
+
+def test_rows_that_were_chosen_travel_with_the_step() -> None:
+    ref = BatchRef(run_id=1, number=2, attempt=1, phase=Phase.PROBE, wave=1)
+    step = Step(kind=StepKind.PROBE, batch=ref, providers=("a",), asks={"a": (5, 7, 1000)})
+
+    assert from_wire(to_wire(step)) == step
+    assert from_wire({k: v for k, v in to_wire(step).items() if k != "asks"}).asks == {}

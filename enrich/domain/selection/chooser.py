@@ -47,13 +47,13 @@ class Choice:
     """Whom to ask about a row in the next wave, and why; empty when no call is worth its price.
 
     `gain` is what the best of them is worth beyond its price, in micro-credits; `price` what all of
-    them cost on average. `refused` holds the others, with what asking them would have been worth.
+    them cost on average. `worth` says of everybody able what asking it is worth beyond its price.
     """
 
     asked: Mapping[str, str] = field(default_factory=dict)
     gain: float = 0.0
     price: float = 0.0
-    refused: Mapping[str, float] = field(default_factory=dict)
+    worth: Mapping[str, float] = field(default_factory=dict)
 
 
 def belief_of(fused: Fused | None) -> Belief:
@@ -110,7 +110,7 @@ class Chooser:
             asked=asked,
             gain=worth[best],
             price=sum(self._money(price, name) for name in asked),
-            refused={name: round(worth[name], 1) for name in worth if name not in asked},
+            worth=worth,
         )
 
     def _worth(

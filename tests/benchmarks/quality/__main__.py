@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.quality.measures import Goal, Measured, draw
+from tests.benchmarks.quality.selection import budgets, drifts, earnings
 from tests.benchmarks.quality.sets import Result, companies, crowds, flights, resale, speed
 
 _FOLDER = Path(__file__).parents[3] / "build" / "bench"
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
         work += [partial(measure, one) for one in found]
     figures: list[Measured] = []
     goals: list[Goal] = []
-    for one in (*work, resale, speed):
+    for one in (*work, resale, speed, earnings, budgets, drifts):
         more, met = one()
         console.print(f"measured {', '.join(f.name for f in more[:1]) or 'speed'} …", style="dim")
         figures += more

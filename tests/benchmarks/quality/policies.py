@@ -194,7 +194,7 @@ class _Learner:
         self._seen += batch
 
     def is_due(self, cells: int) -> bool:
-        return cells in _LEARN_AT or cells % 400 == 0 and cells <= 2_000 or cells % 600 == 0
+        return cells in _LEARN_AT or cells % 400 == 0
 
     def state(self) -> TrustState:
         evidence, answers = [], []
