@@ -10,6 +10,7 @@ from enrich.domain.profile import CANDIDATES
 __all__ = [
     "BreakerWish",
     "CellWish",
+    "LabelWish",
     "Name",
     "ProfileWish",
     "RowWish",
@@ -56,6 +57,7 @@ class _Options(BaseModel):
     parallel_probes: bool = True
     ensemble_fusion: bool | None = None
     max_cost: Credits | None = None
+    policy: Literal["sequential", "parallel", "adaptive"] | None = None
 
 
 class CellWish(_Options):
@@ -66,6 +68,15 @@ class CellWish(_Options):
     row_id: Name
     column_key: Name
     wait_s: Wait = 30.0
+
+
+class LabelWish(BaseModel):
+    """That a value is right or wrong: the one given, or else the one that stands in the cell."""
+
+    model_config = _model({"value": "Software", "right": True})
+    right: bool = True
+    value: Any = None
+    kind: Literal["person", "verification", "agreement"] = "person"
 
 
 class RowWish(_Options):

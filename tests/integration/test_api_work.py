@@ -5,6 +5,7 @@ import json
 import pytest
 from pytest_celery import CeleryTestSetup
 
+from tests.integration.api_fixtures import check
 from tests.integration.api_process import Caller
 from tests.integration.nodes import eventually
 from tests.integration.worker_fixtures import ENRICHED, World
@@ -49,6 +50,18 @@ def test_a_run_is_followed_to_its_end(acme: Caller, world: World) -> None:
     report = json.loads(last.removeprefix("data: "))
     assert name == "event: end"
     assert (report["state"], report["rows"]) == ("done", 30)
+
+
+def test_a_label_is_kept_and_leaves_the_cell_as_it_is(acme: Caller, world: World) -> None:
+    table = world.make_table(1, tenant="acme")
+    cell = f"/v1/tables/{table}/rows/row_0001/cells/industry"
+
+    answer = acme.post(f"{cell}/labels", {"value": "Software", "right": False})
+
+    told = answer.json()
+    assert (answer.status_code, told["value"], told["right"]) == (201, "Software", False)
+    assert acme.get(cell).json()["value"] is None
+    check(acme.post(f"{cell}/labels", {"right": True}), 422)
 
 
 def test_a_run_that_is_cancelled_says_so(acme: Caller, world: World) -> None:

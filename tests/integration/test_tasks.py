@@ -114,6 +114,19 @@ def test_row_is_an_object_of_cells_by_column(ask: Ask, table: str) -> None:
     assert all(cell.keys() == CELL for cell in row.values())
 
 
+def test_trust_is_learned_from_what_was_answered(
+    ask: Ask, world: World, celery_setup: CeleryTestSetup
+) -> None:
+    table = world.make_table(2)
+    ask("enrich.row", table, "row_0001")
+    versions = "SELECT count(*) FROM trust_states WHERE tenant_id = 'default'"
+    before = world.scalar(versions)
+
+    celery_setup.app.send_task("enrich.learn", queue="enrich.control")
+
+    assert eventually(lambda: world.scalar(versions) > before)
+
+
 def test_row_of_chosen_columns_has_only_those(ask: Ask, table: str) -> None:
     assert ask("enrich.row", table, "row_0003", ["founded"]).keys() == {"founded"}
 

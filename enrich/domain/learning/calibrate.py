@@ -43,7 +43,9 @@ def isotonic(confidence: Floats, right: Floats, weights: Floats) -> tuple[tuple[
     if len(blocks) > 1 and blocks[-1][0] < _BLOCK:
         last = blocks.pop()
         blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
-    return tuple((round(sx / w, 9), round((sy + 0.5) / (w + 1.0), 9)) for w, sx, sy in blocks)
+    return tuple(
+        (round(float(sx / w), 9), round(float((sy + 0.5) / (w + 1.0)), 9)) for w, sx, sy in blocks
+    )
 
 
 def _must_join(left: list[float], right: list[float]) -> bool:
