@@ -6,8 +6,8 @@ at once, and the numbers are told once a period.
 
 import logging
 
-from enrich.domain.keys import provider_of
 from enrich.domain.metric_events import counted_events, named_ms, standing_events
+from enrich.domain.metrics import worst_states
 from enrich.engine.schedules import begin_due
 from enrich.state.broker import queue_depths
 from enrich.state.link import RedisLink
@@ -47,7 +47,7 @@ def observe() -> bool:
         if news is None:
             return False
         breakers = own.parts.breakers
-        states = {provider_of(k): s.state for k, s in breakers.status(breakers.known()).items()}
+        states = worst_states(breakers.status(breakers.known()))
         events = [
             *counted_events(news.sums, news.seconds),
             *standing_events(queue_depths(broker, QUEUES), states),

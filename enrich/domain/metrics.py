@@ -11,6 +11,7 @@ from math import ceil, log
 from typing import TypeAlias
 
 from enrich.domain.breaker_values import BreakerStatus
+from enrich.domain.keys import provider_of
 
 __all__ = [
     "CACHE_HITS",
@@ -32,6 +33,7 @@ __all__ = [
     "longest_of",
     "metrics_of",
     "seconds_of",
+    "worst_states",
 ]
 
 #: What `metrics_of` reads; the engine counts them.
@@ -188,6 +190,15 @@ def metrics_of(sums: Sums, breakers: Mapping[str, Iterable[BreakerStatus]]) -> E
             name: _health(sums, name, tuple(breakers.get(name, ()))) for name in sorted(names)
         },
     )
+
+
+def worst_states(breakers: Mapping[str, BreakerStatus]) -> dict[str, str]:
+    """Give by provider the state of its worst breaker; `breakers` are by their own names."""
+    worst: dict[str, str] = {}
+    for key, status in breakers.items():
+        states = (status.state, worst.get(provider_of(key), _WORST[0]))
+        worst[provider_of(key)] = max(states, key=_WORST.index)
+    return worst
 
 
 def hit_rates_of(sums: Sums) -> dict[str, float]:

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from enrich.domain.breaker_values import BreakerStatus
 from enrich.domain.metric_events import counted_events, standing_events
+from enrich.domain.metrics import worst_states
 from enrich.state.metrics_memory import MemoryMetrics
 
 ASKED = {"provider": "acme", "tier": "free", "tenant": "globex"}
@@ -55,3 +57,13 @@ def test_queues_and_breakers_are_told_as_they_stand() -> None:
         {"metric": "queue.depth", "queue": "enrich.fuse", "messages": 3},
         {"metric": "breaker.state", "provider": "acme", "state": "half_open", "value": 0.5},
     ]
+
+
+def test_the_worst_breaker_of_a_provider_stands_for_it() -> None:
+    states = {"acme#1": "open", "acme": "closed", "globex": "half_open", "acme#2": "half_open"}
+    breakers = {
+        key: BreakerStatus(key=key, state=state, successes=0, failures=0)
+        for key, state in states.items()
+    }
+
+    assert worst_states(breakers) == {"acme": "open", "globex": "half_open"}

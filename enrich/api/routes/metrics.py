@@ -14,7 +14,7 @@ from enrich.api.asked import Reading as Asking
 from enrich.api.exposition import CONTENT_TYPE_LATEST, Reading, exposed
 from enrich.api.problems import ProblemError
 from enrich.bootstrap import Services
-from enrich.domain.keys import provider_of
+from enrich.domain.metrics import worst_states
 from enrich.domain.values import credits_of
 from enrich.errors import EnrichError
 from enrich.ports.board import Spent
@@ -114,11 +114,9 @@ def _from_workers(queue: Broker) -> list[Reading]:
 def _from_redis(own: Services) -> list[Reading]:
     own.check_redis()  # the breakers would answer from memory
     breakers = own.parts.breakers
-    worst: dict[str, float] = {}
-    for key, status in breakers.status(breakers.known()).items():
-        provider = provider_of(key)
-        worst[provider] = max(worst.get(provider, 0.0), _STATES[status.state])
-    return _each("enrich_breaker_state", "provider", worst.items())
+    worst = worst_states(breakers.status(breakers.known()))
+    states = ((provider, _STATES[state]) for provider, state in worst.items())
+    return _each("enrich_breaker_state", "provider", states)
 
 
 def _each(name: str, label: str, values: Iterable[tuple[str, float]]) -> list[Reading]:
