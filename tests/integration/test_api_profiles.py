@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from pytest_celery import CeleryTestSetup
 
+from enrich.domain.job import new_job
 from enrich.store.access_keys import PostgresAccessKeys
+from enrich.store.jobs import PostgresJobs
 from tests.integration.api_fixtures import check
 from tests.integration.api_process import Caller, make_key
 from tests.integration.nodes import eventually
@@ -142,6 +144,38 @@ def test_a_failed_job_is_tried_again(acme: Caller, world: World) -> None:
     assert unkeyed != first
     assert (keyed["jobId"], keyed["attemptCount"]) == (first, 2)
     assert ended(acme, first)["status"] == "completed"
+
+
+def test_a_job_that_was_left_before_it_began_is_begun_by_the_sweep(
+    acme: Caller, world: World, celery_setup: CeleryTestSetup
+) -> None:
+    wish = profile()
+    new = new_job("acme", wish["candidateId"], wish["payload"], is_forced=False, key="")
+    _, job_id = PostgresJobs(world.engine).submit(new, window_s=0)
+    forsake(world, job_id)
+
+    celery_setup.app.send_task("enrich.sweep", queue="enrich.control")
+
+    assert ended(acme, job_id)["status"] == "completed"
+
+
+def test_a_job_that_was_left_at_its_end_is_ended_by_the_sweep(
+    acme: Caller, world: World, celery_setup: CeleryTestSetup
+) -> None:
+    job_id = acme.post("/v1/enrich/profile", profile()).json()["job"]["jobId"]
+    before = ended(acme, job_id)
+    forsake(world, job_id, "state = 'processing', result = NULL,")
+
+    celery_setup.app.send_task("enrich.sweep", queue="enrich.control")
+
+    assert ended(acme, job_id)["result"]["runId"] == before["result"]["runId"]
+
+
+def forsake(world: World, job_id: str, changes: str = "") -> None:
+    """Leave a job as whoever had it would by dying a minute ago."""
+    query = f"UPDATE jobs SET {changes} updated_at = now() - interval '1 minute' WHERE id = %s"
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql(query, (job_id,))
 
 
 def test_nobody_finds_the_candidates_of_another_tenant(acme: Caller, other: Caller) -> None:
