@@ -1,5 +1,6 @@
 """`enrich run`, and how runs are watched, stopped and taken up again."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
@@ -13,11 +14,13 @@ from enrich.cli.output import (
     print_table,
     tenant_option,
 )
-from enrich.cli.services import opened
+from enrich.cli.reasons import check_outage, note_shut
+from enrich.cli.services import Services, opened
 from enrich.cli.summaries import note_missing_keys, print_summary, summary_json
 from enrich.cli.tables import enriched_columns
 from enrich.cli.watching import carry_out
 from enrich.cli.wishes import WHERE, names_of, where_of
+from enrich.domain.endings import Ending
 from enrich.domain.metrics import hit_rates_of
 from enrich.domain.run import Force, Order, RunState
 from enrich.domain.values import credits_of
@@ -109,8 +112,8 @@ def run_command(
         summary = carry_out(
             services, tenant, submitted.run.id, submitted.steps, wait=wait, here=in_process
         )
-        note_missing_keys(services.parts.runs, tenant, summary.id)
-    _finish(summary, as_json=as_json, ended=wait or in_process)
+        endings = _endings(services, tenant, summary)
+    _finish(summary, endings, as_json=as_json, ended=wait or in_process)
 
 
 @click.command("status")
@@ -121,9 +124,9 @@ def status_command(*, run: int, tenant: str, as_json: bool) -> None:
     """Tell how RUN stands: cells by their end, batches by their phase, cost."""
     with opened() as services:
         summary = services.parts.runs.summary(tenant, run)
-        note_missing_keys(services.parts.runs, tenant, run)
+        endings = _endings(services, tenant, summary)
         note_doubts(services.parts.paid.doubts(tenant, run_id=run, limit=1000), run)
-    print_summary(summary, as_json=as_json)
+    print_summary(summary, endings, as_json=as_json)
 
 
 @click.command("runs")
@@ -138,10 +141,12 @@ def runs_command(*, limit: int, tenant: str, as_json: bool) -> None:
         print_json([summary_json(run) for run in runs])
         return
     print_table(
-        ("run", "table", "state", "rows", "filled", "not found", "failed", "cost", "started"),
+        ("run", "table", "state", "rows", "filled", "not found", "failed", "skipped", "cost",
+         "started"),
         [
             (r.id, r.table, r.state.value, r.rows, r.counts.filled, r.counts.not_found,
-             r.counts.failed, f"{credits_of(r.counts.cost_microcredits):.4f}", r.started_at)
+             r.counts.failed, r.counts.skipped,
+             f"{credits_of(r.counts.cost_microcredits):.4f}", r.started_at)
             for r in runs
         ],
     )  # fmt: skip
@@ -160,9 +165,10 @@ def cancel_command(*, run: int, tenant: str, as_json: bool) -> None:
             # Whoever waits for the run's end hears of it from us: no worker will come to it.
             reply(app, services.parts, ended)
         summary = services.parts.runs.summary(tenant, run)
+        endings = services.parts.runs.endings(tenant, run)
     if not cancelled:
         print_note(f"run {run} had ended before")
-    print_summary(summary, as_json=as_json)
+    print_summary(summary, endings, as_json=as_json)
 
 
 @click.command("retry")
@@ -178,13 +184,23 @@ def retry_command(*, run: int, wait: bool, in_process: bool, tenant: str, as_jso
         if not steps:
             print_note(f"run {run} has no parked batch")
         summary = carry_out(services, tenant, run, steps, wait=wait, here=in_process)
-        note_missing_keys(services.parts.runs, tenant, run)
-    _finish(summary, as_json=as_json, ended=wait or in_process)
+        endings = _endings(services, tenant, summary)
+    _finish(summary, endings, as_json=as_json, ended=wait or in_process)
 
 
-def _finish(summary: RunSummary, *, as_json: bool, ended: bool) -> None:
-    print_summary(summary, as_json=as_json)
+def _endings(services: Services, tenant: str, summary: RunSummary) -> tuple[Ending, ...]:
+    """Give why cells of a run are not filled; says beside it who could not be asked."""
+    note_missing_keys(services.parts.runs, tenant, summary.id)
+    endings = services.parts.runs.endings(tenant, summary.id)
+    note_shut(services, tenant, endings)
+    return endings
+
+
+def _finish(summary: RunSummary, endings: Sequence[Ending], *, as_json: bool, ended: bool) -> None:
+    print_summary(summary, endings, as_json=as_json)
     parked = summary.batches.get("parked", 0)
     if ended and (parked or summary.state is RunState.CANCELLED):
         why = f"{parked} batches are parked" if parked else "it was cancelled"
         raise RunFailedError(f"run {summary.id} did not end well: {why}")
+    if ended:
+        check_outage(summary, endings)

@@ -1,8 +1,12 @@
 """A run's summary, for people and as JSON."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from enrich.cli.output import print_facts, print_json, print_note
+from enrich.cli.reasons import print_reasons
+from enrich.domain.endings import Ending
 from enrich.domain.outcome import NO_CREDENTIAL
 from enrich.domain.values import credits_of
 from enrich.engine.report import run_report
@@ -18,9 +22,10 @@ def note_missing_keys(runs: RunStore, tenant: str, run_id: int) -> None:
         print_note(f"{provider} has no key: enrich credentials add {provider}{whose}")
 
 
-def print_summary(summary: RunSummary, *, as_json: bool) -> None:
+def print_summary(summary: RunSummary, endings: Sequence[Ending] = (), *, as_json: bool) -> None:
+    """Print how a run stands, and why cells of it are not filled."""
     if as_json:
-        print_json(summary_json(summary))
+        print_json({**summary_json(summary), "reasons": [asdict(each) for each in endings]})
         return
     counts, took = summary.counts, _took_s(summary)
     batches = ", ".join(f"{number} {phase}" for phase, number in sorted(summary.batches.items()))
@@ -38,6 +43,7 @@ def print_summary(summary: RunSummary, *, as_json: bool) -> None:
         *(("parked", reason) for reason in summary.parked_reasons),
     ]  # fmt: skip
     print_facts(facts)
+    print_reasons(endings)
 
 
 def summary_json(summary: RunSummary) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Write down how the cells of a batch end: the value that may stand, or why there is none."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from enrich.domain.ballots import fuse_cell
@@ -14,7 +14,14 @@ from enrich.domain.table import CellState, CellWrite, Column, Provenance, Row, S
 from enrich.domain.values import is_blank
 from enrich.domain.waterfall import open_columns
 
-__all__ = ["STALE", "final_writes", "interim_writes", "with_accepted"]
+__all__ = [
+    "STALE",
+    "Ending",
+    "final_writes",
+    "interim_writes",
+    "is_outage",
+    "with_accepted",
+]
 
 #: Why a filled cell may be out of date: `observed_at` says since when.
 STALE = "stale: the provider was down"
@@ -31,6 +38,22 @@ _UNKNOWN_AFTER = frozenset(
 )
 #: Outcomes that end a row with a provider, though it did not say that it knows nothing.
 _UNANSWERED = frozenset({OutcomeKind.INVALID_INPUT, OutcomeKind.LEGAL_BLOCK})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """So many cells of a run ended in one state for one reason, without a value."""
+
+    state: CellState
+    reason: str
+    cells: int
+
+
+def is_outage(ending: Ending) -> bool:
+    """Say whether the cells have no value because nobody who may know could be asked."""
+    return ending.state is CellState.FAILED or (
+        ending.state is CellState.SKIPPED and ": skipped (breaker " in ending.reason
+    )
 
 
 def with_accepted(

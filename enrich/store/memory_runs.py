@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from enrich.domain.endings import Ending
 from enrich.domain.outcome import Pending, Skipped
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Response, RunState, RunView
 from enrich.errors import UnknownNameError
@@ -215,6 +216,12 @@ class MemoryRunStore:
             said = [line[2] for line in self._db.ledger.values() if is_mine and line[0] == run_id]
         reasons = {(o.provider, o.outcome.reason) for o in said if isinstance(o.outcome, Skipped)}
         return tuple(sorted(provider for provider, why in reasons if why == reason))
+
+    def endings(self, tenant: str, run_id: int) -> tuple[Ending, ...]:
+        """Count the cells that a run wrote without a value by state and reason, most first."""
+        with self._db.lock:
+            run = self._db.runs.get(run_id)
+            return run.endings() if run is not None and run.new.tenant == tenant else ()
 
     def ended(self, run_id: int) -> Finished | None:
         """Give a run that has ended, whenever that was; None while it is under way or gone."""

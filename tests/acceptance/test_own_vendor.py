@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from enrich.bootstrap import endpoints, settings
+from enrich.errors import RunFailedError
 from enrich.store import migrate
 from tests.acceptance.own_vendor import (
     FOUND,
@@ -149,3 +150,36 @@ def test_a_limit_that_is_set_too_high_makes_work_later_and_never_failed(
 
     told = json.loads(done.stdout)
     assert (told["filled"], told["pending"], told["failed"], told["skipped"]) == (30, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "why", "way_out"),
+    [
+        (NO_CREDITS, "credits_exhausted", "it has no credits left; buy some, then `enrich breaker"),
+        (REFUSED, "unauthorized (status 403)", "it refused the key; check it, then `enrich cred"),
+    ],
+    ids=["402", "403"],
+)
+def test_a_run_that_got_nothing_says_why_and_fails(
+    said: Said, why: str, way_out: str, vendor: OwnVendor, terminal: Terminal
+) -> None:
+    vendor.says = [said]
+
+    done = run(terminal, vendor)
+
+    assert isinstance(done.exception, RunFailedError)
+    assert f"failed       6       {vendor.name}: {why}" in done.stdout
+    assert f"{vendor.name} is left alone until " in done.stderr
+    assert way_out in done.stderr
+
+
+def test_a_run_that_skipped_who_is_shut_says_so_and_fails(
+    shut: str, terminal: Terminal, vendor: OwnVendor
+) -> None:
+    done = run(terminal, vendor)
+
+    listed = terminal("runs", "--limit", "1")
+    assert isinstance(done.exception, RunFailedError)
+    assert f"{shut}: skipped (breaker " in done.stdout
+    assert f"enrich credentials add {shut}" in done.stderr or "enrich breaker" in done.stderr
+    assert listed.stdout.split("\n")[0].split()[4:9] == ["filled", "not", "found", "failed", "skipped"]

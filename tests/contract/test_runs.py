@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from enrich.domain.endings import Ending
 from enrich.domain.outcome import NotFound, Pending, RateLimited, Skipped
 from enrich.domain.run import (
     BatchRef,
@@ -17,7 +18,7 @@ from enrich.domain.run import (
     RunState,
     RunView,
 )
-from enrich.domain.table import CellState
+from enrich.domain.table import CellState, CellWrite
 from enrich.errors import UnknownNameError
 from enrich.ports import Deferred, Finished, NewRun, Selection, Settled, Settlement, WriteReport
 from tests.contract.conftest import Stores
@@ -31,6 +32,7 @@ from tests.store_fixtures import (
     ended,
     filled,
     make_table,
+    provenance,
     said,
 )
 
@@ -653,3 +655,17 @@ def test_a_run_names_whom_it_did_not_ask_for_a_reason(stores: Stores) -> None:
     assert stores.runs.skipped(TENANT, run.id, "no credential") == ("hunter",)
     assert stores.runs.skipped("other", run.id, "no credential") == ()
     assert stores.runs.skipped(TENANT, run.id + 1, "no credential") == ()
+
+
+def test_a_run_counts_what_it_left_empty_by_state_and_reason(stores: Stores) -> None:
+    first, second = make_table(stores.rows, 2)
+    run, (ref,) = begin(stores)
+    why = replace(provenance(run.id, state=CellState.FAILED), reason="whois: unavailable")
+    failed = [(first, "industry"), (first, "city"), (second, "industry")]
+    writes = [CellWrite(row=row, column=column, provenance=why) for row, column in failed]
+    settle(stores, ref, replace(END, writes=(*writes, filled(second, "city", "Bern", run.id))))
+
+    (counted,) = stores.runs.endings(TENANT, run.id)
+
+    assert counted == Ending(state=CellState.FAILED, reason="whois: unavailable", cells=3)
+    assert stores.runs.endings("other", run.id) == stores.runs.endings(TENANT, run.id + 1) == ()
