@@ -16,7 +16,7 @@ from enrich.domain.selection.gain import Belief, Offer, Stakes, advantages
 from enrich.domain.selection.plan import Choosing, Plan, affordable, plan
 from tests.unit.batches import COMPANY, EMAIL, batch, row
 
-laws = settings(deadline=None, max_examples=60)
+laws = settings(deadline=None, max_examples=25)
 NAMES = "abcde"
 SEEDS = st.integers(0, 10_000)
 
