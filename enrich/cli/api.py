@@ -1,5 +1,6 @@
 """`enrich api`: the REST interface in the foreground, and as a program of `enrich up`."""
 
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,10 +26,8 @@ def api_command() -> None:
         raise BadInputError(
             "api", "the packages are not installed", hint="pip install 'enrich-engine[api]'"
         )
-    # Those who only use the shell need none of it.
-    from enrich.api.__main__ import serve
-
-    serve()
+    # In our place, as `enrich up` starts it: the shell does not import the interface.
+    os.execv(sys.executable, [sys.executable, "-m", _MODULE])  # noqa: S606 - no shell is meant
 
 
 def has_api() -> bool:
