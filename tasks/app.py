@@ -6,5 +6,8 @@ from tasks.settings import configuration
 
 __all__ = ["app"]
 
-app = Celery("enrich", include=["tasks.steps", "tasks.requests", "tasks.schedule", "tasks.lives"])
+app = Celery(
+    "enrich",
+    include=["tasks.steps", "tasks.requests", "tasks.schedule", "tasks.lives", "tasks.control"],
+)
 app.add_defaults(configuration)

@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 import click
+import redis
 
 from enrich.bootstrap import endpoints, settings
 from enrich.cli.output import as_json_option, inert, print_json
 from enrich.cli.servers import without_password
 from enrich.errors import EnrichError
+from enrich.state.parked import ParkedMessages
 from tasks.startup import Finding, examine
 
 __all__ = ["doctor_command"]
+
+_ANSWER_S = 2.0
 
 
 @click.command("doctor")
@@ -44,6 +48,7 @@ def _examined() -> Iterator[Finding]:
     yield from _servers()
     yield _check("providers", _providers)
     yield _workers()
+    yield _parked()
 
 
 def _servers() -> Iterator[Finding]:
@@ -115,3 +120,20 @@ def _workers() -> Finding:
     if not names:
         return Finding("workers", "note", "none answers; `enrich up` starts one")
     return Finding("workers", "ok", ", ".join(names))
+
+
+def _parked() -> Finding:
+    client = redis.Redis.from_url(
+        endpoints().broker_url, socket_timeout=_ANSWER_S, socket_connect_timeout=_ANSWER_S
+    )
+    parked = ParkedMessages(client)
+    try:
+        count, newest = parked.count(), parked.newest(1)
+    except redis.RedisError:
+        return Finding("parked", "note", "cannot be counted: the broker does not answer")
+    finally:
+        client.close()
+    if not newest:
+        return Finding("parked", "ok", "no message")
+    says = f"{count} messages no task could be made of; the newest: {newest[0].reason}"
+    return Finding("parked", "note", says)

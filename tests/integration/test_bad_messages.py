@@ -3,6 +3,8 @@
 import base64
 import json
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,7 +14,7 @@ from celery.exceptions import NotRegistered
 from celery.result import AsyncResult
 from pytest_celery import CeleryTestSetup
 
-from enrich.state.parked import PARKED_KEY, ParkedMessages
+from enrich.state.parked import PARKED_KEY, Parked, ParkedMessages
 from tests.faults.messages import message_of
 from tests.integration.nodes import eventually
 from tests.integration.worker_fixtures import World
@@ -226,6 +228,19 @@ def test_who_waits_for_a_task_that_nobody_knows_is_told(
     assert parked.count() == 1
 
 
+def test_doctor_counts_what_is_parked_and_says_why(
+    parked: ParkedMessages, worker_environment: Mapping[str, str]
+) -> None:
+    parked.park(Parked(reason="is not a task", queue=INGEST))
+
+    command = [sys.executable, "-m", "enrich.cli", "doctor", "--json"]
+    done = subprocess.run(command, env=dict(worker_environment), capture_output=True, timeout=60)
+    (finding,) = (each for each in json.loads(done.stdout) if each["check"] == "parked")
+    assert finding["verdict"] == "note"
+    assert finding["says"].startswith("1 messages")
+    assert finding["says"].endswith("is not a task")
+
+
 def test_arguments_of_a_caller_are_the_callers_to_read(
     celery_setup: CeleryTestSetup, parked: ParkedMessages, ask: Callable[..., Any]
 ) -> None:
@@ -262,6 +277,25 @@ def test_t05_the_tenant_of_a_step_is_that_of_its_run(
     goes_on()
 
     assert world.scalar("SELECT count(*) FROM responses WHERE run_id = 999999999") == 0
+
+
+def test_t16_a_list_of_revoked_tasks_that_would_stall_the_worker_is_refused(
+    celery_setup: CeleryTestSetup, parked: ParkedMessages
+) -> None:
+    control = celery_setup.app.control
+    (answer,) = control.revoke([str(n) for n in range(60_000)], reply=True, timeout=30, limit=1)
+
+    assert "60000 task ids; 500 at a time" in str(answer)
+    (revoked,) = control.inspect(timeout=30, limit=1).revoked().values()
+    assert "59999" not in revoked
+
+
+def test_t16_a_few_tasks_are_revoked(celery_setup: CeleryTestSetup, parked: ParkedMessages) -> None:
+    control = celery_setup.app.control
+    control.revoke(["one", "two"], reply=True, timeout=30, limit=1)
+
+    (revoked,) = control.inspect(timeout=30, limit=1).revoked().values()
+    assert {"one", "two"} <= set(revoked)
 
 
 def test_t17_a_forged_result_is_read_and_never_run(
