@@ -199,7 +199,7 @@ def _report(
     summary = services.parts.runs.summary("default", run_id)
     click.echo(
         f"{summary.rows} rows, {summary.counts.filled} cells filled, batches {summary.batches}, "
-        f"in {took_s:.0f} s: {summary.rows / took_s:.0f} rows a second"
+        f"in {took_s:.0f} s: {summary.counts.filled / took_s:.0f} cells a second"
     )
     click.echo(f"Redis       {_span(seen.redis_bytes)}")
     for name, sizes in seen.resident.items():
