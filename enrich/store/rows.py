@@ -125,7 +125,7 @@ class PostgresRowStore:
             find_table(connection, tenant, name)
             return _views(connection, tenant, name)[0]
 
-        return self._database.run(work)
+        return self._database.do(work)
 
     def save_columns(self, tenant: str, table: str, columns: Sequence[Column]) -> None:
         """Create the table and its columns where they do not exist; change those that do."""
@@ -183,7 +183,7 @@ class PostgresRowStore:
             asked = {"table_id": found.id, "keys": [cleaned(key) for key in keys]}
             return connection.execute(_READ, asked).mappings().all()
 
-        found = self._database.run(work)
+        found = self._database.do(work)
         for row in found:
             if row["id"] is None:
                 raise UnknownNameError("row", row["asked"])
