@@ -18,12 +18,13 @@ import redis
 
 from enrich.state.parked import KEEP, PARKED_KEY, TTL_S
 
-__all__ = ["FETCH", "RESTORE", "Fetch", "Fetched", "Wire", "fetched_from"]
+__all__ = ["FETCH", "FORGET", "RESTORE", "Fetch", "Fetched", "Wire", "fetched_from"]
 
 log = logging.getLogger("enrich.transport")
 
 _LUA = Path(__file__).with_name("lua")
 FETCH: Final = (_LUA / "fetch.lua").read_text()
+FORGET: Final = (_LUA / "forget.lua").read_text()
 RESTORE: Final = (_LUA / "restore.lua").read_text()
 _SHA: Final = hashlib.sha1(FETCH.encode(), usedforsecurity=False).hexdigest()
 #: How long the server waits at one list, where it cannot say that any of them has changed.

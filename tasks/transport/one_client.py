@@ -7,7 +7,7 @@ import redis
 from kombu.transport import redis as stock
 from kombu.utils.objects import cached_property
 
-from tasks.transport.fetching import RESTORE
+from tasks.transport.fetching import FORGET, RESTORE
 
 __all__ = ["OneClientChannel"]
 
@@ -49,6 +49,14 @@ class OneClientChannel(_Stock):  # type: ignore[misc] # of no known type, see ab
             client=client,
         )
 
+    def drop(self, tag: str) -> None:
+        """Take a message from the unacknowledged, in one round trip.
+
+        Kombu's own transaction of two commands takes half as much again of the loop's time.
+        """
+        keys = [self.unacked_key, self.full_key(self.unacked_index_key)]
+        self._forgetting(keys=keys, args=[tag], client=self._create_client())
+
     def full_key(self, key: str) -> str:
         """Give the key as the server knows it."""
         return f"{self.global_keyprefix}{key}"
@@ -70,6 +78,10 @@ class OneClientChannel(_Stock):  # type: ignore[misc] # of no known type, see ab
     def _disconnect_pools(self) -> None:
         self._client_for_all = None
         super()._disconnect_pools()
+
+    @cached_property
+    def _forgetting(self) -> Any:
+        return self._create_client().register_script(FORGET)
 
     @cached_property
     def _restoring(self) -> Any:

@@ -32,6 +32,18 @@ class QoS(redis.QoS):
         else:
             super().append(message, delivery_tag)
 
+    def ack(self, delivery_tag: str) -> None:
+        """Take note that a message has been dealt with."""
+        self.channel.drop(delivery_tag)
+        virtual.QoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Give a message back to the end of its queue, or take note that nobody wants it."""
+        if requeue:
+            super().reject(delivery_tag, requeue=True)
+        else:
+            self.ack(delivery_tag)
+
     def forget(self, tag: str) -> None:
         """Count a message no longer that has been dealt with otherwise."""
         virtual.QoS.ack(self, tag)
