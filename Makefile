@@ -45,7 +45,9 @@ check: $(VENV)/.developed ## formatting, lint, types, layers, unit tests
 	@$(BIN)/python -m pytest $(SHARED_OUT) tests/unit tests/laws -q
 
 bench: $(VENV)/.developed ## the benchmarks, with their comparisons
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group bench
 	@$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python -m tests.benchmarks.throughput
 
 bench-quality: $(VENV)/.developed ## how often fused cells are right (data: ENRICH_QUALITY_DATA=folder)
 	@$(BIN)/python -m tests.benchmarks.quality

@@ -1,0 +1,1 @@
+"""A batch of rows through everything, beside what people would write instead."""
