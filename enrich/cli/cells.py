@@ -52,7 +52,9 @@ def cell_command(
         with opened() as services:
             explained = why(services.parts, tenant, table, row, column, trust=trust)
         print_why(explained, as_json=as_json)
-        return
+        if as_json or not evidence:
+            return
+        click.echo()
     with opened() as services:
         columns = services.parts.rows.table(tenant, table).columns
         field = next((c.field for c in columns if c.key == column), None)
@@ -95,7 +97,17 @@ def _facts(row: Row, column: str, cell: Provenance | None) -> list[tuple[str, ob
 
 def _print_evidence(said: _Evidence, field: str) -> None:
     print_table(
-        ("run", "provider", "outcome", "value", "confidence", "cost", "took", "when", "cached"),
+        (
+            "run",
+            "provider",
+            "outcome",
+            "value",
+            "confidence",
+            "cost of call",
+            "took",
+            "when",
+            "cached",
+        ),
         [
             (
                 run,
@@ -106,12 +118,16 @@ def _print_evidence(said: _Evidence, field: str) -> None:
                 f"{credits_of(response.cost_microcredits):.4f}",
                 f"{response.latency_s * 1000:.0f} ms",
                 response.observed_at,
-                "yes" if response.from_cache else "",
+                "stale" if response.stale else "yes" if response.from_cache else "",
             )
             for run, response in said
             for seen in [_seen(response, field)]
         ],
     )
+    shared = [r for _, r in said if r.cost_microcredits and _fields_of(r) > 1]
+    if shared:
+        most = max(map(_fields_of, shared))
+        print_note(f"a call is paid for once: what it said fills up to {most} cells of the row")
 
 
 def _seen(response: Response, field: str) -> Observation | None:
@@ -120,6 +136,14 @@ def _seen(response: Response, field: str) -> Observation | None:
             return observations.get(field)
         case _:
             return None
+
+
+def _fields_of(response: Response) -> int:
+    match response.outcome:
+        case Found(observations=observations):
+            return len(observations)
+        case _:
+            return 0
 
 
 def _why(response: Response) -> str:
@@ -162,4 +186,6 @@ def _evidence_json(run: int, response: Response, field: str) -> JsonObject:
         "observed_at": response.observed_at.isoformat(),
         "from_cache": response.from_cache,
         "coalesced": response.coalesced,
+        "stale": response.stale,
+        "fields": _fields_of(response),
     }

@@ -10,7 +10,10 @@ import redis
 
 from enrich.bootstrap import endpoints, settings
 from enrich.cli.output import as_json_option, inert, print_json
+from enrich.cli.reasons import shut_sentence
 from enrich.cli.servers import without_password
+from enrich.cli.services import opened
+from enrich.engine.gates import shut_for_long
 from enrich.errors import EnrichError
 from enrich.state.parked import ParkedMessages
 from tasks.startup import Finding, examine
@@ -47,6 +50,7 @@ def _examined() -> Iterator[Finding]:
     yield _check("home", _home)
     yield from _servers()
     yield _check("providers", _providers)
+    yield from _shut()
     yield _workers()
     yield _parked()
 
@@ -105,6 +109,22 @@ def _providers() -> str:
     known = providers(own.modules)
     asked = select(own.chosen(), simulated=own.simulated, modules=own.modules)
     return f"{len(known)} known, {len(asked)} asked"
+
+
+def _shut() -> Iterator[Finding]:
+    """Name who is left alone for long, and who of those that are asked has no key."""
+    try:
+        with opened() as services:
+            shut = shut_for_long(services.parts.breakers)
+            asked = services.parts.providers
+            keyless = sorted(name for name in asked if not services.parts.is_ready(name))
+    except EnrichError:  # told already, with the servers
+        return
+    for status in shut:
+        yield Finding("breaker", "note", shut_sentence(status))
+    if keyless:
+        says = f"no key: {', '.join(keyless)}; `enrich credentials add` keeps one"
+        yield Finding("providers", "note", says)
 
 
 def _workers() -> Finding:

@@ -35,6 +35,7 @@ from providers.http_provider import HttpProvider
 from providers.simulator import Behaviour, Simulator
 from providers.spec import HttpSpec, check, json_schema, load, load_catalogue, skeleton
 from providers.spec.asking import request_for
+from providers.spec.checking import doubts
 from providers.spec.template import BadValueError
 
 __all__ = [
@@ -80,7 +81,10 @@ def check_command(*, files: Sequence[Path], as_json: bool) -> None:
             where = f"{fault.path}:{fault.line}" if fault.line else fault.path
             click.echo(f"{where}: {fault.problem}{f'; {fault.hint}' if fault.hint else ''}")
         for path in (path for path, each in found.items() if not each):
-            click.echo(f"{path}: ok, {len(load(path).example)} examples hold")
+            spec = load(path)
+            click.echo(f"{path}: ok, {len(spec.example)} examples hold")
+            for doubt in doubts(spec):
+                print_note(f"{path}: {doubt}")
     raise click.exceptions.Exit(2 if faults else 0)
 
 

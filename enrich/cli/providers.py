@@ -14,6 +14,7 @@ from enrich.cli.provider_files import (
     schema_command,
     try_command,
 )
+from enrich.cli.reopening import kept_keys
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.values import credits_of
 from enrich.errors import UnknownNameError
@@ -83,28 +84,28 @@ class _Known:
 
 
 def _known() -> dict[str, _Known]:
-    """Give all providers by name, without asking any server."""
+    """Give all providers by name; needs no server, and asks the database only if it runs."""
     own = settings().providers
     named = own.chosen()
     known = {}
     for name, one in providers(own.modules).items():
         is_off = one.spec.simulated and not own.simulated and name not in (named or ())
         known[name] = _Known(one.spec, "set ENRICH_PROVIDERS__SIMULATED=true" if is_off else "")
+    kept = kept_keys()
     for name, spec in known_specs(settings())[0].items():
-        known.setdefault(name, _Known(spec.provider_spec, _off(spec)))
+        known.setdefault(name, _Known(spec.provider_spec, _off(spec, kept)))
     if named is None:
         return known
     other = "ENRICH_PROVIDERS__NAMES leaves it out"
     return {name: replace(k, off=k.off if name in named else other) for name, k in known.items()}
 
 
-def _off(spec: HttpSpec) -> str:
+def _off(spec: HttpSpec, kept: frozenset[str]) -> str:
     own = settings()
     reasons = [why_not(spec, contact=own.providers.contact or "")]
     if any(one is spec for one in load_catalogue()) and not own.providers.catalogue:
         reasons.append("set ENRICH_PROVIDERS__CATALOGUE=true")
-    if spec.credential and not spec.auth.optional:
-        # Whether there is one lies in the database; a list of providers needs no server.
+    if spec.credential and not spec.auth.optional and spec.credential not in kept:
         reasons.append("needs a key: see `enrich credentials`")
     return "; ".join(filter(None, reasons[:1] if spec.state == "gone" else reasons))
 

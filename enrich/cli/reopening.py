@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 
+from enrich.bootstrap import settings
 from enrich.cli.output import print_note
-from enrich.cli.services import Services
+from enrich.cli.services import Services, opened
+from enrich.embedded import Server, status
 from enrich.engine.gates import close_refused
+from enrich.errors import EnrichError
 from enrich.ports import BreakerStatus
 from providers.credentials import set_id
 
-__all__ = ["actor", "credential_id", "note_reopened", "reopen"]
+__all__ = ["actor", "credential_id", "kept_keys", "note_reopened", "reopen"]
 
 
 def actor() -> str:
@@ -40,6 +43,22 @@ def reopen(
 
 def note_reopened(closed: Iterable[BreakerStatus]) -> None:
     """Say which breakers were closed."""
-    for status in closed:
-        name = status.key.partition("#")[0]
-        print_note(f"{name} was shut ({status.reason}) and is asked again from now on")
+    for was in closed:
+        name = was.key.partition("#")[0]
+        print_note(f"{name} was shut ({was.reason}) and is asked again from now on")
+
+
+def kept_keys() -> frozenset[str]:
+    """Name the credentials that somebody has a key of; starts no server to look there."""
+    own = settings()
+    named = frozenset(name.partition("__")[0] for name in own.credentials)
+    runs = own.database_url is not None or all(
+        each.answers for each in status(own.home) if each.server is Server.POSTGRES
+    )
+    if not runs:
+        return named
+    try:
+        with opened() as services:
+            return named | services.credentials.store.references()
+    except EnrichError:  # a list of providers is worth having without the database
+        return named

@@ -69,7 +69,7 @@ def _print_voices(found: Why) -> None:
                 voice.provider,
                 short(voice.value),
                 voice.confidence,
-                f"{voice.accuracy:.1%}",
+                f"{voice.accuracy:.1%}" if voice.evidence else "not known yet",
                 f"{voice.evidence:g}",
                 f"{voice.nats:+.3f}",
                 "" if voice.counts else f"not counted: family {voice.family} has spoken",

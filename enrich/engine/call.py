@@ -158,7 +158,7 @@ class _Calling:
                 observed_at=now,
                 cost_microcredits=charged(self.provider.spec, answer),
                 latency_s=answer.latency_s,
-                calls=answer.calls,
+                calls=0 if isinstance(answer.outcome, Skipped) else answer.calls,
             )
         return said
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from enrich.domain.outcome import Found, Outcome, OutcomeKind
+from enrich.domain.outcome import CreditsExhausted, Found, Outcome, OutcomeKind, retry_at_of
 from enrich.domain.values import Json
 from enrich.errors import BadFileError
 from providers.exchange import Reply
@@ -13,10 +13,10 @@ from providers.spec.file import HttpSpec
 from providers.spec.lines import line_of
 from providers.spec.loading import load
 from providers.spec.model import Example
-from providers.spec.reading import Asked, read
+from providers.spec.reading import Asked, answered, judged, read
 from providers.spec.template import BadValueError
 
-__all__ = ["check", "problem_of", "reply_of", "without_example"]
+__all__ = ["check", "doubts", "problem_of", "reply_of", "without_example"]
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -68,7 +68,35 @@ def problem_of(spec: HttpSpec, example: Example) -> str:
     outcome = read(spec, reply_of(example), Asked(example.inputs))
     if outcome.kind is not example.outcome:
         return f"{example.name}: is {outcome.kind.value} {_reason(outcome)}".rstrip()
-    return _differs(example, outcome)
+    return _waits_otherwise(example, outcome) or _differs(example, outcome)
+
+
+def doubts(spec: HttpSpec) -> tuple[str, ...]:
+    """Name what no example shows to work: rules that speak of none, and headers that none has."""
+    heard = {id(judged(answered(spec, reply_of(example)))[0]) for example in spec.example}
+    sent = {name.lower() for example in spec.example for name in example.headers}
+    silent = [
+        f"outcomes[{number}] ({rule.outcome}) speaks of no [[example]]: is its test right?"
+        for number, rule in enumerate(spec.outcomes)
+        if id(rule) not in heard
+    ]
+    unseen = [
+        f"outcomes[{number}] ({rule.outcome}) reads the header {moment.header!r}, "
+        "which no [[example]] has: is it spelt right?"
+        for number, rule in enumerate(spec.outcomes)
+        for moment in (*rule.retry_at, *rule.reset_at)
+        if moment.header is not None and moment.header.lower() not in sent
+    ]
+    return (*silent, *unseen)
+
+
+def _waits_otherwise(example: Example, outcome: Outcome) -> str:
+    moment = outcome.reset_at if isinstance(outcome, CreditsExhausted) else retry_at_of(outcome)
+    wait_s = (moment - _AT).total_seconds() if moment else None
+    if example.retry_s is None or wait_s == example.retry_s:
+        return ""
+    wants = "at no known moment" if wait_s is None else f"in {wait_s:g} s"
+    return f"{example.name}: wants to be asked again {wants}, not in {example.retry_s:g} s"
 
 
 def _reason(outcome: Outcome) -> str:

@@ -297,7 +297,10 @@ class Deferred(Part):
 
 
 class Example(Part):
-    """A reply of this provider and what it must become: a test that travels with the file."""
+    """A reply of this provider and what it must become: a test that travels with the file.
+
+    `retry_s` is in how many seconds it wants to be asked again, by its own word.
+    """
 
     name: Text
     inputs: dict[FieldName, AnyJson] = Field(default_factory=dict)
@@ -308,3 +311,4 @@ class Example(Part):
     outcome: Kind
     values: dict[FieldName, AnyJson] | None = None
     confidence: dict[FieldName, float] | None = None
+    retry_s: Annotated[float, Field(ge=0)] | None = None

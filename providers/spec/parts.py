@@ -130,10 +130,27 @@ def _statuses(value: object) -> tuple[int | str, ...]:
 
 def _field(value: str) -> str:
     if value not in FIELDS:
-        near = get_close_matches(value, FIELDS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "`enrich providers fields` lists them"
+        near = get_close_matches(value, FIELDS, n=1) or _of_near_meaning(value)
+        others = "`enrich providers fields` lists all"
+        hint = f"did you mean {' or '.join(map(repr, near))}? {others}" if near else others
         raise ValueError(f"there is no field {value!r} in the vocabulary; {hint}")
     return value
+
+
+def _of_near_meaning(value: str) -> list[str]:
+    """Name the fields whose meaning has most words of a name that is none, three at most."""
+    words = {word for word in value.lower().split("_") if len(word) > 2}
+    shared = {
+        field.name: len(words & _words_of(f"{field.name} {field.meaning}"))
+        for field in FIELDS.values()
+    }
+    best = max(shared.values())
+    return [name for name, common in shared.items() if common == best][:3] if best else []
+
+
+def _words_of(text: str) -> set[str]:
+    words = set(re.findall("[a-z]+", text.lower()))
+    return words | {word.removesuffix("s") for word in words} | {f"{word}s" for word in words}
 
 
 _TEXT_SCHEMA = {"type": "string", "description": "a template: {field} or {field|filter}"}

@@ -49,6 +49,13 @@ connect_s = 2.0
 read_s = 5.0
 total_s = 10.0
 
+# What is tried again at once, within the call's time: connections that never came about, and with
+# on = "unavailable" also 5xx and time-outs; that is for files whose requests are all GET.
+[retry]
+attempts = 1                     # at most 3; 0 is never
+on = "connect"
+pause_s = 0.5                    # twice as long each time
+
 [keep]                           # seconds that answers are kept
 found_s = 604800
 not_found_s = 86400
@@ -58,6 +65,9 @@ not_found_s = 86400
 [[request]]
 needs = ["domain"]
 path = "/companies/{domain|lower}"
+
+# query = { fields = "all" }     # parameters after the ?, as templates
+# headers = { Accept = "application/json" }
 
 [[request]]
 needs = ["company_name"]
@@ -131,6 +141,14 @@ name = "the month's quota is used up"
 inputs = { domain = "example.com" }
 body = '{"error": {"code": "quota"}}'
 outcome = "credits_exhausted"
+
+[[example]]
+name = "too many"
+inputs = { domain = "example.com" }
+status = 429
+headers = { Retry-After = "7" }  # what the reply has; `check` says which header no example shows
+outcome = "rate_limited"
+retry_s = 7                      # when it wants to be asked again
 
 [[example]]
 name = "it is down"

@@ -182,4 +182,50 @@ def test_a_run_that_skipped_who_is_shut_says_so_and_fails(
     assert isinstance(done.exception, RunFailedError)
     assert f"{shut}: skipped (breaker " in done.stdout
     assert f"enrich credentials add {shut}" in done.stderr or "enrich breaker" in done.stderr
-    assert listed.stdout.split("\n")[0].split()[4:9] == ["filled", "not", "found", "failed", "skipped"]
+    assert listed.stdout.split("\n")[0].split()[4:9] == [
+        "filled",
+        "not",
+        "found",
+        "failed",
+        "skipped",
+    ]
+
+
+def test_a_server_error_is_tried_again_by_the_rule_of_the_file(
+    vendor: OwnVendor, terminal: Terminal, tmp_path: Path
+) -> None:
+    retry = '[retry]\nattempts = 2\non = "unavailable"\npause_s = 0.01'
+    (tmp_path / f"{vendor.name}.toml").write_text(vendor.file(retry))
+    vendor.says = [(500, {}, "{}"), FOUND]
+
+    told = json.loads(run(terminal, vendor, "--json").stdout)
+
+    assert (told["filled"], told["failed"], told["provider_calls"]) == (6, 0, vendor.calls)
+
+
+def test_a_cell_is_explained_and_shown_with_its_evidence_at_once(
+    vendor: OwnVendor, terminal: Terminal
+) -> None:
+    run(terminal, vendor)
+
+    shown = terminal("cell", vendor.name, "1", "employees", "--evidence", "--why").stdout
+
+    assert "right so far" in shown
+    assert "not known yet" in shown
+    assert "cost of call" in shown
+
+
+def test_the_doctor_names_who_is_shut_and_the_way_out(shut: str, terminal: Terminal) -> None:
+    told = terminal("doctor").stdout
+
+    assert f"{shut} is left alone until" in told
+
+
+def test_the_list_of_providers_knows_the_keys_that_are_kept(
+    vendor: OwnVendor, terminal: Terminal
+) -> None:
+    kept = terminal.json("providers", vendor.name)["off"]
+    terminal("credentials", "remove", vendor.name)
+
+    assert kept == ""
+    assert terminal.json("providers", vendor.name)["off"].startswith("needs a key")

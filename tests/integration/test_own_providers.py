@@ -76,6 +76,40 @@ def test_an_outcome_without_an_example_does_not_pass(own: Shell) -> None:
     assert "no [[example]] of credits_exhausted, not_found, unavailable" in checked.stdout
 
 
+def test_a_header_or_a_status_that_no_reply_has_is_doubted(own: Shell) -> None:
+    path = _new(own)
+    rule = 'status = 420\noutcome = "rate_limited"\nretry_at = [{ header = "Retry-Aftr" }]\n'
+    path.write_text(
+        path.read_text().replace("[[outcomes]]", f"[[outcomes]]\n{rule}[[outcomes]]", 1)
+    )
+
+    checked = own("check", str(path))
+
+    assert checked.exit_code == 0
+    assert "outcomes[0] (rate_limited) speaks of no [[example]]" in checked.stderr
+    assert "reads the header 'Retry-Aftr', which no [[example]] has" in checked.stderr
+
+
+def test_an_example_says_when_the_provider_wants_to_be_asked_again(own: Shell) -> None:
+    path = _new(own)
+    path.write_text(path.read_text().replace('Retry-After = "7"', 'Retry-Aftr = "7"'))
+
+    checked = own("check", str(path))
+
+    assert checked.exit_code == 2
+    assert "too many: wants to be asked again in 60 s, not in 7 s" in checked.stdout
+
+
+def test_a_field_that_is_none_is_named_by_those_that_mean_it(own: Shell) -> None:
+    path = _new(own)
+    path.write_text(path.read_text().replace("\nfounded = {", "\nheadcount = {"))
+
+    checked = own("check", str(path))
+
+    assert "no field 'headcount'" in checked.stdout
+    assert "`enrich providers fields` lists all" in checked.stdout
+
+
 def test_a_name_of_the_catalogue_is_not_taken_twice(own: Shell) -> None:
     path = _new(own).rename(_new(own, "other").with_name("gleif.toml"))
     path.write_text(path.read_text().replace('"acme_data"', '"gleif"'))

@@ -13,6 +13,7 @@ from enrich.domain.outcome import (
     LegalBlock,
     Outcome,
     RateLimited,
+    Skipped,
     Unauthorized,
     Unavailable,
 )
@@ -123,6 +124,11 @@ def test_a_refused_input_is_kept_longer_than_not_found() -> None:
         own.run()
 
         assert len(provider.asked) == 1
+
+
+def test_an_answer_without_a_call_is_not_counted_as_one() -> None:
+    with world(Scripted(BY_EMAIL, {"a@acme.com": Skipped("no credential")})) as own:
+        assert own.run().counts.provider_calls == 0
 
 
 def test_a_cell_says_whose_provider_refused_its_inputs() -> None:

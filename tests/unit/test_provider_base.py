@@ -28,7 +28,7 @@ def test_answers_come_in_the_order_of_the_queries_with_their_own_time() -> None:
     provider = LocalProvider(_SPEC, load=lambda: None, read=read, clock=clock)
     answers = provider.ask(_QUERIES, far_deadline())
 
-    assert [answer.latency_s for answer in answers] == [0.5] * 4
+    assert [(answer.latency_s, answer.calls) for answer in answers] == [(0.5, 0)] * 4
     assert [answer.outcome for answer in answers] == [
         observed({"city": 0.9}, query.inputs) for query in _QUERIES
     ]

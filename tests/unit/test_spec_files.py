@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_the_skeleton_loads_and_its_examples_hold() -> None:
     spec = load_text(skeleton("acme"))
 
-    assert [problem_of(spec, example) for example in spec.example] == [""] * 4
+    assert [problem_of(spec, example) for example in spec.example] == [""] * 5
     assert without_example(spec) == ()
 
 
