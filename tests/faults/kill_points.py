@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from enrich.domain.outcome import Found
 from enrich.domain.run import StepKind
 from tasks import app
 
@@ -31,8 +32,14 @@ def _brings_a_probe(_: Any, fetched: Any) -> bool:
     return any(queue == "enrich.probe" for queue, _tag, _raw in fetched.messages)
 
 
-def _ends_a_call(*_: Any, ended: Any = (), **__: Any) -> bool:
-    return bool(ended)
+def _ends_a_call(field: str) -> Callable[..., bool]:
+    """Make what tells whether calls have ended that found such a field."""
+
+    def is_so(*_: Any, ended: Any, **__: Any) -> bool:
+        found = [end.outcome for end in ended.values()]
+        return any(isinstance(one, Found) and field in one.observations for one in found)
+
+    return is_so
 
 
 def _is_of_a_chord(_: Any, request: Any, *__: Any, **___: Any) -> bool:
@@ -53,15 +60,15 @@ class Moment:
 
 
 _CHORDS = "celery.backends.redis:RedisBackend"
+_PAID = "enrich.store.calls:PostgresPaidCalls.note"
 _RUNS = "enrich.store.runs:PostgresRunStore"
 MOMENTS = {
     "run_stored_not_sent": Moment(place=f"{_RUNS}.create", after=True),
     "fetched_not_delivered": Moment(
         place="tasks.transport.channel:Channel._deliver_all", counts=_brings_a_probe
     ),
-    "paid_not_stored": Moment(
-        place="enrich.store.calls:PostgresPaidCalls.note", counts=_ends_a_call
-    ),
+    "paid_not_stored": Moment(place=_PAID, counts=_ends_a_call("company_description")),
+    "keyed_not_stored": Moment(place=_PAID, counts=_ends_a_call("headquarters")),
     "asked_not_recorded": Moment(place=f"{_RUNS}.record"),
     "recorded_not_counted": Moment(place=f"{_CHORDS}.on_chord_part_return", counts=_is_of_a_chord),
     "last_counted_not_joined": Moment(place=f"{_CHORDS}._chord_publish_claim_expires"),

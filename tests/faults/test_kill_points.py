@@ -68,6 +68,7 @@ def beyond(it: Lab, provider: str) -> int:
         *(
             pytest.param(moment, id=name, marks=pytest.mark.proof)
             for moment, name in {
+                "keyed_not_stored": "F03 paid under a key and its answer not stored",
                 "run_stored_not_sent": "run stored and its steps not sent",
                 "asked_not_recorded": "F03 asked and not recorded",
                 "recorded_not_counted": "F05 recorded and its part not counted",
