@@ -1,11 +1,19 @@
 """`enrich providers`."""
 
+import sys
 from dataclasses import dataclass, replace
 
 import click
 
 from enrich.bootstrap import settings
-from enrich.cli.output import as_json_option, print_facts, print_json, print_note, print_table
+from enrich.cli.output import (
+    as_json_option,
+    print_facts,
+    print_json,
+    print_note,
+    print_table,
+    short,
+)
 from enrich.cli.provider_files import (
     check_command,
     fields_command,
@@ -118,14 +126,19 @@ def _print_list(known: list[_Known]) -> None:
                 one.spec.name,
                 one.spec.tier.value,
                 _price(one.spec),
-                ", ".join(one.spec.gives),
-                " or ".join(" + ".join(sorted(needed)) for needed in one.spec.inputs),
+                _line(", ".join(one.spec.gives)),
+                _line(" or ".join(" + ".join(sorted(needed)) for needed in one.spec.inputs)),
                 one.spec.data_date or "live",
                 ", ".join(filter(None, ("simulated" if one.spec.simulated else "", one.off))),
             )
             for one in known
         ],
     )
+
+
+def _line(text: str) -> str:
+    """Cut what a terminal would fold; a pipe has lines of any width, and people who read them."""
+    return text if sys.stdout.isatty() else short(text)
 
 
 def _facts(spec: ProviderSpec) -> list[tuple[str, object]]:

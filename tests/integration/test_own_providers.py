@@ -110,6 +110,10 @@ def test_a_field_that_is_none_is_named_by_those_that_mean_it(own: Shell) -> None
     assert "`enrich providers fields` lists all" in checked.stdout
 
 
+def test_a_list_that_goes_into_a_pipe_has_lines_that_can_be_read(own: Shell) -> None:
+    assert max(map(len, own().stdout.splitlines())) < 300
+
+
 def test_a_name_of_the_catalogue_is_not_taken_twice(own: Shell) -> None:
     path = _new(own).rename(_new(own, "other").with_name("gleif.toml"))
     path.write_text(path.read_text().replace('"acme_data"', '"gleif"'))
