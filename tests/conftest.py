@@ -11,9 +11,14 @@ from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
+from hypothesis import HealthCheck, settings
 
 from enrich import embedded
 from enrich.errors import EmbeddedServerError
+
+# How long an example takes says something about the machine, and nothing about the code.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 _TESTS = Path(__file__).parent
 _WITHOUT_SOCKETS = (_TESTS / "unit", _TESTS / "laws")
