@@ -18,7 +18,7 @@ from enrich.cli.reasons import check_outage, note_shut
 from enrich.cli.services import Services, opened
 from enrich.cli.summaries import note_missing_keys, print_summary, summary_json
 from enrich.cli.tables import enriched_columns
-from enrich.cli.watching import carry_out
+from enrich.cli.watching import carry_out, check_broker
 from enrich.cli.wishes import WHERE, names_of, where_of
 from enrich.domain.endings import Ending
 from enrich.domain.metrics import hit_rates_of
@@ -103,6 +103,8 @@ def run_command(
                 services.parts, tenant, table, wanted, options, hit_rates=rates, as_json=as_json
             )
             return
+        if not in_process:
+            check_broker(services)
         if wanted:
             rows.save_columns(tenant, table, enriched_columns(rows, tenant, table, wanted))
         request = RunRequest(

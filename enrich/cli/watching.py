@@ -4,19 +4,36 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import redis
+
 from enrich.cli.output import print_note
 from enrich.cli.progress import share_done
 from enrich.cli.services import Services
 from enrich.cli.workers import dispatching
 from enrich.domain.run import RunState, Step
+from enrich.errors import BrokerDownError
 from enrich.ports import RunSummary
 from tasks.app import app
 
-__all__ = ["carry_out", "wait_for"]
+__all__ = ["carry_out", "check_broker", "wait_for"]
 
 _POLL_S = 0.2
 _PING_S = 1.0
 _FOREVER_S = 10 * 365 * 86_400.0
+
+
+def check_broker(services: Services) -> None:
+    """Raise `BrokerDownError` when nobody would hear of a run; to be asked before one is stored."""
+    url = services.endpoints.broker_url
+    client = redis.Redis.from_url(url, socket_timeout=_PING_S, socket_connect_timeout=_PING_S)
+    try:
+        client.ping()
+    except redis.RedisError:
+        raise BrokerDownError(
+            "the broker does not answer, and nothing was stored; --in-process works without it"
+        ) from None
+    finally:
+        client.close()
 
 
 def carry_out(

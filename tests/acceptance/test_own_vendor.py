@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from enrich.bootstrap import endpoints, settings
-from enrich.errors import RunFailedError
+from enrich.errors import BrokerDownError, RunFailedError
 from enrich.store import migrate
 from tests.acceptance.own_vendor import (
     FOUND,
@@ -229,3 +229,16 @@ def test_the_list_of_providers_knows_the_keys_that_are_kept(
 
     assert kept == ""
     assert terminal.json("providers", vendor.name)["off"].startswith("needs a key")
+
+
+def test_a_run_that_nobody_would_hear_of_is_not_stored(
+    vendor: OwnVendor, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENRICH_BROKER__URL", "redis://127.0.0.1:1/0")
+    settings.cache_clear()
+    endpoints.cache_clear()
+
+    done = terminal("run", vendor.name, "--columns", "city")
+
+    assert isinstance(done.exception, BrokerDownError)
+    assert vendor.name not in {each["table"] for each in terminal.json("runs")}
