@@ -23,11 +23,11 @@ from enrich import embedded
 from tests.faults.lab import COLUMNS, Lab, lab
 from tests.faults.ledger_providers import PAID
 
-__all__ = ["Tally", "break_many_times", "figures_of"]
+__all__ = ["TWICE", "Tally", "break_many_times", "figures_of"]
 
 _TABLE = "firms"
 _WRITTEN = "SELECT count(*) FROM cell_writes"
-_TWICE = """
+TWICE = """
     SELECT count(*) FROM (
         SELECT FROM cell_writes GROUP BY row_id, cell HAVING count(*) > 1) AS twice
 """
@@ -134,7 +134,7 @@ def figures_of(it: Lab, tally: Tally, rows: int) -> dict[str, Any]:
         "rows": rows,
         "cells_open": it.scalar(_LOST, columns=columns),
         "cells": it.scalar(_ENDS, columns=columns),
-        "written_twice": it.scalar(_TWICE),
+        "written_twice": it.scalar(TWICE),
         "batches_parked": it.scalar(_PARKED),
         "paid": {
             name: {

@@ -29,7 +29,7 @@ from sqlalchemy.exc import DBAPIError
 from enrich import embedded
 from enrich.embedded.home import Home
 from enrich.errors import EnrichError
-from tests.faults.kills import Tally, figures_of
+from tests.faults.kills import TWICE, Tally, figures_of
 from tests.faults.lab import COLUMNS, Lab, lab
 from tests.faults.proxy import Faults, Proxy
 
@@ -37,6 +37,8 @@ __all__ = ["soak"]
 
 _ROWS = 500
 _HEALED_S = 120.0
+_SAY_S = 60.0
+_RUNS = "SELECT json_object_agg(state, n) FROM (SELECT state, count(*) AS n FROM runs GROUP BY 1) s"
 _RUNNING = "SELECT count(*) FROM runs WHERE state = 'running'"
 _OLDER = """
     SELECT count(*) FROM cell_writes a JOIN cell_writes b USING (row_id, cell)
@@ -169,6 +171,7 @@ def soak(it: Lab, proxy: Proxy, *, seconds: float, seed: int) -> dict[str, Any]:
     weather = Weather(it, proxy, random.Random(seed))
     it.audit()
     end_s, tables, memory = time.monotonic() + seconds, 0, _Memory()
+    said_s = time.monotonic()
     while time.monotonic() < end_s:
         next_s = time.monotonic() + weather.rng.uniform(5.0, 20.0)
         while time.monotonic() < next_s:
@@ -177,6 +180,7 @@ def soak(it: Lab, proxy: Proxy, *, seconds: float, seed: int) -> dict[str, Any]:
             it.pause(1.0)
         with suppress(psycopg2.Error, DBAPIError, redis.RedisError):
             weather.strike()
+        said_s = _told(it, weather, said_s)
     stuck = not it.wait(lambda: it.scalar(_RUNNING) == 0, within_s=_HEALED_S, every_s=0.5)
     rows = int(it.scalar("SELECT coalesce(sum(rows_total), 0) FROM runs"))
     # A table whose run was never stored has promised nobody anything.
@@ -194,6 +198,16 @@ def soak(it: Lab, proxy: Proxy, *, seconds: float, seed: int) -> dict[str, Any]:
         "calls_per_cell": round(asked / max(1, rows * len(COLUMNS)), 3),
         "memory_growth": memory.worst(),
     }
+
+
+def _told(it: Lab, weather: Weather, said_s: float) -> float:
+    """Say once a minute how it stands, should this program not see its end; gives when it did."""
+    if time.monotonic() - said_s < _SAY_S:
+        return said_s
+    with suppress(psycopg2.Error, DBAPIError):
+        stands = {"runs": it.scalar(_RUNS), "written_twice": it.scalar(TWICE)}
+        sys.stderr.write(json.dumps({"faults": sum(weather.done.values()), **stands}) + "\n")
+    return time.monotonic()
 
 
 _ALL = ("free_a", "free_b", "cheap", "paid", "keyed")
