@@ -9,6 +9,9 @@ import pytest
 
 from enrich import embedded
 from tests.acceptance.shell import Shell
+from tests.store_fixtures import empty_database_url
+
+__all__ = ["bare_shell", "empty_database_url", "shell"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A proxy before PostgreSQL that lets a COMMIT through and keeps its answer to itself."""
+"""A proxy before PostgreSQL that lets a commit through and keeps its answer to itself."""
 
 import socket
 import threading
@@ -7,12 +7,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-_COMMIT = b"COMMIT\x00"
+#: What commits: the word itself, or a statement that is a transaction of its own.
+_COMMITS = (b"COMMIT\x00", b"SELECT settle_batch(")
 
 
 @dataclass(slots=True)
 class CuttingProxy:
-    """While `armed` is set, the next COMMIT is carried out and its connection cut."""
+    """While `armed` is set, the next commit is carried out and its connection cut."""
 
     url: str
     armed: threading.Event = field(default_factory=threading.Event)
@@ -50,7 +51,7 @@ def _serve(client: socket.socket, database_url: str, proxy: CuttingProxy) -> Non
         back.start()
         with suppress(OSError):
             while data := client.recv(65536):
-                if proxy.armed.is_set() and _COMMIT in data:
+                if proxy.armed.is_set() and any(word in data for word in _COMMITS):
                     proxy.armed.clear()
                     cut.set()
                 server.sendall(data)
@@ -61,7 +62,7 @@ def _serve(client: socket.socket, database_url: str, proxy: CuttingProxy) -> Non
 
 def _pass_answers(server: socket.socket, client: socket.socket, cut: threading.Event) -> None:
     with suppress(OSError):
-        # The answer to the COMMIT is awaited, so it is done, and then nobody hears of it.
+        # The answer to the commit is awaited, so it is done, and then nobody hears of it.
         while (data := server.recv(65536)) and not cut.is_set():
             client.sendall(data)
     with suppress(OSError):

@@ -154,7 +154,7 @@ def test_sixteen_processes_spend_a_budget_to_the_unit(
     assert budgets.spent("t", ["run", "day"]) == {"run": (20_000, 0), "day": (20_000, 0)}
 
 
-@pytest.mark.parametrize("count", [20_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [20_000, pytest.param(100_000, marks=pytest.mark.proof)])
 def test_d26_very_many_names_leave_no_lease_behind(
     link: RedisLink, time: ValkeyTime, count: int
 ) -> None:
