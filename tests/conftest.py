@@ -1,5 +1,6 @@
 """Servers for the tests that need some, and none for those that must not."""
 
+import gc
 import os
 import secrets
 import shutil
@@ -37,6 +38,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(folder in item.path.parents for folder in _WITHOUT_SOCKETS):
             item.add_marker(pytest.mark.disable_socket)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _leave_nothing_open(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let go of what a file left over while it may still talk to its servers.
+
+    Else it happens within whichever test comes later in the same process, and is blamed on that.
+    """
+    yield
+    if not any(folder in request.path.parents for folder in _WITHOUT_SOCKETS):
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
