@@ -68,6 +68,17 @@ _ROUTES = {
     "enrich.schedule": "enrich.control",
 }
 
+#: What beat sends, and how often.
+_EVERY_S = {
+    "sweep": _SWEEP_EVERY_S,
+    "notify": _SWEEP_EVERY_S,
+    "embed_repair": _REPAIR_EVERY_S,
+    "observe": OBSERVE_EVERY_S,
+    "schedule": _SCHEDULE_EVERY_S,
+    "learn": _LEARN_EVERY_S,
+    "refresh": _REFRESH_EVERY_S,
+}
+
 
 def configuration() -> dict[str, Any]:
     """Build the settings; starts the embedded servers when no address is set."""
@@ -148,42 +159,13 @@ def _watching() -> dict[str, Any]:
 def _schedule() -> dict[str, Any]:
     return {
         "beat_schedule": {
-            "sweep": {
-                "task": "enrich.sweep",
-                "schedule": _SWEEP_EVERY_S,
-                # A sweep that waited for longer has been overtaken by the next.
-                "options": {"expires": _SWEEP_EVERY_S},
-            },
-            "notify": {
-                "task": "enrich.notify",
-                "schedule": _SWEEP_EVERY_S,
-                "options": {"expires": _SWEEP_EVERY_S},
-            },
-            "embed_repair": {
-                "task": "enrich.embed_repair",
-                "schedule": _REPAIR_EVERY_S,
-                "options": {"expires": _REPAIR_EVERY_S},
-            },
-            "observe": {
-                "task": "enrich.observe",
-                "schedule": OBSERVE_EVERY_S,
-                "options": {"expires": OBSERVE_EVERY_S},
-            },
-            "schedule": {
-                "task": "enrich.schedule",
-                "schedule": _SCHEDULE_EVERY_S,
-                "options": {"expires": _SCHEDULE_EVERY_S},
-            },
-            "learn": {
-                "task": "enrich.learn",
-                "schedule": _LEARN_EVERY_S,
-                "options": {"expires": _LEARN_EVERY_S},
-            },
-            "refresh": {
-                "task": "enrich.refresh",
-                "schedule": _REFRESH_EVERY_S,
-                "options": {"expires": _REFRESH_EVERY_S},
-            },
+            name: {
+                "task": f"enrich.{name}",
+                "schedule": every_s,
+                # One that waited for longer has been overtaken by the next.
+                "options": {"expires": every_s},
+            }
+            for name, every_s in _EVERY_S.items()
         },
         "beat_schedule_filename": str(settings().home / "beat-schedule"),
         "timezone": "UTC",

@@ -13,10 +13,11 @@ from enrich.cli.output import (
 )
 from enrich.cli.services import opened
 from enrich.cli.why import print_why
-from enrich.domain.outcome import Found, outcome_to_json
+from enrich.domain.outcome import Found
 from enrich.domain.run import Response
 from enrich.domain.table import Provenance, Row
-from enrich.domain.values import JsonObject, Observation, credits_of
+from enrich.domain.values import credits_of
+from enrich.engine.evidence import evidence_json, fields_in, seen_in
 from enrich.engine.why import why
 from enrich.errors import UnknownNameError
 
@@ -121,29 +122,13 @@ def _print_evidence(said: _Evidence, field: str) -> None:
                 "stale" if response.stale else "yes" if response.from_cache else "",
             )
             for run, response in said
-            for seen in [_seen(response, field)]
+            for seen in [seen_in(response, field)]
         ],
     )
-    shared = [r for _, r in said if r.cost_microcredits and _fields_of(r) > 1]
+    shared = [r for _, r in said if r.cost_microcredits and fields_in(r) > 1]
     if shared:
-        most = max(map(_fields_of, shared))
+        most = max(map(fields_in, shared))
         print_note(f"a call is paid for once: what it said fills up to {most} cells of the row")
-
-
-def _seen(response: Response, field: str) -> Observation | None:
-    match response.outcome:
-        case Found(observations=observations):
-            return observations.get(field)
-        case _:
-            return None
-
-
-def _fields_of(response: Response) -> int:
-    match response.outcome:
-        case Found(observations=observations):
-            return len(observations)
-        case _:
-            return 0
 
 
 def _why(response: Response) -> str:
@@ -166,26 +151,5 @@ def _as_json(
         "provenance": cell,
     }
     if evidence:
-        whole["evidence"] = [_evidence_json(run, response, field) for run, response in said]
+        whole["evidence"] = [evidence_json(run, response, field) for run, response in said]
     return whole
-
-
-def _evidence_json(run: int, response: Response, field: str) -> JsonObject:
-    seen = _seen(response, field)
-    outcome = outcome_to_json(response.outcome)
-    outcome.pop("observations", None)
-    return {
-        "run": run,
-        "provider": response.provider,
-        "version": response.provider_version,
-        "outcome": outcome,
-        "value": seen.value if seen else None,
-        "confidence": seen.confidence if seen else None,
-        "cost": credits_of(response.cost_microcredits),
-        "latency_s": response.latency_s,
-        "observed_at": response.observed_at.isoformat(),
-        "from_cache": response.from_cache,
-        "coalesced": response.coalesced,
-        "stale": response.stale,
-        "fields": _fields_of(response),
-    }

@@ -9,7 +9,14 @@ from enrich.domain.values import JsonObject, Observation, credits_of
 from enrich.engine.parts import Parts
 from enrich.errors import UnknownNameError
 
-__all__ = ["Evidence", "cell_evidence", "evidence_json", "provenance_json", "seen_in"]
+__all__ = [
+    "Evidence",
+    "cell_evidence",
+    "evidence_json",
+    "fields_in",
+    "provenance_json",
+    "seen_in",
+]
 
 Evidence = tuple[Row, str, Sequence[tuple[int, Response]]]
 
@@ -37,6 +44,15 @@ def seen_in(response: Response, field: str) -> Observation | None:
             return None
 
 
+def fields_in(response: Response) -> int:
+    """Count the fields that a response says something about: its cost is for all of them."""
+    match response.outcome:
+        case Found(observations=observations):
+            return len(observations)
+        case _:
+            return 0
+
+
 def evidence_json(run: int, response: Response, field: str) -> JsonObject:
     """Write down what one provider said about a field, for people and programs; cost in credits."""
     seen = seen_in(response, field)
@@ -55,6 +71,7 @@ def evidence_json(run: int, response: Response, field: str) -> JsonObject:
         "from_cache": response.from_cache,
         "coalesced": response.coalesced,
         "stale": response.stale,
+        "fields": fields_in(response),
     }
 
 
