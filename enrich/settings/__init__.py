@@ -27,21 +27,23 @@ from enrich.settings.environment import EnvironmentSource, checked
 from enrich.settings.flower import FlowerSettings, is_loopback
 from enrich.settings.groups import (
     BreakerSettings,
-    BrokerSettings,
     BudgetSettings,
     CacheSettings,
-    Flag,
     FusionSettings,
-    KeyringSettings,
-    LogSettings,
     ProbeSettings,
-    ProviderSettings,
     RunSettings,
     SelectionSettings,
     SingleflightSettings,
 )
+from enrich.settings.installation import (
+    BrokerSettings,
+    KeyringSettings,
+    LogSettings,
+    ProviderSettings,
+)
 from enrich.settings.jobs import JobSettings
 from enrich.settings.llm import LlmSettings
+from enrich.settings.values import Flag
 from enrich.settings.webhooks import WebhookSettings
 
 __all__ = [

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
-from enrich.settings.groups import Count, Values
+from enrich.settings.values import Count, Values
 
 __all__ = ["ApiSettings"]
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from enrich.settings.groups import Flag, Seconds, Values
+from enrich.settings.values import Flag, Seconds, Values
 
 __all__ = ["EmbeddingSettings"]
 

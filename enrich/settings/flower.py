@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
-from enrich.settings.groups import Values
+from enrich.settings.values import Values
 
 __all__ = ["FlowerSettings", "is_loopback"]
 

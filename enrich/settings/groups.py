@@ -1,11 +1,8 @@
-"""The groups of settings: types, units, ranges. Defaults are those of the policies."""
+"""The groups of settings that become policies. Defaults are those of the policies."""
 
-import re
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from enrich.domain.paid import InDoubt
 from enrich.domain.policy import (
@@ -21,73 +18,22 @@ from enrich.domain.policy import (
 )
 from enrich.domain.run import Order
 from enrich.domain.values import MICROCREDITS_PER_CREDIT, microcredits_of
+from enrich.settings.values import Count, Credits, FieldTtls, Flag, Seconds, Share, Ttl, Values
 
 __all__ = [
     "BreakerSettings",
-    "BrokerSettings",
     "BudgetSettings",
     "CacheSettings",
-    "Flag",
     "FusionSettings",
-    "KeyringSettings",
-    "LogSettings",
     "ProbeSettings",
-    "ProviderSettings",
     "RunSettings",
     "SelectionSettings",
     "SingleflightSettings",
-    "Values",
 ]
 
 _CACHE, _FLIGHT, _PROBE = CachePolicy(), SingleflightPolicy(), ProbePolicy()
 _FUSION, _BREAKER, _RUN = FusionPolicy(), BreakerPolicy(), RunPolicy()
 _SELECTION = SelectionPolicy()
-
-
-def _flag(value: object) -> object:
-    # Stricter than pydantic: `yes`, `on` and `2` are more often a slip than a wish.
-    return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower(), value)
-
-
-def _pairs(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    pairs = (part.partition("=") for part in value.split(","))
-    return {name.strip(): number.strip() for name, _, number in pairs}
-
-
-_PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-
-
-def _places(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    places = tuple(place for part in value.split(",") if (place := part.strip()))
-    for place in places:
-        if not _PLACE.fullmatch(place):
-            problem = "must be package.module:function, with commas between several"
-            raise PydanticCustomError("places", problem)
-    return places
-
-
-Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Ttl = Annotated[int, Field(ge=0, le=2**31)]
-#: Written as `employees=86400,phone=3600`.
-FieldTtls = Annotated[dict[str, Ttl], BeforeValidator(_pairs)]
-#: Written as `acme.lookup:provider,acme.other:provider`.
-Places = Annotated[tuple[str, ...], BeforeValidator(_places)]
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Share = Annotated[float, Field(gt=0, le=1)]
-Credits = Annotated[float, Field(ge=0, le=1e9)]
-
-
-class Values(BaseModel):
-    """Frozen values that know all of their names."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
-    )
 
 
 class CacheSettings(Values):
@@ -283,63 +229,3 @@ class BudgetSettings(Values):
 
 def _micro(amount: float | None) -> int | None:
     return None if amount is None else microcredits_of(amount)
-
-
-class LogSettings(Values):
-    """What is logged, and whether as JSON; unset, JSON unless a person watches."""
-
-    level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda v: str(v).upper())
-    ] = "INFO"
-    as_json: Flag | None = Field(default=None, alias="json")
-
-
-class BrokerSettings(Values):
-    """Where messages wait, when not at `REDIS_URL`: a broker must never evict, a cache may.
-
-    `transport` is how workers take them: `atomic` loses none when a worker is killed and needs
-    Redis 7 or Valkey, `stock` is Kombu's own. A longer message than `max_message_bytes` is not
-    sent.
-    """
-
-    url: SecretStr | None = None
-    transport: Literal["atomic", "stock"] = "atomic"
-    max_message_bytes: Annotated[int, Field(ge=4_096, le=64 * 2**20)] = 256 * 1024
-
-
-class KeyringSettings(Values):
-    """What the keys of providers are sealed with in the database, the newest first.
-
-    `keys` has spaces or commas between them, `file` names a file with one a line. With neither, and
-    an embedded database, a file under the home is made when it is first needed.
-    """
-
-    keys: SecretStr | None = None
-    file: Path | None = None
-
-
-class ProviderSettings(Values):
-    """Who may be asked: those named (comma between), else all; the simulated only on request.
-
-    `modules` adds providers of other packages: functions that give one each. `catalogue` adds those
-    that are asked over the network, as far as they have the keys that they need; some of them
-    demand a `contact`, an address to write to about our calls. With `base_url` (of loopback only)
-    all of them are asked there, as `enrich simulate` serves them. `directory` adds providers of
-    your own: a folder with a TOML file each.
-    """
-
-    names: str | None = None
-    simulated: Flag = False
-    modules: Places = ()
-    catalogue: Flag = False
-    directory: Path | None = None
-    contact: Annotated[str, Field(pattern=r"^[ -~]{3,100}$")] | None = None
-    base_url: Annotated[str, Field(pattern=r"^http://(127\.0\.0\.1|localhost):\d{1,5}$")] | None = (
-        None
-    )
-
-    def chosen(self) -> tuple[str, ...] | None:
-        """Give the names, or None for all."""
-        if self.names is None:
-            return None
-        return tuple(name.strip() for name in self.names.split(",") if name.strip())

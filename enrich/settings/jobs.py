@@ -6,7 +6,7 @@ from pydantic import Field
 
 from enrich.engine.desk import DeskPolicy
 from enrich.settings.embeddings import EmbeddingSettings
-from enrich.settings.groups import Values
+from enrich.settings.values import Values
 from enrich.settings.webhooks import WebhookSettings
 
 __all__ = ["JobSettings"]

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from enrich.domain.values import microcredits_of
-from enrich.settings.groups import Values
+from enrich.settings.values import Values
 from providers.llm.messages import AnswerFormat
 from providers.llm.terms import ModelTerms
 

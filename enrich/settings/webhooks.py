@@ -1,7 +1,7 @@
 """The settings of webhooks."""
 
 from enrich.domain.webhook import TellPolicy
-from enrich.settings.groups import Count, Flag, Seconds, Values
+from enrich.settings.values import Count, Flag, Seconds, Values
 
 __all__ = ["WebhookSettings"]
 
