@@ -103,7 +103,8 @@ _DELETE_ROW = text("""
         WHERE t.id = r.table_id AND t.tenant_id = :tenant AND t.name = :name AND r.key = :key
         RETURNING r.id),
     said AS (DELETE FROM responses s USING gone g WHERE s.row_id = g.id),
-    paid AS (DELETE FROM paid_calls c USING gone g WHERE c.row_id = g.id)
+    paid AS (DELETE FROM paid_calls c USING gone g WHERE c.row_id = g.id),
+    sent AS (DELETE FROM callbacks c USING gone g WHERE c.row_ids @> ARRAY[g.id])
     SELECT count(*) FROM gone
 """)
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from enrich.store.schema_base import json_object, metadata, moment, words
+from enrich.store.schema_callbacks import callbacks
 from enrich.store.schema_schedules import schedules
 from enrich.store.schema_service import (
     audit,
@@ -37,6 +38,7 @@ __all__ = [
     "access_keys",
     "audit",
     "batches",
+    "callbacks",
     "columns",
     "credentials",
     "deliveries",
