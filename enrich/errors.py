@@ -5,11 +5,13 @@
     │   ├── SettingsError           a setting is unknown or has a wrong value
     │   ├── BadInputError           a value in a request, a file or a message is wrong
     │   │   └── BadFileError        … at a line of a file
+    │   ├── RefusedError            a worker said so of a request that a client had sent
     │   ├── SealedError             a stored key cannot be sealed or opened
     │   └── UnknownNameError        no table, row, column, provider or run of this name
     ├── DependencyError             something that we need is down (exit code 3)
     │   ├── DatabaseDownError
     │   ├── BrokerDownError
+    │   ├── NoAnswerError           no worker answered a client in time
     │   ├── EmbedderDownError       the embedding model does not answer
     │   ├── VectorsMissingError     the database has no extension for vectors
     │   └── EmbeddedServerError     a server of ours did not start
@@ -30,6 +32,8 @@ __all__ = [
     "EmbeddedServerError",
     "EmbedderDownError",
     "EnrichError",
+    "NoAnswerError",
+    "RefusedError",
     "RunFailedError",
     "SealedError",
     "SettingsError",
@@ -101,6 +105,10 @@ class UnknownNameError(UsageError):
         self.kind, self.name, self.known = kind, name, known
 
 
+class RefusedError(UsageError):
+    """A worker refused a request of a client; the sentence is the worker's."""
+
+
 class DependencyError(EnrichError):
     """Something that we need is down; the same request may succeed later."""
 
@@ -113,6 +121,14 @@ class DatabaseDownError(DependencyError):
 
 class BrokerDownError(DependencyError):
     """Redis or Valkey does not answer as a broker; what was committed is sent by the sweep."""
+
+
+class NoAnswerError(DependencyError):
+    """Nobody answered in time; `is_taken` says whether a worker has the task `task_id`."""
+
+    def __init__(self, sentence: str, *, task_id: str, is_taken: bool) -> None:
+        super().__init__(sentence)
+        self.task_id, self.is_taken = task_id, is_taken
 
 
 class EmbedderDownError(DependencyError):

@@ -1,5 +1,6 @@
 """PostgreSQL and Valkey from wheels, as child processes under one folder: no Docker, no root."""
 
+from enrich.domain.addresses import celery_url, redis_url
 from enrich.embedded.servers import (
     Endpoints,
     Server,
@@ -10,7 +11,6 @@ from enrich.embedded.servers import (
     status,
     stop,
 )
-from enrich.embedded.urls import celery_url, redis_url
 
 __all__ = [
     "Endpoints",

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from enrich.embedded.urls import celery_url, postgres_url, redis_url, valkey_url
+from enrich.domain.addresses import celery_url, redis_url
+from enrich.embedded.urls import postgres_url, valkey_url
 
 
 @pytest.mark.parametrize(
