@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from enrich.domain.profile import CANDIDATES
 
@@ -21,9 +21,22 @@ __all__ = [
     "WhereWish",
 ]
 
-Name = Annotated[str, Field(min_length=1, max_length=512)]
+
+def _whole(number: object) -> object:
+    # JSON has one kind of number: 55.0 is as whole as 55.
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+#: Told to callers; what breaks it is refused with a sentence where bodies and names are read.
+_NAME = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
+_KEY = {"pattern": "^[!-~]*$", "minLength": 8, "maxLength": 128}
+_PAYLOAD = {"maxProperties": 200, "propertyNames": {"minLength": 1, "maxLength": 200}}
+
+Name = Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=_NAME)]
 Names = Annotated[list[Name], Field(min_length=1, max_length=1_000)]
 Force = bool | Literal["none", "cells", "negatives", "responses"]
+State = Literal["empty", "filled", "not_found", "pending", "failed", "skipped"]
+Whole = Annotated[int, BeforeValidator(_whole)]
 Credits = Annotated[float, Field(ge=0, le=1e9)]
 #: Longer wishes are cut to what the settings allow.
 Wait = Annotated[float, Field(ge=0, le=1e12)]
@@ -99,11 +112,11 @@ class RowsWish(_Options):
 
 
 class WhereWish(BaseModel):
-    """Which cells of a table: by state, age and confidence."""
+    """Which cells of a table: by state, age (up to ten years) and confidence."""
 
     model_config = _model({"state": ["empty"], "older_than_s": 86_400})
-    state: list[str] | None = None
-    older_than_s: Annotated[float, Field(ge=0)] | None = None
+    state: list[State] | None = None
+    older_than_s: Annotated[float, Field(ge=0, le=315_360_000)] | None = None
     confidence_below: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
@@ -133,10 +146,12 @@ class ProfileWish(BaseModel):
 
     model_config = _model(_PROFILE)
     candidateId: Annotated[str, Field(min_length=1, max_length=128)]  # noqa: N815 - the contract's
-    payload: dict[str, Any]
+    payload: Annotated[dict[str, Any], Field(json_schema_extra=_PAYLOAD)]
     is_async: Annotated[bool, Field(alias="async")] = True
     force: bool = False
-    idempotencyKey: str | None = None  # noqa: N815 - the contract's
+    idempotencyKey: (  # noqa: N815 - the contract's
+        Annotated[str, Field(json_schema_extra=_KEY)] | None
+    ) = None
 
 
 class SearchWish(BaseModel):
@@ -146,11 +161,13 @@ class SearchWish(BaseModel):
     text: Annotated[str, Field(min_length=1, max_length=8_000)]
     table_id: Name = CANDIDATES
     where: Annotated[dict[str, Any], Field(max_length=50)] = Field(default_factory=dict)
-    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    limit: Annotated[Whole, Field(ge=1, le=100)] = 10
 
 
 class WebhookWish(BaseModel):
     """An address that is told of ends: https or http, of a public host."""
 
     model_config = _model({"url": "https://hooks.example.com/enrich"})
-    url: Annotated[str, Field(min_length=1, max_length=2_000)]
+    url: Annotated[
+        str, Field(min_length=1, max_length=2_000, json_schema_extra={"format": "uri"})
+    ]

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from enrich.errors import (
     BadInputError,
@@ -128,11 +129,24 @@ def _problem(
     )
 
 
-async def _on_http(_request: Request, exc: Exception) -> JSONResponse:
+async def _on_http(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)  # noqa: S101 - what it is registered for
     faults = exc.faults if isinstance(exc, ProblemError) else ()
     detail = exc.detail if isinstance(exc, ProblemError) else _titled(exc.status_code)[1]
-    return _problem(exc.status_code, detail, faults=faults, headers=exc.headers)
+    headers = {"Allow": _methods_of(request)} if exc.status_code == 405 else exc.headers
+    return _problem(exc.status_code, detail, faults=faults, headers=headers)
+
+
+def _methods_of(request: Request) -> str:
+    """List the methods of an address: each has a route of its own, which knows only itself."""
+    routes: Sequence[BaseRoute] = request.app.routes
+    known = {
+        method
+        for route in routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
+    return ", ".join(sorted(known))
 
 
 async def _on_invalid(_: Request, exc: Exception) -> JSONResponse:

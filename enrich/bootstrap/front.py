@@ -45,6 +45,7 @@ def embedders_of(own: Settings, parts: Parts, credentials: KeptCredentials) -> L
     return LateEmbedders(
         wanted=own.embeddings.model,
         url=own.embeddings.url,
+        previous_url=own.embeddings.previous_url,
         credentials=credentials,
         breakers=parts.breakers,
         clock=parts.clock,

@@ -5,7 +5,7 @@ new one is searched from the moment when no row lacks its vector.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from enrich.domain.keys import digest
@@ -13,7 +13,7 @@ from enrich.domain.profile import profile_text
 from enrich.domain.values import Json
 from enrich.engine.desk import Desk
 from enrich.errors import DependencyError, EmbedderDownError, VectorsMissingError
-from enrich.ports.vectors import EmbeddingModel, Hit, NewVector, Unembedded
+from enrich.ports.vectors import EmbeddingModel, Hit, NewVector, Unembedded, Vector
 
 __all__ = ["Embedded", "Found", "Repaired", "embed_row", "repair", "search"]
 
@@ -54,13 +54,11 @@ def embed_row(desk: Desk, row: int) -> Embedded:
     """Give a row the vectors that it lacks. That it cannot be done now is an answer, no error."""
     if not desk.policy.embedded_tables:
         return Embedded(upserted=False, reason="embeddings are switched off")
-    try:
-        for model in _models(desk):
-            _embed(desk, model, desk.vectors.lacking(model, desk.policy.embedded_tables, row=row))
-    except (EmbedderDownError, VectorsMissingError) as exc:
+    tables = desk.policy.embedded_tables
+    reason = _with_each(desk, lambda m: _embed(desk, m, desk.vectors.lacking(m, tables, row=row)))
+    if reason:
         desk.parts.recorder.count("embeddings_skipped")
-        return Embedded(upserted=False, reason=str(exc))
-    return Embedded(upserted=True)
+    return Embedded(upserted=not reason, reason=reason)
 
 
 def repair(desk: Desk, *, most: int = 2_000) -> Repaired:
@@ -72,16 +70,14 @@ def repair(desk: Desk, *, most: int = 2_000) -> Repaired:
     tables = desk.policy.embedded_tables
     if not tables:
         return Repaired(reason="embeddings are switched off")
-    done = 0
-    try:
-        for model in _models(desk):
-            done += _catch_up(desk, model, most)
-        activated = _switch(desk)
-    except (EmbedderDownError, VectorsMissingError) as exc:
-        return Repaired(embedded=done, left=_left(desk), reason=str(exc))
+    done: list[int] = []
+    reason = _with_each(desk, lambda model: done.append(_catch_up(desk, model, most)))
+    if reason:
+        return Repaired(embedded=sum(done), left=_left(desk), reason=reason)
+    activated = _switch(desk)
     for name in desk.vectors.drop_retired(older_than_s=_RETIRED_S):
         log.info("embeddings.dropped", extra={"model": name})
-    return Repaired(embedded=done, left=_left(desk), activated=activated)
+    return Repaired(embedded=sum(done), left=_left(desk), activated=activated)
 
 
 def search(
@@ -98,21 +94,47 @@ def search(
         desk.parts.rows.table(tenant, table)
         return Found(model="")
     model = models[0]
-    (vector,) = desk.embedders.get(model.name).embed([sentence])
+    (vector,) = _vectors(desk, model, [sentence])
     hits = desk.vectors.search(model, vector, tenant=tenant, table=table, where=where, limit=limit)
     return Found(model=model.name, hits=tuple(hits))
 
 
-def _models(desk: Desk) -> Sequence[EmbeddingModel]:
-    """Give the model that is searched and the one that the settings name, made if it is new."""
+def _with_each(desk: Desk, work: Callable[[EmbeddingModel], object]) -> str:
+    """Do it with the model that is searched and the one that the settings name, made if it is new.
+
+    One that does not answer keeps nobody from the other. Gives why it was not done, or nothing.
+    """
+    reasons = []
     known = {model.name: model for model in desk.vectors.models()}
-    wanted = desk.embedders.wanted
-    if wanted not in known or known[wanted].state == "retired":
-        # How many numbers a model gives is known when it has given some.
-        (vector,) = desk.embedders.get(wanted).embed(["how long is this vector"])
-        known[wanted] = desk.vectors.add_model(wanted, len(vector))
-    active = [model for model in known.values() if model.state == "active"]
-    return list(dict.fromkeys([known[wanted], *active]))
+    active = [model.name for model in known.values() if model.state == "active"]
+    for name in dict.fromkeys([*active, desk.embedders.wanted]):
+        try:
+            model = known.get(name)
+            if model is None or model.state == "retired":
+                model = _made(desk, name)
+            work(model)
+        except (EmbedderDownError, VectorsMissingError) as exc:
+            reasons.append(str(exc))
+    return "; ".join(reasons)
+
+
+def _made(desk: Desk, name: str) -> EmbeddingModel:
+    # How many numbers a model gives is known when it has given some.
+    (vector,) = desk.embedders.get(name).embed(["how long is this vector"])
+    return desk.vectors.add_model(name, len(vector))
+
+
+def _vectors(desk: Desk, model: EmbeddingModel, texts: Sequence[str]) -> Sequence[Vector]:
+    """Have texts embedded by a model. Raises `EmbedderDownError`, also for another dimension."""
+    vectors = desk.embedders.get(model.name).embed(texts)
+    for vector in vectors:
+        if len(vector) != model.dimension:
+            problem = f"gives {len(vector)} numbers now, and gave {model.dimension}"
+            raise EmbedderDownError(
+                f"the embedding model {model.name!r} {problem}; "
+                "one that has changed needs another name in ENRICH_EMBEDDINGS__MODEL"
+            )
+    return vectors
 
 
 def _embed(desk: Desk, model: EmbeddingModel, rows: Sequence[Unembedded]) -> int:
@@ -122,7 +144,7 @@ def _embed(desk: Desk, model: EmbeddingModel, rows: Sequence[Unembedded]) -> int
     texts = [profile_text(each.row.data, each.columns) or each.row.key for each in rows]
     hashes = [digest((text,)) for text in texts]
     changed = [place for place, each in enumerate(rows) if each.text_hash != hashes[place]]
-    vectors = desk.embedders.get(model.name).embed([texts[place] for place in changed])
+    vectors = _vectors(desk, model, [texts[place] for place in changed])
     by_place = dict(zip(changed, vectors, strict=True))
     new = [
         NewVector(

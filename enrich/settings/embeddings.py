@@ -28,11 +28,13 @@ class EmbeddingSettings(Values):
     With a `url` (such as https://api.openai.com/v1) the `model` of an OpenAI-compatible server
     makes the vectors, with the key ENRICH_CREDENTIALS__EMBEDDINGS or none. Without one it is
     `hashing-256`, made here: it compares spellings, not meanings. Another `model` is built beside
-    the one that is searched, and searched when it is complete.
+    the one that is searched, and searched when it is complete; until then that one is asked at
+    `previous_url`, where another server has it.
     """
 
     enabled: Flag = True
     url: _Url | None = None
+    previous_url: _Url | None = None
     model: Annotated[str, Field(pattern=r"^[!-~]{1,200}$")] = "hashing-256"
     tables: Annotated[tuple[str, ...], BeforeValidator(_names)] = ("candidates",)
     batch_texts: Annotated[int, Field(ge=1, le=256)] = 8

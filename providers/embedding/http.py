@@ -10,8 +10,8 @@ from datetime import timedelta
 from math import isfinite
 from typing import Any
 
-from enrich.domain.calls import report_of
-from enrich.domain.outcome import Found, Malformed, Outcome, RateLimited, Unauthorized, Unavailable
+from enrich.domain.calls import CallReport, report_of
+from enrich.domain.outcome import Malformed, Outcome, RateLimited, Unauthorized, Unavailable
 from enrich.errors import EmbedderDownError
 from enrich.ports.outside import Clock, Credentials, Deadline
 from enrich.ports.shared import Breakers
@@ -54,31 +54,31 @@ class HttpEmbedder:
         permit = self.breakers.acquire(self._breaker)
         if not permit.granted:
             raise EmbedderDownError(f"the embedding model {self.model!r} is left alone for now")
-        began_s = self.clock.monotonic_s()
-        outcome, vectors = self._asked(texts)
-        took_s = self.clock.monotonic_s() - began_s
-        self.breakers.report(self._breaker, permit, report_of([(outcome, took_s)]))
-        if vectors is None:
-            reason = getattr(outcome, "reason", "") or outcome.kind.value
-            raise EmbedderDownError(f"the embedding model {self.model!r}: {reason}")
-        return vectors
+        ended = self._asked(texts)
+        if isinstance(ended, list):
+            self.breakers.report(self._breaker, permit, CallReport(successes=1))
+            return ended
+        self.breakers.report(self._breaker, permit, report_of([(ended, 0.0)]))
+        reason = getattr(ended, "reason", "") or ended.kind.value
+        raise EmbedderDownError(f"the embedding model {self.model!r}: {reason}")
 
     @property
     def _breaker(self) -> str:
         return f"embeddings:{self.model}"
 
-    def _asked(self, texts: Sequence[str]) -> tuple[Outcome, list[Vector] | None]:
+    def _asked(self, texts: Sequence[str]) -> list[Vector] | Outcome:
+        """Give the vectors, or how it went wrong."""
         deadline = Deadline(self.clock.monotonic_s() + self.timeout_s)
         times = Timeouts(read_s=self.timeout_s, total_s=self.timeout_s)
         reply = self.client.send(self._call(texts), deadline=deadline, timeouts=times, retry=_RETRY)
         if isinstance(reply, HttpFault):
-            return reply.outcome, None
+            return reply.outcome
         if reply.status != 200:
-            return _refusal(reply), None
+            return _refusal(reply)
         try:
-            return Found({}), _vectors(reply, len(texts))
+            return _vectors(reply, len(texts))
         except (NotJsonError, ValueError, TypeError, LookupError, binascii.Error, struct.error):
-            return Malformed("its answer is not as agreed"), None
+            return Malformed("its answer is not as agreed")
 
     def _call(self, texts: Sequence[str]) -> HttpCall:
         # Base64 is a third of the size; who does not know it sends numbers.

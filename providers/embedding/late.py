@@ -23,14 +23,16 @@ class LateEmbedders:
         *,
         wanted: str,
         url: str | None,
+        previous_url: str | None,
         credentials: Credentials,
         breakers: Breakers,
         clock: Clock,
         batch_texts: int,
         timeout_s: float,
     ) -> None:
-        """Open nothing yet."""
+        """Open nothing yet; models other than `wanted` are asked at `previous_url` if it is set."""
         self.wanted, self._url, self._credentials = wanted, url, credentials
+        self._previous_url = previous_url or url
         self._breakers, self._clock = breakers, clock
         self._batch_texts, self._timeout_s = batch_texts, timeout_s
         self._lock = threading.Lock()
@@ -43,7 +45,8 @@ class LateEmbedders:
         """
         if model == HASHING:
             return HashingEmbedder()
-        if self._url is None:
+        url = self._url if model == self.wanted else self._previous_url
+        if url is None:
             raise EmbedderDownError(
                 f"the embedding model {model!r} is of a server, and ENRICH_EMBEDDINGS__URL "
                 "names none"
@@ -53,7 +56,7 @@ class LateEmbedders:
 
         return HttpEmbedder(
             model=model,
-            url=self._url,
+            url=url,
             client=self._opened(),
             credentials=self._credentials,
             breakers=self._breakers,

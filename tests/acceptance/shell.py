@@ -28,7 +28,7 @@ class Shell:
         return subprocess.run(
             self._command(arguments),
             cwd=self.folder,
-            env=self._environment(),
+            env=self.own_environment(),
             text=True,
             check=False,
             timeout=_TIMEOUT_S,
@@ -46,7 +46,7 @@ class Shell:
         return subprocess.Popen(
             self._command(arguments),
             cwd=self.folder,
-            env=self._environment(),
+            env=self.own_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -61,13 +61,14 @@ class Shell:
         (self.folder / name).write_bytes(raw)
         return name
 
-    def _command(self, arguments: tuple[str, ...]) -> list[str]:
-        return [sys.executable, "-m", "enrich.cli", *arguments]
-
-    def _environment(self) -> dict[str, str]:
+    def own_environment(self) -> dict[str, str]:
+        """Give the variables that its commands see: ours only where they are its own."""
         ours = ("ENRICH_", "DATABASE_URL", "REDIS_URL")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return {**kept, **self.environment}
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "enrich.cli", *arguments]
 
 
 def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, str]:

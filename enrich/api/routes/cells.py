@@ -1,14 +1,14 @@
 """Cells and rows: enrich them, look at them, see who said what."""
 
 from collections.abc import Mapping
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 
 from enrich.api.asked import Answer, Enriching, Own, Queue, Reading
 from enrich.api.listing import Listing, Paging, page_of
 from enrich.api.models import CellWish, RowWish
+from enrich.api.paths import ColumnKey, RowId, TableId
 from enrich.api.reading import StrictRoute
 from enrich.api.waiting import ended_within
 from enrich.bootstrap import Services
@@ -27,7 +27,6 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1", tags=["cells"], route_class=StrictRoute)
 
 _MOST_EVIDENCE = 200
-Key = Annotated[str, Path(min_length=1, max_length=512)]
 
 
 @router.post("/enrich/cell")
@@ -61,7 +60,7 @@ def list_tables(who: Reading, own: Own) -> Answer:
 
 
 @router.get("/tables/{table_id}/rows")
-def list_rows(table_id: Key, who: Reading, own: Own, paging: Paging) -> Listing:
+def list_rows(table_id: TableId, who: Reading, own: Own, paging: Paging) -> Listing:
     """List a table's rows with the state of each cell, in the order in which they came."""
     of = f"rows:{table_id}"
     after = paging.place(who.tenant, of) or 0
@@ -71,7 +70,9 @@ def list_rows(table_id: Key, who: Reading, own: Own, paging: Paging) -> Listing:
 
 
 @router.get("/tables/{table_id}/rows/{row_id}/cells/{column_key}")
-def show_cell(table_id: Key, row_id: Key, column_key: Key, who: Reading, own: Own) -> Answer:
+def show_cell(
+    table_id: TableId, row_id: RowId, column_key: ColumnKey, who: Reading, own: Own
+) -> Answer:
     """Show a cell with its evidence: who said what, when, for how much; the newest first."""
     row, field, said = cell_evidence(own.parts, who.tenant, table_id, row_id, column_key)
     return {

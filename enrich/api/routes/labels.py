@@ -1,11 +1,10 @@
 """Labels: what people and verification calls say about a cell's value."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from enrich.api.asked import Answer, Enriching, Own
 from enrich.api.models import LabelWish
+from enrich.api.paths import ColumnKey, RowId, TableId
 from enrich.api.reading import StrictRoute
 from enrich.engine.labelling import label_cell
 from enrich.ports.trust import LabelKind
@@ -14,12 +13,15 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", tags=["labels"], route_class=StrictRoute)
 
-Key = Annotated[str, Path(min_length=1, max_length=512)]
-
 
 @router.post("/tables/{table_id}/rows/{row_id}/cells/{column_key}/labels", status_code=201)
 def label(
-    table_id: Key, row_id: Key, column_key: Key, wish: LabelWish, who: Enriching, own: Own
+    table_id: TableId,
+    row_id: RowId,
+    column_key: ColumnKey,
+    wish: LabelWish,
+    who: Enriching,
+    own: Own,
 ) -> Answer:
     """Say that the cell's value, or the one given, is right or wrong; the cell stays as it is.
 

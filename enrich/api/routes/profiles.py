@@ -25,7 +25,12 @@ _KEY = re.compile(r"[!-~]{8,128}")
 _AGAIN_S = 2
 _IDEMPOTENCY_KEY = "idempotency-key"
 _Documented = Annotated[
-    str | None, Header(alias="Idempotency-Key", description="8 to 128 of ASCII")
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="One word of 8 to 128 ASCII characters",
+        json_schema_extra={"pattern": "^[!-~]*$", "minLength": 8, "maxLength": 128},
+    ),
 ]
 
 

@@ -1,11 +1,10 @@
 """Providers: how they do, and their breakers."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from enrich.api.asked import Answer, Operating, Own, Reading
 from enrich.api.models import BreakerWish
+from enrich.api.paths import ProviderName
 from enrich.api.reading import StrictRoute
 from enrich.domain.keys import breaker_key
 from enrich.domain.provider import ProviderSpec
@@ -15,8 +14,6 @@ from enrich.engine.parts import Parts
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", tags=["providers"], route_class=StrictRoute)
-
-Name = Annotated[str, Path(min_length=1, max_length=100)]
 
 
 @router.get("/providers")
@@ -31,7 +28,7 @@ def list_providers(_: Reading, own: Own) -> Answer:
 
 
 @router.post("/providers/{name}/breaker")
-def force_breaker(name: Name, wish: BreakerWish, who: Operating, own: Own) -> Answer:
+def force_breaker(name: ProviderName, wish: BreakerWish, who: Operating, own: Own) -> Answer:
     """Force a provider's breaker into a state, or end a hold with `state: null`; audited."""
     key = breaker_key(own.parts.provider(name).spec.name)
     if wish.state is None:
