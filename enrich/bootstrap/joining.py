@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from enrich.engine.parts import Parts, Policies
@@ -102,12 +102,13 @@ def _leases(link: RedisLink, own: Settings, recorder: Recorder) -> FallbackLease
 
 
 def _policies(own: Settings) -> Policies:
+    stakes = own.selection.policy()
     return Policies(
         cache=own.cache.policy(),
         singleflight=own.singleflight.policy(),
         probes=own.probes.policy(),
-        fusion=own.fusion.policy(),
+        fusion=replace(own.fusion.policy(), stakes=stakes),
         runs=own.runs.policy(),
         budgets=own.budgets.policy(),
-        selection=own.selection.policy(),
+        selection=stakes,
     )

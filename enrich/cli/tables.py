@@ -9,6 +9,7 @@ import click
 from enrich.cli.output import as_json_option, print_json, print_table, tenant_option
 from enrich.cli.prompts import PromptOptions, prompt_options
 from enrich.cli.services import opened
+from enrich.cli.stakes import StakeOptions, stake_options
 from enrich.domain.fields import FIELDS, column_key
 from enrich.domain.policy import FusionMethod
 from enrich.domain.table import Column, Overwrite
@@ -51,6 +52,7 @@ def tables_command(*, tenant: str, as_json: bool) -> None:
     type=click.Choice(["default", *(method.value for method in FusionMethod)]),
     help="How several answers become one value, here.",
 )
+@stake_options
 @prompt_options
 @tenant_option
 @as_json_option
@@ -63,6 +65,8 @@ def columns_command(
     overwrite: str | None,
     min_confidence: float | None,
     fusion: str | None,
+    worth: str | float | None,
+    wrong_cost: str | float | None,
     tenant: str,
     as_json: bool,
     **about_prompt: Any,
@@ -73,6 +77,7 @@ def columns_command(
     enrich columns companies
     enrich columns companies add hq --field headquarters
     enrich columns companies set hq --overwrite always
+    enrich columns people set phone --worth 0.5 --wrong-cost 4
     enrich columns companies add sector --choices retail,banking --prompt "Sector of {company}?"
     """
     if (key is None) != (action == "list"):
@@ -87,6 +92,7 @@ def columns_command(
             column = _added(view, key, field or own) if adds else _named(view, key)
             column = replace(column, prompt=asked.over(column.prompt))
             changed = _changed(column, field, overwrite, min_confidence)
+            changed = StakeOptions(worth=worth, wrong_cost=wrong_cost).over(changed)
             if fusion is not None:
                 changed = replace(changed, fusion="" if fusion == "default" else fusion)
             refuse_bad_prompt(changed, view.columns)

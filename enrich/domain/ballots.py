@@ -31,7 +31,7 @@ def fuse_cell(
     """
     return fuse(
         votes_of(column, said, specs, context_of(column.field, said, row, columns)),
-        fusion.for_column(column.fusion),
+        fusion.for_column(column),
         min_confidence=column.min_confidence,
         field=column.field,
     )

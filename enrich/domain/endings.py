@@ -100,7 +100,7 @@ def _filled(
     stamp: Stamp,
     fusion: FusionPolicy,
 ) -> CellWrite:
-    own = fusion.for_column(column.fusion)
+    own = fusion.for_column(column)
     judge = own.judge if own.method is FusionMethod.LEARNED else None
     spoke = [r for r in said if r.provider == fused.provider]
     is_stale = any(r.stale for r in spoke)

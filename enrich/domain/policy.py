@@ -10,6 +10,7 @@ from enrich.domain.run import Order
 
 if TYPE_CHECKING:
     from enrich.domain.fusion.judge import Judge
+    from enrich.domain.table import Column
 
 __all__ = [
     "BreakerPolicy",
@@ -102,10 +103,11 @@ class FusionPolicy:
 
     Attributes:
         agreement_threshold: `ensemble`: the share of weight that must agree; `learned`: the
-            probability from which on a value is accepted.
+            probability from which on a value is accepted, where `stakes` say nothing of it.
         half_life_s: what a provider said counts half as much as evidence after that.
         pinned: a column's own method does not count, because the run asked for this one.
         judge: `learned`: who weighs the providers; None: nothing has been learned.
+        stakes: `learned`: what right and wrong cells are worth, by which a value is accepted.
     """
 
     method: FusionMethod = FusionMethod.BEST
@@ -113,12 +115,19 @@ class FusionPolicy:
     half_life_s: float = 90 * 86_400.0
     pinned: bool = False
     judge: "Judge | None" = None
+    stakes: "SelectionPolicy | None" = None
 
-    def for_column(self, fusion: str) -> "FusionPolicy":
-        """Give the policy of a column with this method of its own; empty for none."""
-        if not fusion or self.pinned or fusion == self.method:
+    def for_column(self, column: "Column") -> "FusionPolicy":
+        """Give the policy of a column: its own method, and the probability that its stakes ask."""
+        method = self.method
+        if column.fusion and not self.pinned:
+            method = FusionMethod(column.fusion)
+        threshold = self.agreement_threshold
+        if method is FusionMethod.LEARNED and self.stakes is not None:
+            threshold = self.stakes.least_probability(column, default=threshold)
+        if method is self.method and threshold == self.agreement_threshold:
             return self
-        return replace(self, method=FusionMethod(fusion))
+        return replace(self, method=method, agreement_threshold=threshold)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,3 +212,18 @@ class SelectionPolicy:
     second_microcredits: float = 500.0
     explore_share: float = 0.02
     refresh_microcredits: int | None = None
+
+    def worth_of(self, column: "Column") -> int:
+        """Give what a right value of a column's cell is worth."""
+        own = column.worth_microcredits
+        return self.worth_microcredits if own is None else own
+
+    def loss_of(self, column: "Column") -> int | None:
+        """Give what a wrong value of a column's cell costs; None where nobody has said."""
+        own = column.loss_microcredits
+        return self.loss_microcredits if own is None else own
+
+    def least_probability(self, column: "Column", *, default: float) -> float:
+        """Give the probability from which on taking a value earns more than it costs."""
+        loss = self.loss_of(column)
+        return default if loss is None else loss / (loss + self.worth_of(column))

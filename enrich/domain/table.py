@@ -36,7 +36,8 @@ class Column:
     """A column: its key in the row's data and the field of the catalogue that it means.
 
     With a `prompt` a language model is asked for its cells. `fusion` is its own way of making one
-    value of several, a `FusionMethod`; empty for that of the settings.
+    value of several, a `FusionMethod`; empty for that of the settings. So it is with what a right
+    value of a cell is worth and what a wrong one costs, in micro-credits: None is as the settings.
     """
 
     key: str
@@ -47,6 +48,8 @@ class Column:
     position: int = 0
     prompt: Prompt | None = None
     fusion: str = ""
+    worth_microcredits: int | None = None
+    loss_microcredits: int | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)

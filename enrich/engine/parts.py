@@ -53,13 +53,9 @@ class Policies:
     @property
     def by_worth(self) -> FusionPolicy:
         """The fusion policy of adaptive runs: by what was learned, unless another was chosen."""
-        stakes, policy = self.selection, self.fusion
-        if policy.method is FusionMethod.BEST:
-            policy = replace(policy, method=FusionMethod.LEARNED)
-        if stakes.loss_microcredits is None:
-            return policy
-        both = stakes.loss_microcredits + stakes.worth_microcredits
-        return replace(policy, agreement_threshold=stakes.loss_microcredits / both)
+        if self.fusion.method is FusionMethod.BEST:
+            return replace(self.fusion, method=FusionMethod.LEARNED)
+        return self.fusion
 
     def fusion_for(self, options: RunOptions) -> FusionPolicy:
         """Give the fusion policy of a run: its own wish, else the settings'.
@@ -99,7 +95,7 @@ class Parts:
     def fusion_of(self, run: RunView) -> FusionPolicy:
         """Give a run's fusion policy, with what has been learned where a column needs it."""
         policy = self.policies.fusion_for(run.options)
-        methods = {policy.for_column(column.fusion).method for column in run.wanted_columns}
+        methods = {policy.for_column(column).method for column in run.wanted_columns}
         if self.trust is None or FusionMethod.LEARNED not in methods:
             return policy
         return replace(policy, judge=self.trust.judge(run.tenant))

@@ -95,7 +95,7 @@ class _Game:
     def fused(self, cell: HeardCell) -> Fused | None:
         """Fuse what the asked ones said of a cell."""
         heard = [vote for vote in cell.votes if vote.provider in self.asked]
-        own = self.policy.for_column(cell.column.fusion)
+        own = self.policy.for_column(cell.column)
         least = cell.column.min_confidence
         return fuse(heard, own, min_confidence=least, field=cell.column.field)
 

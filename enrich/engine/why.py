@@ -118,11 +118,11 @@ def _judge(parts: Parts, tenant: str, cell: Provenance | None, trust: int | None
 def _policy(
     parts: Parts, column: Column, cell: Provenance | None, judge: Judge, *, changed: bool
 ) -> FusionPolicy:
-    policy = replace(parts.policies.fusion.for_column(column.fusion), judge=judge)
-    if changed:
-        return replace(policy, method=FusionMethod.LEARNED)
-    decided = cell.fusion if cell else ""
-    return replace(policy, method=FusionMethod(decided)) if decided else policy
+    policy = replace(parts.policies.fusion, judge=judge)
+    decided = FusionMethod.LEARNED if changed else cell.fusion if cell else ""
+    if decided:
+        policy = replace(policy, method=FusionMethod(decided), pinned=True)
+    return policy.for_column(column)
 
 
 def _least(policy: FusionPolicy, column: Column) -> float:

@@ -20,6 +20,8 @@ def column_to_json(column: Column) -> JsonObject:
         "min_confidence": column.min_confidence,
         "position": column.position,
         "fusion": column.fusion,
+        "worth_microcredits": column.worth_microcredits,
+        "loss_microcredits": column.loss_microcredits,
         "prompt": _prompt_to_json(column.prompt) if column.prompt else None,
     }
 
@@ -33,6 +35,8 @@ def _column_from_json(raw: Mapping[Any, Any]) -> Column:
         min_confidence=float(raw["min_confidence"]),
         position=raw["position"],
         fusion=raw.get("fusion", ""),
+        worth_microcredits=raw.get("worth_microcredits"),
+        loss_microcredits=raw.get("loss_microcredits"),
         prompt=_prompt_from_json(raw["prompt"]) if raw.get("prompt") else None,
     )
 

@@ -42,19 +42,21 @@ _SAVE_TABLE = text("""
 _SAVE_COLUMNS = text("""
     INSERT INTO columns
         (table_id, key, field, enriched, overwrite, min_confidence, position, prompt,
-         fusion)
+         fusion, worth_microcredits, loss_microcredits)
     SELECT t.id, c.key, c.field, c.enriched, c.overwrite, c.min_confidence, c.position, c.prompt,
-           c.fusion
+           c.fusion, c.worth_microcredits, c.loss_microcredits
     FROM tables t, jsonb_to_recordset(CAST(:columns AS jsonb)) AS c (
         key text, field text, enriched boolean, overwrite text,
         min_confidence double precision, position integer, prompt jsonb,
-        fusion text)
+        fusion text, worth_microcredits bigint, loss_microcredits bigint)
     WHERE t.tenant_id = :tenant AND t.name = :name
     ORDER BY c.key
     ON CONFLICT (table_id, key) DO UPDATE
     SET field = excluded.field, enriched = excluded.enriched, overwrite = excluded.overwrite,
         min_confidence = excluded.min_confidence, position = excluded.position,
-        prompt = excluded.prompt, fusion = excluded.fusion
+        prompt = excluded.prompt, fusion = excluded.fusion,
+        worth_microcredits = excluded.worth_microcredits,
+        loss_microcredits = excluded.loss_microcredits
 """)
 
 _READ = text("""

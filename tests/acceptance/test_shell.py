@@ -189,6 +189,29 @@ def test_column_is_added_changed_and_not_added_twice(shell: Shell, run: dict[str
     assert again.returncode == 2
 
 
+def test_column_is_worth_what_one_says_until_one_takes_it_back(
+    shell: Shell, run: dict[str, Any]
+) -> None:
+    stakes = ("--worth", "0.5", "--wrong-cost", "4")
+    (said,) = (c for c in _columns(shell, "set", "industry", *stakes) if c["key"] == "industry")
+    (back,) = (
+        c
+        for c in _columns(shell, "set", "industry", "--worth", "default", "--wrong-cost", "default")
+        if c["key"] == "industry"
+    )
+    refused = shell("columns", "companies", "set", "industry", "--worth", "-1")
+
+    assert (said["worth_microcredits"], said["loss_microcredits"]) == (500_000, 4_000_000)
+    assert (back["worth_microcredits"], back["loss_microcredits"]) == (None, None)
+    assert refused.returncode == 2
+    assert "--worth" in refused.stderr
+
+
+def _columns(shell: Shell, *arguments: str) -> list[dict[str, Any]]:
+    columns: list[dict[str, Any]] = shell.json("columns", "companies", *arguments)["columns"]
+    return columns
+
+
 def test_closed_pipe_is_quiet(shell: Shell) -> None:
     rows = "".join(f"{n},{'x' * 200}\n" for n in range(2000))
     shell("import", "-", "--table", "long", input=f"id,name\n{rows}")

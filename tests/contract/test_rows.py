@@ -390,6 +390,25 @@ def test_what_a_caller_does_to_a_row_does_not_reach_the_store(stores: Stores) ->
     assert data_of(stores)["city"] == ["a"]
 
 
+def test_a_column_keeps_its_stakes_for_lists_and_for_runs(stores: Stores) -> None:
+    make_table(stores.rows)
+    dear = replace(COLUMNS[0], worth_microcredits=500_000, loss_microcredits=0)
+
+    stores.rows.save_columns(TENANT, TABLE, [dear])
+
+    assert stores.rows.table(TENANT, TABLE).columns[0] == dear
+    new = NewRun(
+        tenant=TENANT,
+        table=TABLE,
+        wanted=(dear.key,),
+        selection=Selection(),
+        options=NEVER_ASKED,
+        batch_rows=10,
+    )
+    run, _ = stores.runs.create(new, in_flight=1, lease_s=60)
+    assert run.columns[0] == dear
+
+
 def test_a_column_keeps_its_prompt_for_lists_and_for_runs(stores: Stores) -> None:
     make_table(stores.rows)
     prompt = Prompt(

@@ -1,18 +1,22 @@
 """Whom to ask: by what an answer is worth, what it costs, and what is believed so far."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from enrich.domain.fusion import FieldTrust, Judge, Tally, TrustState
+from enrich.domain.fusion import FieldTrust, Judge, Tally, TrustState, Verdict, Vote, fuse
 from enrich.domain.fusion.encoding import trust_from_json, trust_to_json
 from enrich.domain.fusion.habits import Ageing, Habit, Habits
 from enrich.domain.learning.habits import Answered, habits_of
-from enrich.domain.policy import SelectionPolicy
+from enrich.domain.policy import FusionMethod, FusionPolicy, SelectionPolicy
 from enrich.domain.provider import Charge, ProviderSpec, Tier
 from enrich.domain.run import Progress
 from enrich.domain.selection.budget import allowance, price_factor
 from enrich.domain.selection.chooser import Chooser, OpenCell, draw
 from enrich.domain.selection.gain import Belief, Offer, Stakes, advantages, worth_now
 from enrich.domain.selection.offers import hit_rate, offer_of
+from enrich.domain.selection.plan import stakes_of
+from enrich.domain.table import Column
 
 STAKES = Stakes(250_000.0, 1_000_000.0)
 CALM = SelectionPolicy(second_microcredits=0.0, explore_share=0.0)
@@ -54,6 +58,18 @@ def judge(right: float = 90.0, wrong: float = 10.0, *names: str) -> Judge:
     return Judge(TrustState(fields={"city": FieldTrust(tallies=tallies)}, habits=habits))
 
 
+def vote(provider: str) -> Vote:
+    return Vote(
+        provider=provider,
+        family=provider,
+        rank=0,
+        value="Oslo",
+        confidence=0.9,
+        observed_at=datetime(2026, 1, 1, tzinfo=UTC),
+        key="oslo",
+    )
+
+
 def cell(*chances: float, heard: frozenset[str] = frozenset()) -> OpenCell:
     belief = Belief(chances, 1.0 - sum(chances))
     return OpenCell(field_name="city", stakes=STAKES, belief=belief, heard=heard)
@@ -62,6 +78,53 @@ def cell(*chances: float, heard: frozenset[str] = frozenset()) -> OpenCell:
 def test_threshold_of_four_fifths_says_that_a_wrong_cell_costs_four_right_ones() -> None:
     assert STAKES.least == pytest.approx(0.8)
     assert worth_now(Belief((0.8,), 0.2), STAKES) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(
+    ("column", "stakes"),
+    [
+        pytest.param(Column(key="city", field="city"), Stakes(250_000, 1_000_000), id="settings"),
+        pytest.param(
+            Column(key="city", field="city", worth_microcredits=500_000),
+            Stakes(500_000, 1_000_000),
+            id="its own worth",
+        ),
+        pytest.param(
+            Column(key="city", field="city", loss_microcredits=0), Stakes(250_000, 0), id="its loss"
+        ),
+    ],
+)
+def test_column_has_stakes_of_its_own(column: Column, stakes: Stakes) -> None:
+    policy = SelectionPolicy(worth_microcredits=250_000, loss_microcredits=1_000_000)
+
+    assert stakes_of(column, policy, FusionPolicy(stakes=policy)) == stakes
+
+
+def test_without_a_loss_the_threshold_says_what_a_wrong_cell_costs() -> None:
+    column = Column(key="city", field="city", worth_microcredits=100_000)
+
+    stakes = stakes_of(column, SelectionPolicy(), FusionPolicy(agreement_threshold=0.9))
+
+    assert (stakes.worth, stakes.loss) == (100_000, pytest.approx(900_000))
+
+
+@pytest.mark.parametrize(
+    ("loss", "verdict"),
+    [
+        pytest.param(1_000_000, Verdict.ACCEPT, id="four times what a right one earns"),
+        pytest.param(1_000_000_000, Verdict.ESCALATE, id="thousands of times"),
+    ],
+)
+def test_dearer_mistakes_demand_a_surer_value(loss: int, verdict: Verdict) -> None:
+    column = Column(key="city", field="city", loss_microcredits=loss)
+    policy = FusionPolicy(
+        method=FusionMethod.LEARNED, judge=judge(), stakes=SelectionPolicy()
+    ).for_column(column)
+
+    fused = fuse([vote("a"), vote("b")], policy, min_confidence=0.0, field="city")
+
+    assert fused is not None
+    assert fused.verdict is verdict
 
 
 def test_two_weak_answers_are_worth_asking_for_where_one_is_not() -> None:

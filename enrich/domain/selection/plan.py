@@ -43,9 +43,9 @@ class Plan:
 
 def stakes_of(column: Column, policy: SelectionPolicy, fusion: FusionPolicy) -> Stakes:
     """Say what a right value of a column earns and a wrong one costs."""
-    worth = float(policy.worth_microcredits)
-    if policy.loss_microcredits is not None:
-        return Stakes(worth, float(policy.loss_microcredits))
+    worth, loss = float(policy.worth_of(column)), policy.loss_of(column)
+    if loss is not None:
+        return Stakes(worth, float(loss))
     least = min(0.999, max(column.min_confidence, fusion.agreement_threshold))
     return Stakes(worth, worth * least / (1.0 - least))
 
