@@ -10,6 +10,7 @@ from enrich.cli.tables import enriched_columns
 from enrich.domain.run import RunOptions
 from enrich.domain.values import credits_of
 from enrich.engine.estimate import Estimate, estimate
+from enrich.engine.foresight import Foreseen, foresee
 from enrich.engine.parts import Parts
 
 __all__ = ["print_estimate"]
@@ -38,22 +39,44 @@ def print_estimate(
         specs=parts.of(columns).specs,
         hit_rates=hit_rates,
     )
+    order = options.order or parts.policies.runs.order
+    known = [key for key in keys if any(column.key == key for column in present)]
+    foreseen = foresee(parts, tenant, table, order=order, columns=known) if known else None
     if as_json:
-        print_json(_as_json(found))
+        print_json(_as_json(found, foreseen))
     else:
-        _print_text(found)
+        _print_text(found, foreseen)
 
 
-def _as_json(found: Estimate) -> dict[str, object]:
+def _as_json(found: Estimate, foreseen: Foreseen | None) -> dict[str, object]:
     return {
         **asdict(found),
         "least_credits": credits_of(found.least_microcredits),
         "expected_credits": credits_of(found.expected_microcredits),
         "most_credits": credits_of(found.most_microcredits),
+        "replayed": None if foreseen is None else _replayed(found, foreseen),
     }
 
 
-def _print_text(found: Estimate) -> None:
+def _as_before(found: Estimate, foreseen: Foreseen | None) -> str:
+    if foreseen is None:
+        return "nothing is recorded of this table yet"
+    return (
+        f"{credits_of(foreseen.cost_of(found.rows)):.4f}, {foreseen.filled:.0%} filled: "
+        f"{foreseen.played} recorded rows, asked {foreseen.order.value}"
+    )
+
+
+def _replayed(found: Estimate, foreseen: Foreseen) -> dict[str, object]:
+    return {
+        "policy": foreseen.order.value,
+        "rows": foreseen.played,
+        "credits": credits_of(foreseen.cost_of(found.rows)),
+        "filled": round(foreseen.filled, 4),
+    }
+
+
+def _print_text(found: Estimate, foreseen: Foreseen | None) -> None:
     print_facts(
         [
             ("cells", f"{found.cells} in {found.rows} rows"),
@@ -61,6 +84,7 @@ def _print_text(found: Estimate) -> None:
             ("cost at least", f"{credits_of(found.least_microcredits):.4f} credits"),
             ("expected", f"{credits_of(found.expected_microcredits):.4f}"),
             ("at most", f"{credits_of(found.most_microcredits):.4f}; the cache makes it less"),
+            ("if as before", _as_before(found, foreseen)),
         ]
     )
     click.echo()

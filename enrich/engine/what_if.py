@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, islice
 
 from enrich.domain.fusion import Fused, Judge, Verdict, fuse
 from enrich.domain.policy import FusionPolicy
@@ -59,10 +59,13 @@ def what_if(
     trust: int | None = None,
     columns: Sequence[str] | None = None,
     shown: int = 20,
+    most_rows: int | None = None,
 ) -> WhatIf:
     """Play an order of asking over a table's recorded answers; who never answered is not asked.
 
-    Rows of which nobody knew anything are left out. Raises `UnknownNameError`.
+    Rows of which nobody knew anything are left out; `most_rows` of the others are played.
+
+    Raises `UnknownNameError`.
     """
     store = trust_of(parts).store
     state = store.newest(tenant) if trust is None else store.version(tenant, trust)
@@ -73,7 +76,8 @@ def what_if(
     specs = {spec.name: spec for spec in parts.of(present).specs}
     found = WhatIf(policy=order.value, trust=state.version)
     chooser = Chooser(Judge(state), policies.selection, tuple(specs.values()))
-    for _, group in groupby(heard_cells(parts, tenant, table, columns), lambda c: c.row.id):
+    rows = groupby(heard_cells(parts, tenant, table, columns), lambda cell: cell.row.id)
+    for _, group in islice(rows, most_rows):
         cells = tuple(group)
         said = {r.provider: r for r in cells[0].said if r.provider in specs}
         game = _Game(cells=cells, said=said, specs=specs, policy=policy)

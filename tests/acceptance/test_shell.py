@@ -65,6 +65,7 @@ def test_estimate_stores_nothing(shell: Shell, run: dict[str, Any]) -> None:
     found = shell.json("run", "companies", "--columns", "employees", "--estimate")
 
     assert (found["rows"], found["cells"], found["out_of_reach"]) == (3, 3, 0)
+    assert found["replayed"] is None
     assert shell.json("columns", "companies")["columns"] == columns
     assert shell.json("runs", "--limit", "1")[0]["run_id"] == run["run_id"]
 

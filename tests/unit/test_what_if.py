@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
+
 from enrich.domain.outcome import Found, NotFound
 from enrich.domain.provider import ProviderSpec, Query, Tier
 from enrich.domain.run import Order
 from enrich.domain.values import Observation
+from enrich.engine.foresight import foresee
 from enrich.engine.gather import trust_of
 from enrich.engine.learning import learn_tables
 from enrich.engine.what_if import what_if
@@ -49,6 +52,32 @@ def test_an_order_that_stops_early_would_have_saved_the_rest() -> None:
         assert found.spent_microcredits == spent == ROWS * 30_000
         assert found.saved_microcredits == ROWS * 20_000
         assert found.changed == 0
+
+
+@pytest.mark.parametrize(
+    ("order", "cost"),
+    [
+        pytest.param(Order.SEQUENTIAL, 10_000, id="the first knows all"),
+        pytest.param(Order.PARALLEL, 30_000, id="both are asked"),
+    ],
+)
+def test_cost_is_foreseen_from_what_like_rows_would_have_cost(order: Order, cost: int) -> None:
+    providers = [priced("one", 10_000), priced("two", 20_000)]
+    emails = [f"a@firm{number}.com" for number in range(ROWS)]
+    with world(*providers, emails=emails, columns=(EMAIL, COMPANY)) as made:
+        made.run()
+
+        found = foresee(made.parts, "default", "t", order=order, columns=("company",))
+
+        assert found is not None
+        assert (found.played, found.filled, found.cost_of(1_000)) == (ROWS, 1.0, cost * 1_000)
+
+
+def test_nothing_is_foreseen_before_anything_is_recorded() -> None:
+    with world(priced("one", 10_000), emails=["a@firm1.com"], columns=(EMAIL, COMPANY)) as made:
+        found = foresee(made.parts, "default", "t", order=Order.PARALLEL, columns=("company",))
+
+        assert found is None
 
 
 def test_an_adaptive_order_asks_by_what_was_learned() -> None:
