@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from enrich.store.schema_base import json_object, metadata, moment, words
 from enrich.store.schema_callbacks import callbacks
+from enrich.store.schema_callers import callers
 from enrich.store.schema_schedules import schedules
 from enrich.store.schema_service import (
     audit,
@@ -39,6 +40,7 @@ __all__ = [
     "audit",
     "batches",
     "callbacks",
+    "callers",
     "columns",
     "credentials",
     "deliveries",
