@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from enrich.errors import BadFileError
 from enrich.ports.outside import Clock
+from enrich.ports.tracing import NO_TRACES, Tracer
 from providers.credentials import CredentialSource
 from providers.http import HttpClient
 from providers.http_provider import HttpProvider
@@ -35,13 +36,14 @@ class Catalogue:
         directory: Path | None = None,
         contact: str = "",
         base_url: str | None = None,
+        tracer: Tracer = NO_TRACES,
     ) -> None:
         """Build them; `contact` is whom one may write to, `directory` has a user's own files.
 
         All are asked below `base_url` when it is given: by a simulator.
         """
         self._credentials = credentials
-        self._client = HttpClient(contact=contact)
+        self._client = HttpClient(contact=contact, tracer=tracer)
         own, self.faults = own_specs(directory) if directory else ((), ())
         for fault in self.faults:
             log.error("provider.refused", extra={"reason": str(fault)})

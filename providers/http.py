@@ -13,13 +13,14 @@ from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
 from threading import Event
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError as _LibraryError
 
 from enrich.domain.outcome import Malformed, Unavailable
 from enrich.ports.outside import Clock, Deadline
+from enrich.ports.tracing import NO_TRACES, Fact, Tracer
 from providers.base import SystemClock
 from providers.exchange import HttpCall, HttpFault, Reply
 from providers.http_faults import fault_of
@@ -68,9 +69,10 @@ class HttpClient:
         contact: str = "",
         resolve: Resolve = resolve_any,
         adapter: TimedAdapter | None = None,
+        tracer: Tracer = NO_TRACES,
     ) -> None:
         """Open nothing yet; `contact` is whom a provider may write to, for the User-Agent."""
-        self._clock = clock or SystemClock()
+        self._clock, self._tracer = clock or SystemClock(), tracer
         self._lookup = resolve
         # The system's resolver knows no deadline; who waits for it here does.
         self._names = ThreadPoolExecutor(max_workers=_LOOKUPS, thread_name_prefix="enrich-names")
@@ -99,7 +101,7 @@ class HttpClient:
         wire = OnTheWire(limit, self._clock, times.connect_s, times.read_s, self._resolved)
         calls = 0
         for attempt in range(retry.attempts + 1):
-            ended = self._tried(call, wire)
+            ended = self._traced(call, wire, attempt)
             calls += isinstance(ended, Reply) or ended.is_sent
             pause_s = retry.pause_s * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - spreads, hides nothing
             is_last = attempt == retry.attempts or limit.left_s(self._clock) <= pause_s
@@ -115,6 +117,24 @@ class HttpClient:
 
     def _resolved(self, host: str, port: int, within_s: float) -> Addresses:
         return self._names.submit(self._lookup, host, port).result(timeout=within_s)
+
+    def _traced(self, call: HttpCall, wire: OnTheWire, attempt: int) -> Reply | HttpFault:
+        """Make one attempt; a trace gets method, host and status, and never path or query."""
+        if self._tracer is NO_TRACES:
+            return self._tried(call, wire)
+        host = urlsplit(call.url).hostname or ""
+        facts: dict[str, Fact] = {
+            "http.request.method": call.method,
+            "server.address": host,
+            "http.request.resend_count": attempt,
+        }
+        with self._tracer.span(f"{call.method} {host}", facts, kind="client") as span:
+            ended = self._tried(call, wire)
+            if isinstance(ended, Reply):
+                span.set({"http.response.status_code": ended.status})
+            else:
+                span.set({"error.type": ended.outcome.kind.value})
+        return ended
 
     def _tried(self, call: HttpCall, wire: OnTheWire) -> Reply | HttpFault:
         if wire.deadline.left_s(self._clock) <= 0:

@@ -23,6 +23,7 @@ from enrich.state.broker import check_broker
 from tasks.envelope import LONGEST_COUNTDOWN_S
 from tasks.messages import countdown_of, summary_of, to_wire
 from tasks.settings import URGENT
+from tasks.traces import carried, sending
 
 __all__ = ["CeleryDispatcher"]
 
@@ -44,7 +45,11 @@ class CeleryDispatcher:
             # Asked once at first: what counts the parts of a chord tries for 19 s to reach a server
             # that is away.
             check_broker(redis_url(self._app.conf.result_backend))
-            with self._app.producer_or_acquire() as producer, producer.batch():
+            with (
+                sending("steps"),
+                self._app.producer_or_acquire() as producer,
+                producer.batch(),
+            ):
                 for step in steps:
                     self._publish(producer, step)
         except (BrokerDownError, OperationalError, ConnectionError, RedisError) as exc:
@@ -68,7 +73,9 @@ class CeleryDispatcher:
     def _publish_chord(self, producer: Producer, step: Step, countdown_s: float | None) -> None:
         group_id = _id_of("group", summary_of(step))
         body = self._app.signature(
-            "enrich.fuse", args=(to_wire(_for(step)),), options=_options("enrich.fuse", step)
+            "enrich.fuse",
+            args=(to_wire(_for(step)),),
+            options={**_options("enrich.fuse", step), **carried(is_body=True)},
         )
         # Known before the first part can end, so the count cannot miss one.
         self._app.backend.set_chord_size(group_id, len(step.providers))
@@ -101,6 +108,7 @@ class CeleryDispatcher:
             ignore_result=True,
             add_to_parent=False,
             **_options(name, step, provider),
+            **carried(),
             **options,
         )
 

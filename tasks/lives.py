@@ -52,6 +52,7 @@ def _hand_back(patience_s: float) -> None:
     _let_go(is_lost=False)
     if not _ended.wait(_LAST_S):
         services().metrics.flush()
+        services().parts.tracer.flush()
         # Threads that ask cannot be stopped; whatever they write from now on is of an old attempt.
         os._exit(0)
 

@@ -20,6 +20,7 @@ from enrich.bootstrap import settings
 from enrich.errors import BadInputError
 from enrich.state.parked import Parked, ParkedMessages
 from tasks.envelope import Envelope, problem_of
+from tasks.traces import taken_up
 
 __all__ = ["ParkingConsumer", "Step"]
 
@@ -90,7 +91,8 @@ class Step(Task[Any, Any]):
         """Do the step, or park what was sent."""
         try:
             _check_arguments(self.run, args, kwargs)
-            return self.run(*args, **kwargs)
+            with taken_up(self, args):
+                return self.run(*args, **kwargs)
         except BadInputError as exc:
             self._park(str(exc), dumps([args, kwargs]))
             raise Ignore from exc

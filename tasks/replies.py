@@ -23,6 +23,7 @@ from enrich.engine.schedules import is_scheduled, report_end
 from enrich.errors import RunFailedError, UsageError
 from enrich.ports import Finished
 from tasks.settings import CONTROL, URGENT
+from tasks.traces import carried
 
 __all__ = ["ReplyTo", "encoded", "forget", "notify", "reply"]
 
@@ -114,7 +115,7 @@ def notify(app: Celery) -> None:
 
 def _send(app: Celery, task: str, queue: str, *args: str) -> None:
     try:
-        app.send_task(task, args, queue=queue, ignore_result=True)
+        app.send_task(task, args, queue=queue, ignore_result=True, **carried())
     except (OperationalError, ConnectionError) as exc:
         log.warning("task.left_to_schedule", extra={"task": task, "error": str(exc)})
 

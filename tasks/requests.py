@@ -26,6 +26,7 @@ from tasks.canvas import CeleryDispatcher
 from tasks.envelope import sending_problem
 from tasks.replies import ReplyTo, encoded
 from tasks.services import services
+from tasks.traces import carried, sending, taken_up
 
 __all__ = ["enrich_cell", "enrich_row", "enrich_rows", "enrich_table"]
 
@@ -56,7 +57,10 @@ class Request(Task[Any, Any]):
             raise problem
         check_broker(redis_url(self.app.conf.result_backend))
         try:
-            return super().apply_async(args, kwargs, *more, **options)
+            with sending(str(self.name)):
+                headers = {**(options.pop("headers", None) or {}), **carried().get("headers", {})}
+                options |= {"headers": headers} if headers else {}
+                return super().apply_async(args, kwargs, *more, **options)
         except (OperationalError, RedisError) as exc:
             raise BrokerDownError(
                 f"the broker does not take {self.name} ({type(exc).__name__}); try again later"
@@ -69,7 +73,8 @@ class Request(Task[Any, Any]):
         except TypeError as exc:
             hint = f"{self.name} takes {_names(self)}"
             raise BadInputError("arguments", str(exc), hint=hint) from exc
-        return self.run(*args, **kwargs)
+        with taken_up(self, args):
+            return self.run(*args, **kwargs)
 
 
 def _names(task: Request) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from enrich.engine.parts import Parts, Policies
 from enrich.engine.trustbook import TrustBook
 from enrich.ports import Provider, Recorder
+from enrich.ports.tracing import NO_TRACES, Tracer
 from enrich.settings import Settings
 from enrich.state.breaker import RedisBreakers
 from enrich.state.budget import RedisBudgets
@@ -40,6 +41,7 @@ class Ends:
     link: RedisLink
     recorder: Recorder
     calls: Executor
+    tracer: Tracer = NO_TRACES
 
 
 def parts_of(
@@ -77,6 +79,7 @@ def parts_of(
         recorder=recorder,
         clock=clock,
         calls=ends.calls,
+        tracer=ends.tracer,
         policies=_policies(own),
     )
 

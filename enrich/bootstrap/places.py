@@ -1,14 +1,17 @@
 """The settings of this process, and where its servers are."""
 
 import logging
+import os
 from dataclasses import dataclass
 from functools import cache
 
 from enrich.embedded import Server, celery_url, start
+from enrich.ports.tracing import Tracer
 from enrich.settings import Settings, load_settings
 from enrich.telemetry import register_secret
+from enrich.telemetry.traces import tracer_of
 
-__all__ = ["Endpoints", "endpoints", "settings"]
+__all__ = ["Endpoints", "endpoints", "process_tracer", "settings"]
 
 log = logging.getLogger("enrich.bootstrap")
 
@@ -39,6 +42,12 @@ def settings() -> Settings:
     for warning in own.warnings():
         log.warning("settings.doubtful", extra={"warning": warning})
     return own
+
+
+@cache
+def process_tracer() -> Tracer:
+    """Give the tracer of this process; it notes nothing unless the environment asks for traces."""
+    return tracer_of(os.environ, directory=settings().traces.directory)
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from enrich.bootstrap.front import desk_of, embedders_of, messenger_of
 from enrich.bootstrap.joining import Ends, caches_of, parts_of
-from enrich.bootstrap.places import Endpoints, endpoints, settings
+from enrich.bootstrap.places import Endpoints, endpoints, process_tracer, settings
 from enrich.bootstrap.sources import catalogue_of, credentials_of, providers_of, readiness_of
 from enrich.engine.desk import Desk
 from enrich.engine.local import LocalRunner
@@ -16,6 +16,7 @@ from enrich.errors import DependencyError
 from enrich.ports.access import AccessKeys
 from enrich.ports.board import Board
 from enrich.ports.schedules import Schedules
+from enrich.ports.tracing import Tracer
 from enrich.settings import Settings
 from enrich.state.cache_fallback import FallbackCache
 from enrich.state.link import RedisLink
@@ -86,15 +87,16 @@ class Services:
             if opened:
                 opened.close()
         self.metrics.close()
+        self.parts.tracer.flush()
         self._database.dispose()
         self._link.close()
 
 
-def build(*, holder: str = "") -> Services:
+def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
     """Build everything for one process; starts embedded servers where no address is set.
 
     `holder` is the name that its batches are held under; a process without one leaves them to
-    their leases.
+    their leases. `tracer` notes in place of what the settings say.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -102,18 +104,19 @@ def build(*, holder: str = "") -> Services:
     """
     own, places = settings(), endpoints()
     _check_schema(own, places)
-    database = make_engine(places.database_url)
+    traces = tracer or process_tracer()
+    database = make_engine(places.database_url, tracer=traces)
     # The numbers have a connection of their own: one that counts its faults must not count itself.
     metrics = RedisMetrics(RedisLink(places.redis_url, is_silent=True), version=own.cache.version)
-    link = RedisLink(places.redis_url, recorder=metrics)
+    link = RedisLink(places.redis_url, recorder=metrics, tracer=traces)
     credentials = credentials_of(own, database)
-    catalogue = catalogue_of(own, credentials)
+    catalogue = catalogue_of(own, credentials, tracer=traces)
     calls = ThreadPoolExecutor(max_workers=32, thread_name_prefix="enrich-call")
     probes = ThreadPoolExecutor(own.probes.max_concurrent, thread_name_prefix="enrich-probe")
     caches = caches_of(link, own, metrics)
     parts = parts_of(
         own,
-        Ends(database=database, link=link, recorder=metrics, calls=calls),
+        Ends(database=database, link=link, recorder=metrics, calls=calls, tracer=traces),
         caches,
         providers_of(own, catalogue),
         holder=holder,
@@ -143,7 +146,8 @@ def build(*, holder: str = "") -> Services:
 
 def _check_schema(own: Settings, places: Endpoints) -> None:
     """Bring an embedded database to the newest schema; ask for it where it is not ours."""
-    if own.database_url is None:
+    lacking = pending(places.database_url)
+    if lacking and own.database_url is None:
         upgrade(places.database_url)
-    elif lacking := pending(places.database_url):
+    elif lacking:
         raise DependencyError(f"the database lacks {len(lacking)} migrations; run `enrich migrate`")

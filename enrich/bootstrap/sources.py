@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from enrich.ports import Provider
+from enrich.ports.tracing import NO_TRACES, Tracer
 from enrich.settings import Settings
 from enrich.store.credentials import PostgresCredentialStore
 from enrich.store.keyring import KeyringFile, given_keys
@@ -46,7 +47,9 @@ def readiness_of(own: Settings, catalogue: "Catalogue | None") -> Callable[[str]
     return lambda name: name in named or catalogue is None or catalogue.is_ready(name)
 
 
-def catalogue_of(own: Settings, credentials: KeptCredentials) -> "Catalogue | None":
+def catalogue_of(
+    own: Settings, credentials: KeptCredentials, *, tracer: Tracer = NO_TRACES
+) -> "Catalogue | None":
     """Give those that are asked over the network; None when the settings want none of them."""
     asked = own.providers
     if not (asked.catalogue or asked.directory):
@@ -60,6 +63,7 @@ def catalogue_of(own: Settings, credentials: KeptCredentials) -> "Catalogue | No
         directory=asked.directory,
         contact=asked.contact or "",
         base_url=asked.base_url,
+        tracer=tracer,
     )
 
 

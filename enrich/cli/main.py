@@ -54,6 +54,7 @@ COMMANDS = {
     "bench": ("trial", "Send many profiles at once, and tell how long they took."),
     "completion": ("completion", "Print what makes your shell complete commands."),
     "metrics": ("metrics", "Print the counters of all workers, and the providers' health."),
+    "trace": ("trace", "Show where the milliseconds of a cell or a run went."),
     "label": ("trust", "Say that a cell's value is right or wrong, or which one is right."),
     "trust": ("trust", "Show or learn how far each provider is trusted, field by field."),
     "replay": ("replay", "See what another way of fusing would make of recorded answers."),

@@ -6,7 +6,12 @@ from contextlib import contextmanager
 from enrich.bootstrap import Services, build
 from enrich.telemetry import configure_logging
 
-__all__ = ["Services", "opened"]
+__all__ = ["Services", "logs_for_a_person", "opened"]
+
+
+def logs_for_a_person() -> None:
+    """Keep the log to trouble: what the parts have to say is for operators."""
+    configure_logging("ERROR")
 
 
 @contextmanager
@@ -16,8 +21,7 @@ def opened() -> Iterator[Services]:
     Raises:
         SettingsError, DependencyError: they cannot be built.
     """
-    # What the parts have to say is for operators; a person at the shell hears of trouble only.
-    configure_logging("ERROR")
+    logs_for_a_person()
     services = build()
     try:
         yield services

@@ -11,7 +11,7 @@ from enrich.domain.rate import RateLimit
 from enrich.domain.tokens import TokenPrice
 from enrich.domain.values import Json, JsonObject, is_blank
 
-__all__ = ["Answer", "Charge", "ProviderSpec", "Query", "Tier", "call_sizes", "one_call"]
+__all__ = ["Answer", "Charge", "ProviderSpec", "Query", "Tier", "call_sizes", "charged", "one_call"]
 
 
 class Tier(StrEnum):
@@ -172,6 +172,13 @@ class Answer:
     latency_s: float = 0.0
     cost_microcredits: int | None = None
     calls: int = 1
+
+
+def charged(spec: ProviderSpec, answer: Answer) -> int:
+    """Say what an answer cost, in micro-credits: as it says itself, else by the provider's rule."""
+    if answer.cost_microcredits is not None:
+        return answer.cost_microcredits
+    return spec.cost_of(answer.outcome)
 
 
 @lru_cache(maxsize=1024)

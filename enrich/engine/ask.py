@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from enrich.domain.metrics import CACHE_HITS, CACHE_MISSES, COALESCED
@@ -156,9 +157,8 @@ class _Asking:
 
     def _refresh_later(self, questions: Mapping[str, Query]) -> None:
         """Ask anew behind the reader's back; whoever else is at it already is left to it."""
-        future = self.parts.calls.submit(
-            self._led, questions, self._deadline(), force=Force.RESPONSES
-        )
+        asked_anew = partial(self._led, questions, self._deadline(), force=Force.RESPONSES)
+        future = self.parts.calls.submit(self.parts.tracer.bound(asked_anew))
         future.add_done_callback(_log_failure)
         self.parts.recorder.count("cache_refreshes", len(questions))
 

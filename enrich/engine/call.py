@@ -18,7 +18,7 @@ from enrich.domain.outcome import (
     RateLimited,
     Skipped,
 )
-from enrich.domain.provider import Answer, ProviderSpec, Query, call_sizes
+from enrich.domain.provider import Answer, Query, call_sizes, charged
 from enrich.domain.rate import Kind
 from enrich.domain.run import RunView
 from enrich.domain.values import is_storable
@@ -27,7 +27,7 @@ from enrich.engine.parts import Parts
 from enrich.engine.spend import Purse
 from enrich.ports import Deadline, Keyed, Provider
 
-__all__ = ["Said", "charged", "make_calls", "taken"]
+__all__ = ["Said", "make_calls", "taken"]
 
 #: Share of the time left within which a call may be booked; the rest is for its answer.
 _BOOKABLE = 0.8
@@ -223,13 +223,6 @@ class _Calling:
     def _all_as(self, names: Sequence[str], outcome: Outcome) -> dict[str, Said]:
         now = self.parts.clock.now()
         return {name: Said(outcome=outcome, observed_at=now) for name in names}
-
-
-def charged(spec: ProviderSpec, answer: Answer) -> int:
-    """Say what an answer cost: what it says itself, else by the provider's rule."""
-    if answer.cost_microcredits is not None:
-        return answer.cost_microcredits
-    return spec.cost_of(answer.outcome)
 
 
 def taken(outcome: Outcome, now: datetime) -> Outcome:

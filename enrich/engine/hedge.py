@@ -12,6 +12,7 @@ what came of it is still told to the breaker and the timings.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
@@ -20,10 +21,12 @@ from enrich.domain.calls import CallReport, Permit, reports_by_key
 from enrich.domain.keys import breaker_key
 from enrich.domain.metrics import PROVIDER_CALL
 from enrich.domain.outcome import Malformed, OutcomeKind
-from enrich.domain.provider import Answer, Query, one_call
+from enrich.domain.provider import Answer, ProviderSpec, Query, charged, one_call
+from enrich.domain.values import credits_of
 from enrich.engine.hedges import Answers
 from enrich.engine.parts import Parts
 from enrich.ports import Deadline, Provider
+from enrich.ports.tracing import NO_TRACES, Fact
 
 __all__ = ["asked"]
 
@@ -52,7 +55,8 @@ def asked(
     if not share or not provider.spec.hedge or any(query.token for query in queries):
         return call.made()
     after_s = parts.hedges.begin(provider.spec.name, share)
-    first = parts.hedges.submit(call.timed) if after_s is not None else None
+    own = parts.tracer.bound(call.timed)
+    first = parts.hedges.submit(own) if after_s is not None else None
     return call.timed() if first is None else _Race(call, first, after_s or 0.0).answers()
 
 
@@ -67,6 +71,16 @@ class _Call:
 
     def made(self) -> Answers:
         """Make the call."""
+        spec = self.provider.spec
+        if self.parts.tracer is NO_TRACES:
+            return self._answers()
+        facts: dict[str, Fact] = {"enrich.provider": spec.name, "enrich.tier": spec.tier.value}
+        with self.parts.tracer.span(f"ask {spec.name}", facts, kind="client") as span:
+            answers = self._answers()
+            span.set(_facts_of(spec, answers))
+        return answers
+
+    def _answers(self) -> Answers:
         try:
             answers = self.provider.ask(self.queries, self.deadline)
         except Exception:
@@ -100,7 +114,7 @@ class _Race:
         permit = self._permit()
         if permit is None:
             return self._first.result()
-        second = self._parts.hedges.submit(self._call.timed)
+        second = self._parts.hedges.submit(self._parts.tracer.bound(self._call.timed))
         if second is None:
             self._forgo(permit)
             return self._first.result()
@@ -161,6 +175,19 @@ class _Race:
         self._parts.breakers.report(self._key, permit, report)
         labels = {"provider": self._spec.name}
         self._parts.recorder.observe(PROVIDER_CALL, answer.latency_s, labels)
+
+
+def _facts_of(spec: ProviderSpec, answers: Answers) -> dict[str, Fact]:
+    """Tell a trace what came of a call: how it ended for how many rows, and what it cost."""
+    ends = Counter(answer.outcome.kind.value for answer in answers)
+    return {
+        "enrich.rows": len(answers),
+        "enrich.outcome": ", ".join(
+            kind if len(answers) == 1 else f"{kind} {rows}" for kind, rows in sorted(ends.items())
+        ),
+        "enrich.cost_credits": credits_of(sum(charged(spec, answer) for answer in answers)),
+        "enrich.requests": sum(answer.calls for answer in answers),
+    }
 
 
 def _is_good(answers: Answers) -> bool:

@@ -11,8 +11,8 @@ from datetime import datetime
 
 from enrich.domain.outcome import DEADLINE, Pending, Skipped
 from enrich.domain.paid import CallEnd
-from enrich.domain.provider import Answer, ProviderSpec, Query
-from enrich.engine.call import Said, charged, taken
+from enrich.domain.provider import Answer, ProviderSpec, Query, charged
+from enrich.engine.call import Said, taken
 from enrich.engine.parts import Parts
 from enrich.errors import DatabaseDownError
 from enrich.ports import Deadline, Provider

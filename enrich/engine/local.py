@@ -5,12 +5,14 @@ import itertools
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, wait
+from functools import partial
 
 from enrich.domain.run import Step, StepKind
 from enrich.engine.fuse import fuse
 from enrich.engine.parts import Parts
 from enrich.engine.premium import premium
 from enrich.engine.probe import probe
+from enrich.engine.traced import facts_of
 
 __all__ = ["LocalRunner"]
 
@@ -52,11 +54,21 @@ class LocalRunner:
             heapq.heappush(todo, (now_s + max(0.0, wait_s), next(order), step))
 
     def _do(self, step: Step) -> tuple[Step, ...]:
+        tracer = self._parts.tracer
         if step.kind is StepKind.PREMIUM:
-            return premium(self._parts, step)
+            with tracer.span("premium", facts_of(step)):
+                return premium(self._parts, step)
         if step.kind is StepKind.PROBE:
-            asked = [self._pool.submit(probe, self._parts, step, name) for name in step.providers]
+            asked = [
+                self._pool.submit(self._parts.tracer.bound(partial(self._probe, step, name)))
+                for name in step.providers
+            ]
             wait(asked)
             for future in asked:
                 future.result()
-        return fuse(self._parts, step).steps
+        with tracer.span("fuse", facts_of(step)):
+            return fuse(self._parts, step).steps
+
+    def _probe(self, step: Step, provider: str) -> None:
+        with self._parts.tracer.span("probe", facts_of(step, provider)):
+            probe(self._parts, step, provider)

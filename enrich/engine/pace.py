@@ -84,7 +84,9 @@ class _Lanes:
 
     def run(self, lanes: int) -> list[Answer]:
         helpers = min(lanes, len(self._left)) - 1
-        futures = [self._parts.calls.submit(self._lane) for _ in range(helpers)]
+        futures = [
+            self._parts.calls.submit(self._parts.tracer.bound(self._lane)) for _ in range(helpers)
+        ]
         try:
             self._lane()
         finally:

@@ -12,9 +12,9 @@ from datetime import timedelta
 
 from enrich.domain.outcome import OutcomeKind, Pending, Skipped
 from enrich.domain.paid import Asked, Booking, CallEnd, InDoubt, Verdict, doubt_of
-from enrich.domain.provider import Query
+from enrich.domain.provider import Query, charged
 from enrich.domain.run import RunView
-from enrich.engine.call import Said, charged
+from enrich.engine.call import Said
 from enrich.engine.call import make_calls as call
 from enrich.engine.journal import Journal
 from enrich.engine.parts import Parts

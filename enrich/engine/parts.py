@@ -34,6 +34,7 @@ from enrich.ports import (
     RowStore,
     RunStore,
 )
+from enrich.ports.tracing import NO_TRACES, Tracer
 
 __all__ = ["Parts", "Policies"]
 
@@ -89,6 +90,7 @@ class Parts:
     trust: TrustBook | None = None
     hedges: Hedges = field(default_factory=Hedges)
     prompter: Prompter | None = None
+    tracer: Tracer = NO_TRACES
     #: Whether it is worth planning to ask a provider by its name; it may change at any time.
     is_ready: Callable[[str], bool] = field(default=lambda _name: True)
 

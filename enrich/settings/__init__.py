@@ -43,6 +43,7 @@ from enrich.settings.installation import (
 )
 from enrich.settings.jobs import JobSettings
 from enrich.settings.llm import LlmSettings
+from enrich.settings.traces import TraceSettings
 from enrich.settings.values import Flag
 from enrich.settings.webhooks import WebhookSettings
 
@@ -65,6 +66,7 @@ __all__ = [
     "SelectionSettings",
     "Settings",
     "SingleflightSettings",
+    "TraceSettings",
     "WebhookSettings",
     "is_loopback",
     "load_settings",
@@ -106,6 +108,7 @@ class Settings(BaseSettings):
     embeddings: EmbeddingSettings = EmbeddingSettings()
     jobs: JobSettings = JobSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    traces: TraceSettings = TraceSettings()
     credentials: dict[str, SecretStr] = Field(default_factory=dict)
 
     @classmethod

@@ -22,6 +22,7 @@ from redis.retry import Retry
 
 from enrich.errors import DependencyError, SettingsError
 from enrich.ports.outside import Recorder
+from enrich.ports.tracing import NO_TRACES, Tracer
 from enrich.state.faults import LINK_ERRORS, Fault, fault_of
 from enrich.state.switch import Switch
 from enrich.state.wire import Wire
@@ -47,6 +48,7 @@ FALLBACKS_TOTAL = "enrich_fallbacks_total"
 _LUA = Path(__file__).with_name("lua")
 _USES = re.compile(r"-- uses: (\w+)\n")
 _LOG_EVERY_S = 60.0
+_REDIS = {"db.system.name": "redis"}
 _CONNECTIONS = 256
 
 
@@ -108,9 +110,10 @@ class RedisLink:
         timeout_s: float = 0.25,
         now_s: Callable[[], float] = time.monotonic,
         is_silent: bool = False,
+        tracer: Tracer = NO_TRACES,
     ) -> None:
         self._url, self._recorder, self._timeout_s, self._now_s = url, recorder, timeout_s, now_s
-        self._is_silent = is_silent
+        self._is_silent, self._tracer = is_silent, tracer
         self._own: _Own | None = None
 
     def do(self, work: Callable[[redis.Redis], T]) -> T:
@@ -123,14 +126,17 @@ class RedisLink:
         """
         return self._guarded(lambda own: work(own.client))
 
-    def _guarded(self, work: Callable[[_Own], T]) -> T:
+    def _guarded(self, work: Callable[[_Own], T], name: str = "") -> T:
         own = self._mine()
         self._admit(own)
+        span = self._tracer.begin(f"redis {name}".rstrip(), _REDIS)
         try:
             result = work(own)
         except LINK_ERRORS as error:
+            span.end(error=type(error).__name__)
             failure = self._failed(own, error)
             raise failure from (error if failure is not error else error.__cause__)
+        span.end()
         if own.switch.succeeded():
             self._say(own, logging.INFO, "redis.back", "[L2Cache] Redis is back")
         return result
@@ -155,7 +161,7 @@ class RedisLink:
             except redis.exceptions.NoScriptError:
                 return own.wire.call("EVAL", wanted.text, len(keys), *keys, *args)
 
-        reply = self._guarded(evaluate)
+        reply = self._guarded(evaluate, name)
         if items is not None and not (isinstance(reply, list) and len(reply) == items):
             raise self.garbled(f"the reply of {name} has another shape")
         return reply

@@ -21,6 +21,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from enrich.errors import BadInputError, DatabaseDownError, EnrichError
+from enrich.ports.tracing import NO_TRACES, Tracer
+from enrich.store.tracing import trace_statements
 
 __all__ = ["Database", "make_engine", "translated"]
 
@@ -58,7 +60,12 @@ _TRANSLATION: Mapping[type[BaseException], type[EnrichError]] = {
 
 
 def make_engine(
-    url: str, *, pool_size: int = 5, max_overflow: int = 10, application_name: str = "enrich"
+    url: str,
+    *,
+    pool_size: int = 5,
+    max_overflow: int = 10,
+    application_name: str = "enrich",
+    tracer: Tracer = NO_TRACES,
 ) -> Engine:
     """Make the pool of connections of one process; nothing is connected yet.
 
@@ -86,6 +93,8 @@ def make_engine(
         },
     )
     event.listen(engine, "connect", _read_json_quickly)
+    if tracer is not NO_TRACES:
+        trace_statements(engine, tracer)
     return engine
 
 
