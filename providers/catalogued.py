@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from enrich.errors import BadFileError
 from enrich.ports.outside import Clock
 from enrich.ports.tracing import NO_TRACES, Tracer
+from providers.called_back import Door
 from providers.credentials import CredentialSource
 from providers.http import HttpClient
 from providers.http_provider import HttpProvider
@@ -37,19 +38,21 @@ class Catalogue:
         contact: str = "",
         base_url: str | None = None,
         tracer: Tracer = NO_TRACES,
+        door: Door | None = None,
     ) -> None:
         """Build them; `contact` is whom one may write to, `directory` has a user's own files.
 
-        All are asked below `base_url` when it is given: by a simulator.
+        All are asked below `base_url` when it is given: by a simulator. Through `door` come the
+        answers of those that send them.
         """
-        self._credentials = credentials
+        self._credentials, self._has_door = credentials, door is not None
         self._client = HttpClient(contact=contact, tracer=tracer)
         own, self.faults = own_specs(directory) if directory else ((), ())
         for fault in self.faults:
             log.error("provider.refused", extra={"reason": str(fault)})
         specs = (*(load_catalogue() if with_catalogue else ()), *own)
         self.providers = catalogue_providers(
-            credentials, self._client, specs=specs, contact=contact, base_url=base_url
+            credentials, self._client, specs=specs, contact=contact, base_url=base_url, door=door
         )
         #: Who put a file there wants it asked, or to be told why it was not.
         self._own = frozenset(spec.name for spec in own)
@@ -59,6 +62,8 @@ class Catalogue:
         provider = self.providers.get(name)
         if provider is None or name in self._own:
             return True
+        if provider.http.answers_by_webhook_only and not self._has_door:
+            return False
         return not _lacks_key(provider.http, self._credentials)
 
     def close(self) -> None:
@@ -93,6 +98,7 @@ def catalogue_providers(
     contact: str = "",
     clock: Clock | None = None,
     base_url: str | None = None,
+    door: Door | None = None,
 ) -> Mapping[str, HttpProvider]:
     """Build the providers of files by name, one client for all; says in the log who is left out.
 
@@ -110,7 +116,9 @@ def catalogue_providers(
         if spec.state == "deprecated":
             extra = {"provider": spec.name, "successor": spec.successor}
             log.warning("provider.deprecated", extra=extra)
-        built[spec.name] = HttpProvider(spec, client=client, credentials=credentials, clock=clock)
+        built[spec.name] = HttpProvider(
+            spec, client=client, credentials=credentials, clock=clock, door=door
+        )
     return MappingProxyType(built)
 
 

@@ -6,19 +6,25 @@ call is made with is the business of `providers.keyed`.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from enrich.domain.callback import Callback, name_of_ticket
 from enrich.domain.outcome import (
+    DEADLINE,
     Gone,
     InvalidInput,
     Outcome,
     Pending,
+    Skipped,
     Unavailable,
 )
 from enrich.domain.paid import CallState, end_state_of
 from enrich.domain.provider import Answer, ProviderSpec, Query
 from enrich.domain.values import microcredits_of
+from enrich.errors import DatabaseDownError
 from enrich.ports.outside import Clock, Credentials, Deadline
 from providers.base import SystemClock
+from providers.called_back import NO_ADDRESS, NO_RUN, CalledBack, Door
 from providers.exchange import HttpCall, Reply
 from providers.http import HttpClient
 from providers.keyed import KeyedCalls, free
@@ -41,11 +47,16 @@ __all__ = ["HttpProvider"]
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Rows that travel in one call: their places, the call, and how to read its reply."""
+    """Rows that travel in one call: their places, the call, and how to read its reply.
+
+    With `callback` the answer may be sent there later, to each row under its key.
+    """
 
     places: Sequence[int]
     call: HttpCall
     read: Callable[[Reply], list[Outcome]]
+    callback: Callback | None = None
+    keys: Sequence[str] = ()
 
 
 class HttpProvider:
@@ -59,9 +70,14 @@ class HttpProvider:
         credentials: Credentials,
         clock: Clock | None = None,
         base_url: str | None = None,
+        door: Door | None = None,
     ) -> None:
-        """Join a file and a client; `base_url` sends everything elsewhere, to a stand-in."""
+        """Join a file and a client; `base_url` sends everything elsewhere, to a stand-in.
+
+        Through `door` come the answers of those that send them.
+        """
         self._http, self._base_url = http, base_url
+        self._back = _called_back(http, door)
         self._calls = KeyedCalls(
             http, client=client, credentials=credentials, clock=clock or SystemClock()
         )
@@ -69,7 +85,9 @@ class HttpProvider:
     @property
     def spec(self) -> ProviderSpec:
         """What it gives, needs and costs."""
-        return self._http.provider_spec
+        own = self._http.provider_spec
+        # What an answer waits for says whether its question was asked.
+        return replace(own, can_look_up=True) if self._back else own
 
     @property
     def http(self) -> HttpSpec:
@@ -84,12 +102,19 @@ class HttpProvider:
         """Ask about rows, as many in one call as the file allows; all of one tenant."""
         if self._http.state == "gone":
             return [free(Gone(self._http.successor)) for _ in queries]
+        if self._http.answers_by_webhook_only and self._back is None:
+            return [free(Skipped(NO_ADDRESS)) for _ in queries]
         answers: dict[int, Answer] = {}
-        for group in self._groups(queries, answers):
-            tenant = queries[group.places[0]].tenant
-            told = self._told(group, tenant, deadline)
-            answers |= dict(zip(group.places, told, strict=True))
-        return [answers[place] for place in range(len(queries))]
+        try:
+            for group in self._groups(queries, answers):
+                tenant = queries[group.places[0]].tenant
+                told = self._told(group, tenant, deadline)
+                if self._back and group.callback:
+                    told = self._back.settled(group.callback, told, group.keys)
+                answers |= dict(zip(group.places, told, strict=True))
+        except DatabaseDownError:
+            pass  # where answers are waited for; those that were not asked are asked again
+        return [answers.get(place) or free(Skipped(DEADLINE)) for place in range(len(queries))]
 
     def look_up(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer | None]:
         """Say what came of each call, by its key; None where it was never made.
@@ -99,6 +124,9 @@ class HttpProvider:
         return [self._looked_up(query, deadline) for query in queries]
 
     def _looked_up(self, query: Query, deadline: Deadline) -> Answer | None:
+        if self._back:
+            waits = self._back.found(query)
+            return self._back.answers([waits], self._sent)[0] if waits else None
         unknown = self._http.idempotency.unknown if self._http.idempotency else ()
         asked, never = Asked(query.inputs), Gone()
 
@@ -121,6 +149,10 @@ class HttpProvider:
             if query.token:
                 begun.setdefault(query.job, []).append(place)
         for token, places in begun.items():
+            if self._back and name_of_ticket(token):
+                told = self._back.answers([queries[place] for place in places], self._sent)
+                refused |= dict(zip(places, told, strict=True))
+                continue
             yield from self._poll(token, places, queries, refused)
         if self._http.bulk and (len(fresh) > 1 or not self._http.request):
             yield from self._bulk(fresh, queries, refused)
@@ -130,13 +162,18 @@ class HttpProvider:
 
     def _single(self, place: int, query: Query, refused: dict[int, Answer]) -> Iterator[_Group]:
         asked = Asked(query.inputs)
+        callback = self._callback([query], [""])
+        if self._back and callback is None:
+            refused[place] = free(Skipped(NO_RUN))
+            return
+        url = self._url(callback)
         try:
-            call = request_for(self._http, query.inputs, base_url=self._base_url)
+            call = request_for(self._http, query.inputs, base_url=self._base_url, callback=url)
             call = with_key(self._http, call, [query.call_key])
         except BadValueError as exc:
             refused[place] = free(InvalidInput(str(exc)))
             return
-        yield _Group((place,), call, lambda reply: [self._read_one(reply, asked)])
+        yield _Group((place,), call, lambda reply: [self._read_one(reply, asked)], callback, [""])
 
     def _bulk(
         self, places: Sequence[int], queries: Sequence[Query], refused: dict[int, Answer]
@@ -150,11 +187,29 @@ class HttpProvider:
                 asked[place] = one
             except BadValueError as exc:
                 refused[place] = free(InvalidInput(str(exc)))
-        if asked:
-            them = tuple(asked.values())
-            call = bulk_call(self._http, them, base_url=self._base_url)
-            call = with_key(self._http, call, [queries[place].call_key for place in asked])
-            yield _Group(tuple(asked), call, lambda reply: self._read_many(reply, them))
+        if not asked:
+            return
+        them, keys = tuple(asked.values()), [each.key for each in asked.values()]
+        callback = self._callback([queries[place] for place in asked], keys)
+        if self._back and callback is None:
+            refused |= {place: free(Skipped(NO_RUN)) for place in asked}
+            return
+        call = bulk_call(self._http, them, base_url=self._base_url, callback=self._url(callback))
+        call = with_key(self._http, call, [queries[place].call_key for place in asked])
+        read_all = partial(self._read_many, asked=them)
+        yield _Group(tuple(asked), call, read_all, callback, keys)
+
+    def _callback(self, queries: Sequence[Query], keys: Sequence[str]) -> Callback | None:
+        return self._back.opened(queries, keys) if self._back else None
+
+    def _url(self, callback: Callback | None) -> str | None:
+        return self._back.url(callback) if self._back and callback else None
+
+    def _sent(self, reply: Reply, them: Sequence[Asked]) -> list[Outcome]:
+        """Read what the provider sent by itself, about one row or about many."""
+        if any(one.key for one in them):
+            return self._read_many(reply, them)
+        return [self._read_one(reply, one) for one in them]
 
     def _poll(
         self,
@@ -170,10 +225,7 @@ class HttpProvider:
         except BadValueError as exc:
             refused |= {place: free(InvalidInput(str(exc))) for place in places}
             return
-        if any(keys):
-            yield _Group(places, call, lambda reply: self._read_many(reply, them))
-        else:
-            yield _Group(places, call, lambda reply: [self._read_one(reply, each) for each in them])
+        yield _Group(places, call, lambda reply: self._sent(reply, them))
 
     def _read_one(self, reply: Reply, asked: Asked) -> Outcome:
         return _with_key(read(self._http, reply, asked), "")
@@ -200,6 +252,16 @@ class HttpProvider:
             return None
         is_sound = 0 <= units <= 1000
         return microcredits_of(units * self._http.price.credits) if is_sound else None
+
+
+def _called_back(http: HttpSpec, door: Door | None) -> CalledBack | None:
+    """Give what takes a provider's answers in; None when it is asked for them."""
+    later = http.deferred
+    if door is None or later is None or later.mode != "webhook":
+        return None
+    is_chosen = http.name in door.chosen and http.tells_where
+    is_polled = later.poll is not None and not is_chosen
+    return None if is_polled else CalledBack(http.name, door, wait_s=later.wait_s)
 
 
 def _with_key(outcome: Outcome, key: str) -> Outcome:

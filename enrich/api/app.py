@@ -13,7 +13,7 @@ from enrich.api.asked import Broker
 from enrich.api.cursors import Cursors
 from enrich.api.docs import serve_docs
 from enrich.api.problems import answer_with_problems, documented
-from enrich.api.routes import cells, health, labels, metrics, profiles, providers, runs, webhooks
+from enrich.api.routes import callbacks, cells, health, labels, metrics, profiles, providers, runs, webhooks
 from enrich.api.routes.health import Availability
 from enrich.api.tokens import TokenReader, read_keys
 from enrich.bootstrap import Services
@@ -48,7 +48,7 @@ def create_app(services: Services) -> FastAPI:
     )
     _join(app, services)
     app.add_middleware(_PlainPaths)
-    for routes in (profiles, cells, labels, runs, webhooks, providers, metrics, health):
+    for routes in (profiles, cells, labels, runs, webhooks, callbacks, providers, metrics, health):
         app.include_router(routes.router)
     serve_docs(app)
     answer_with_problems(app)

@@ -19,7 +19,7 @@ from enrich.state.parked import ParkedMessages
 from enrich.state.quota import Allowance, RedisQuota
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
-from tasks.replies import notify
+from tasks.replies import notify, sweep_soon
 from tasks.settings import QUEUES
 
 __all__ = ["Answer", "Broker", "Enriching", "Operating", "Own", "Queue", "Reading", "counted"]
@@ -70,6 +70,10 @@ class Broker:
     def notify(self) -> None:
         """Have what is due told now; the schedule does it otherwise."""
         notify(app)
+
+    def sweep(self) -> None:
+        """Have batches that were woken taken up now; the schedule does it otherwise."""
+        sweep_soon(app)
 
 
 def counted(request: Request, response: Response, principal: Principal) -> Principal:

@@ -37,6 +37,7 @@ _TITLES: Mapping[int, tuple[str, str]] = {
     405: ("method_not_allowed", "The address does not know this method"),
     408: ("timeout", "The request took too long to arrive"),
     409: ("conflict", "The request does not fit what is there"),
+    410: ("gone", "There is no such thing any more"),
     413: ("too_large", "The request is too large"),
     415: ("unsupported_media_type", "The body must be JSON in UTF-8"),
     422: ("invalid", "A value is wrong"),

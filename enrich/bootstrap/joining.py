@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from enrich.engine.parts import Parts, Policies
 from enrich.engine.trustbook import TrustBook
 from enrich.ports import Provider, Recorder
+from enrich.ports.callbacks import Callbacks
 from enrich.ports.tracing import NO_TRACES, Tracer
 from enrich.settings import Settings
 from enrich.state.breaker import RedisBreakers
@@ -53,6 +54,7 @@ def parts_of(
     holder: str,
     prompter: LatePrompter,
     is_ready: Callable[[str], bool],
+    callbacks: Callbacks,
 ) -> Parts:
     """Join the ports of a process; `holder` is the name that its batches are held under."""
     clock, version = SystemClock(), own.cache.version
@@ -66,6 +68,7 @@ def parts_of(
         providers=providers,
         prompter=prompter,
         is_ready=is_ready,
+        callbacks=callbacks,
         responses=caches[0],
         cells=caches[1],
         leases=_leases(link, own, recorder),

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING
 from enrich.bootstrap.front import desk_of, embedders_of, messenger_of
 from enrich.bootstrap.joining import Ends, caches_of, parts_of
 from enrich.bootstrap.places import Endpoints, endpoints, process_tracer, settings
-from enrich.bootstrap.sources import catalogue_of, credentials_of, providers_of, readiness_of
+from enrich.bootstrap.sources import (
+    callback_secret,
+    catalogue_of,
+    credentials_of,
+    providers_of,
+    readiness_of,
+)
 from enrich.engine.desk import Desk
 from enrich.engine.local import LocalRunner
 from enrich.engine.parts import Parts
 from enrich.errors import DependencyError
 from enrich.ports.access import AccessKeys
 from enrich.ports.board import Board
+from enrich.ports.callbacks import Callbacks
+from enrich.ports.callers import Callers
 from enrich.ports.schedules import Schedules
 from enrich.ports.tracing import Tracer
 from enrich.settings import Settings
@@ -23,6 +31,8 @@ from enrich.state.link import RedisLink
 from enrich.state.metrics import RedisMetrics
 from enrich.store.access_keys import PostgresAccessKeys
 from enrich.store.board import PostgresBoard
+from enrich.store.callbacks import PostgresCallbacks
+from enrich.store.callers import PostgresCallers
 from enrich.store.engine import make_engine
 from enrich.store.migrate import pending, upgrade
 from enrich.store.schedules import PostgresSchedules
@@ -56,6 +66,9 @@ class Services:
     desk: Desk
     board: Board
     schedules: Schedules
+    callers: Callers
+    callbacks: Callbacks
+    callback_secret: str
     _database: "Engine"
     _link: RedisLink
     _pools: tuple[ThreadPoolExecutor, ...]
@@ -110,7 +123,9 @@ def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
     metrics = RedisMetrics(RedisLink(places.redis_url, is_silent=True), version=own.cache.version)
     link = RedisLink(places.redis_url, recorder=metrics, tracer=traces)
     credentials = credentials_of(own, database)
-    catalogue = catalogue_of(own, credentials, tracer=traces)
+    callbacks = PostgresCallbacks(database)
+    secret = callback_secret(own, places.database_url)
+    catalogue = catalogue_of(own, credentials, callbacks=callbacks, secret=secret, tracer=traces)
     calls = ThreadPoolExecutor(max_workers=32, thread_name_prefix="enrich-call")
     probes = ThreadPoolExecutor(own.probes.max_concurrent, thread_name_prefix="enrich-probe")
     caches = caches_of(link, own, metrics)
@@ -122,6 +137,7 @@ def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
         holder=holder,
         prompter=LatePrompter(own.llm.terms(), credentials, simulator=own.providers.base_url),
         is_ready=readiness_of(own, catalogue),
+        callbacks=callbacks,
     )
     embedders, messenger = embedders_of(own, parts, credentials), messenger_of(own, parts)
     return Services(
@@ -135,6 +151,9 @@ def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
         desk=desk_of(own, parts, database, embedders, messenger),
         board=PostgresBoard(database),
         schedules=PostgresSchedules(database),
+        callers=PostgresCallers(database, holder=holder),
+        callbacks=callbacks,
+        callback_secret=secret,
         _database=database,
         _link=link,
         _pools=(calls, probes),

@@ -1,9 +1,11 @@
 """The providers of a process, and the keys that they are asked with."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from enrich.ports import Provider
+from enrich.ports.callbacks import Callbacks
 from enrich.ports.tracing import NO_TRACES, Tracer
 from enrich.settings import Settings
 from enrich.store.credentials import PostgresCredentialStore
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from providers.catalogued import Catalogue
 
 __all__ = [
+    "callback_secret",
     "catalogue_of",
     "credentials_of",
     "keyring_file",
@@ -48,9 +51,17 @@ def readiness_of(own: Settings, catalogue: "Catalogue | None") -> Callable[[str]
 
 
 def catalogue_of(
-    own: Settings, credentials: KeptCredentials, *, tracer: Tracer = NO_TRACES
+    own: Settings,
+    credentials: KeptCredentials,
+    *,
+    callbacks: Callbacks,
+    secret: str,
+    tracer: Tracer = NO_TRACES,
 ) -> "Catalogue | None":
-    """Give those that are asked over the network; None when the settings want none of them."""
+    """Give those that are asked over the network; None when the settings want none of them.
+
+    Where they send answers, `callbacks` keeps them, and `secret` signs the addresses.
+    """
     asked = own.providers
     if not (asked.catalogue or asked.directory):
         return None
@@ -58,6 +69,14 @@ def catalogue_of(
     from providers.catalogued import Catalogue
 
     return Catalogue(
+    door = own.callbacks.url and Door(
+        base_url=own.callbacks.url,
+        secret=secret,
+        kept=callbacks,
+        longest_s=own.runs.max_wait_seconds,
+        chosen=own.callbacks.chosen(),
+    )
+
         credentials,
         with_catalogue=asked.catalogue,
         directory=asked.directory,
@@ -65,9 +84,16 @@ def catalogue_of(
         base_url=asked.base_url,
         tracer=tracer,
     )
+        door=door or None,
 
 
 def sealer_of(own: Settings) -> Sealer:
+def callback_secret(own: Settings, database_url: str) -> str:
+    """Give what signs addresses of callbacks: processes of one installation share it."""
+    given = own.api.secret.get_secret_value() if own.api.secret else ""
+    return given or hashlib.sha256(f"callbacks {database_url}".encode()).hexdigest()
+
+
     """Give what seals secrets. Raises `SettingsError` for a wrong keyring."""
     given = own.keyring.keys
     return Sealer(given_keys(given.get_secret_value()) if given else keyring_file(own))

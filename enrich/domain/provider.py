@@ -145,6 +145,7 @@ class Query:
         token: what the provider gave when it began to work on this very question; empty at first.
             `KEY@JOB` where it works on the questions of one call as one job.
         call_key: the name of the call that it is paid with; empty when it costs nothing.
+        run: the run that asks; 0 when none does.
     """
 
     row: int
@@ -153,6 +154,7 @@ class Query:
     tenant: str = "default"
     token: str = ""
     call_key: str = ""
+    run: int = 0
 
     @property
     def job(self) -> str:

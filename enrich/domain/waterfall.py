@@ -131,7 +131,9 @@ def _question(row: Row, run: RunView, spec: ProviderSpec) -> Query | None:
     if not spec.can_ask_with(known):
         return None
     inputs = spec.inputs_of(known)
-    return Query(row=row.id, inputs=inputs, wanted=frozenset(wanted), tenant=run.tenant)
+    return Query(
+        row=row.id, inputs=inputs, wanted=frozenset(wanted), tenant=run.tenant, run=run.id
+    )
 
 
 def next_questions(

@@ -34,6 +34,7 @@ from enrich.ports import (
     RowStore,
     RunStore,
 )
+from enrich.ports.callbacks import Callbacks
 from enrich.ports.tracing import NO_TRACES, Tracer
 
 __all__ = ["Parts", "Policies"]
@@ -87,6 +88,7 @@ class Parts:
     clock: Clock
     calls: Executor
     policies: Policies = field(default_factory=Policies)
+    callbacks: Callbacks | None = None
     trust: TrustBook | None = None
     hedges: Hedges = field(default_factory=Hedges)
     prompter: Prompter | None = None

@@ -24,6 +24,8 @@ class Sweep:
 def sweep(parts: Parts) -> Sweep:
     """Give each batch whose lease ran out, or whose moment has come, to the next who is free."""
     policy = parts.policies.runs
+    if parts.callbacks:
+        parts.recorder.count("batches_woken", parts.callbacks.wake())
     swept = parts.runs.sweep(lease_s=policy.lease_s, max_attempts=policy.max_attempts)
     steps = tuple(step for run, ref in swept.due for step in resume(parts, run, [ref]))
     if swept.due or swept.parked:

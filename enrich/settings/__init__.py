@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from enrich.errors import SettingsError
 from enrich.settings.api import ApiSettings
+from enrich.settings.callbacks import CallbackSettings
 from enrich.settings.embeddings import EmbeddingSettings
 from enrich.settings.environment import EnvironmentSource, checked
 from enrich.settings.flower import FlowerSettings, is_loopback
@@ -54,6 +55,7 @@ __all__ = [
     "BudgetSettings",
     "CacheSettings",
     "EmbeddingSettings",
+    "CallbackSettings",
     "FlowerSettings",
     "FusionSettings",
     "JobSettings",
@@ -111,6 +113,7 @@ class Settings(BaseSettings):
     traces: TraceSettings = TraceSettings()
     credentials: dict[str, SecretStr] = Field(default_factory=dict)
 
+    callbacks: CallbackSettings = CallbackSettings()
     @classmethod
     def settings_customise_sources(
         cls,

@@ -50,6 +50,8 @@ class MemoryDatabase:
     ledger: dict[tuple[object, ...], tuple[int, int, Response]] = field(default_factory=dict)
     #: Paid calls by question, the generations in order.
     paid: dict[str, list[Any]] = field(default_factory=dict)
+    #: Answers that are sent to us, by name.
+    callbacks: dict[str, Any] = field(default_factory=dict)
 
     def table(self, tenant: str, name: str) -> MemoryTable:
         """Find a table. Raises `UnknownNameError`."""
@@ -76,6 +78,8 @@ class MemoryDatabase:
             del self.ledger[key]
         for name in [name for name, calls in self.paid.items() if calls[-1].row == row_id]:
             del self.paid[name]
+        for name in [name for name, kept in self.callbacks.items() if row_id in kept.new.rows]:
+            del self.callbacks[name]
 
 
 class MemoryRowStore:

@@ -56,12 +56,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """The questions of one request; `token` when it asks how one stands, `chat` in that dialect."""
+    """The questions of one request; `token` when it asks how one stands, `chat` in that dialect.
+
+    `callback` is the address that it wants the answer sent to.
+    """
 
     questions: Sequence[Question] = ()
     is_bulk: bool = False
     token: str = ""
     chat: ChatQuestion | None = None
+    callback: str = ""
 
 
 def incoming_of(call: HttpCall) -> Incoming:
@@ -81,19 +85,21 @@ def incoming_of(call: HttpCall) -> Incoming:
 def asking_of(spec: HttpSpec, incoming: Incoming) -> Asking | None:
     """Read the questions of a request; None when the vendor has no such endpoint."""
     many = _bulk(spec, incoming) if spec.bulk else None
+    back = _callback_of_many(spec, incoming) if many else ""
     if many and len(many) > 1:
-        return Asking(many, is_bulk=True)
+        return Asking(many, is_bulk=True, callback=back)
     seen = [captured for each in spec.request if (captured := _read(spec, each, incoming))]
     if seen:
         merged: JsonObject = {
             name: value for each in reversed(seen) for name, value in each.items()
         }
-        return Asking((Question(merged),))
-    polled = _read(spec, spec.deferred.poll, incoming) if spec.deferred else None
+        return Asking((Question(merged),), callback=str(merged.pop("$callback", "")))
+    poll = spec.deferred.poll if spec.deferred else None
+    polled = _read(spec, poll, incoming) if poll else None
     if polled and "$token" in polled:
         return Asking(token=str(polled["$token"]))
     if many:
-        return Asking(many, is_bulk=True)
+        return Asking(many, is_bulk=True, callback=back)
     chat = chat_question(incoming.path, incoming.body) if _speaks_chat(spec) else None
     return Asking((Question(chat.inputs),), chat=chat) if chat else None
 
@@ -131,6 +137,13 @@ def _bulk(spec: HttpSpec, incoming: Incoming) -> list[Question] | None:
     items = _items(bulk, incoming)
     seen = [_captured_json(bulk.item, item) for item in items or ()]
     return [_question(bulk, each) for each in seen if each is not None] or None
+
+
+def _callback_of_many(spec: HttpSpec, incoming: Incoming) -> str:
+    """Give where the answers to many questions are to be sent; empty where nobody says so."""
+    template = spec.bulk.body_json if spec.bulk else None
+    told = _captured_json(template, _document(incoming)) if isinstance(template, dict) else None
+    return str((told or {}).get("$callback", ""))
 
 
 def _items(bulk: Bulk, incoming: Incoming) -> list[Json] | None:

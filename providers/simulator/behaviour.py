@@ -46,6 +46,7 @@ class Behaviour:
         errors, storms: runs of `burst` calls that all get a 500 or 503, or a refusal for their
             number whatever the limit says.
         pending: questions that are worked on first, by vendors that do so; ready at poll `polls`.
+        called_after_s, called_times: when answers are sent to who told where, and how often each.
         shuffled: answers to many questions come in another order.
         left_out, swapped: so many answers of each call about many rows are missing, or change
             places.
@@ -71,6 +72,8 @@ class Behaviour:
     burst: int = 5
     pending: float = 0.0
     polls: int = 1
+    called_after_s: float = 0.0
+    called_times: int = 1
     shuffled: bool = False
     left_out: int = 0
     swapped: int = 0
@@ -92,6 +95,8 @@ class Behaviour:
             raise TypeError("keys must be a list")
         if self.burst < 1 or self.polls < 1 or min(self.latency_s, self.latency_sigma) < 0:
             raise ValueError("burst and polls must be 1 or more, latencies 0 or more")
+        if self.called_after_s < 0 or self.called_times < 0:
+            raise ValueError("called_after_s and called_times must be 0 or more")
         if min(self.left_out, self.swapped) < 0:
             raise ValueError("left_out and swapped must be 0 or more")
         if self.drip_s <= 0 or (self.purse_credits or 0) < 0:

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 
 from providers.simulator.asked import Incoming
 from providers.simulator.behaviour import Behaviour, Fault
+from providers.simulator.calling import call_back
 from providers.simulator.ledger import Ledger
 from providers.simulator.vendor import Sending, Vendor
 from providers.spec.file import HttpSpec
@@ -73,6 +74,8 @@ class Simulator:
         self._server.shutdown()
         self._server.break_connections()
         self._server.server_close()
+        for calling in self._server.calling:
+            calling.join()
         self._thread.join()
 
     def __enter__(self) -> Self:
@@ -94,6 +97,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, vendors: Mapping[str, Vendor], ledger: Ledger, port: int) -> None:
         self.vendors, self.ledger = vendors, ledger
         self.stopping = threading.Event()
+        self.calling: list[threading.Thread] = []
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         super().__init__((_HOST, port), _Handler)
@@ -176,6 +180,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _send(self, sending: Sending) -> None:
+        if sending.later is not None:
+            self.server.calling.append(call_back(sending.later, self.server.stopping))
         if sending.delay_s and self.server.stopping.wait(sending.delay_s):
             return
         plan = sending.plan

@@ -12,6 +12,7 @@ from providers.simulator.allowance import Purses, Windows
 from providers.simulator.answers import Told, answered, shown_by
 from providers.simulator.asked import Asking, Incoming, asking_of
 from providers.simulator.behaviour import Behaviour, Fault
+from providers.simulator.calling import Later
 from providers.simulator.dialect import Plan, charged, deferral, plan_of, refusal, replay
 from providers.simulator.ledger import NO_ENDPOINT, Arrival, Ledger, key_digest
 from providers.simulator.many import can_answer_many
@@ -29,12 +30,16 @@ _BILLING_S = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """A reply and how it is to go out: after how long, and what the wire does to it."""
+    """A reply and how it is to go out: after how long, and what the wire does to it.
+
+    `later` is the answer that is sent after it.
+    """
 
     plan: Plan
     delay_s: float = 0.0
     drip_s: float = 1.0
     fault: Fault = Fault.NONE
+    later: Later | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,10 @@ class Vendor:
             sending = Sending(plan=instead, delay_s=takes_s, fault=fault)
             return _Decided(sending, Told(instead, asking.questions))
         told, is_paid = self._told(asking, is_lie=fault is Fault.LIE)
-        charge = [0 if is_paid else self._price(told, kind) for kind in told.kinds]
+        later = self._later(asking, told, is_lie=fault is Fault.LIE)
+        # What is sent later is charged when it is asked for: the purse is looked at then.
+        kinds = later.kinds if later else told.kinds
+        charge = [0 if is_paid else self._price(later or told, kind) for kind in kinds]
         if not self._purses.can_pay(key, sum(charge)):
             kind = OutcomeKind.CREDITS_EXHAUSTED
             plan = refusal(self.spec, kind, at=at, wait_s=_BILLING_S)
@@ -154,8 +162,22 @@ class Vendor:
             delay_s=takes_s,
             drip_s=self.behaviour.drip_s,
             fault=fault,
+            later=self._call_of(asking, later) if later else None,
         )
         return _Decided(sending, told, charge)
+
+    def _later(self, asking: Asking, told: Told, *, is_lie: bool) -> Told | None:
+        """Give the answer that is sent when the work is done; None when nobody asked for that."""
+        is_begun = told.plan.kind is OutcomeKind.PENDING and asking.callback
+        return self._known(asking, is_lie=is_lie) if is_begun else None
+
+    def _call_of(self, asking: Asking, answer: Told) -> Later:
+        return Later(
+            url=asking.callback,
+            body=answer.plan.body,
+            after_s=self.behaviour.called_after_s,
+            times=self.behaviour.called_times,
+        )
 
     def _price(self, told: Told, kind: OutcomeKind) -> int:
         return charged(self.spec, kind) if told.microcredits is None else told.microcredits
@@ -164,7 +186,8 @@ class Vendor:
         """Answer, or begin to work on it; say also whether the answer was paid for before."""
         if asking.token:
             return self._polled(asking.token, is_lie=is_lie)
-        if is_pending(self.behaviour, self.spec.name, asking.questions[0].digest):
+        first = asking.questions[0]
+        if asking.callback or is_pending(self.behaviour, self.spec.name, first.digest):
             begun = self._begun(asking)
             if begun is not None:
                 return begun, False
@@ -184,6 +207,8 @@ class Vendor:
         first = asking.questions[0]
         token = f"sim-{first.digest}-{len(asking.questions)}"
         plan = deferral(self.spec, token, first.inputs)
+        if plan is None and asking.callback:
+            plan = plan_of(self.spec, OutcomeKind.PENDING)
         if plan is None:
             return None
         self._work.setdefault(token, _Work(asking))

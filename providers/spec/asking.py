@@ -31,8 +31,12 @@ __all__ = [
 ]
 
 
-def request_for(spec: HttpSpec, inputs: JsonObject, *, base_url: str | None = None) -> HttpCall:
+def request_for(
+    spec: HttpSpec, inputs: JsonObject, *, base_url: str | None = None, callback: str | None = None
+) -> HttpCall:
     """Make the request about one row: the file's first one that the row has all needs of.
+
+    `callback` is where its answer is to be sent, if it answers later.
 
     Raises:
         BadValueError: an input cannot be sent.
@@ -40,13 +44,14 @@ def request_for(spec: HttpSpec, inputs: JsonObject, *, base_url: str | None = No
     have = {name for name, value in inputs.items() if value is not None}
     for request in spec.request:
         if have.issuperset(request.needs):
-            return _call(spec, request, inputs, base_url=base_url)
+            values: JsonObject = {**inputs, "$callback": callback}
+            return _call(spec, request, values, base_url=base_url)
     raise BadValueError("the row", "has too little to ask with")
 
 
 def poll_call(spec: HttpSpec, token: str, *, base_url: str | None = None) -> HttpCall:
     """Make the request that asks how a question stands. Raises `BadValueError`."""
-    if spec.deferred is None:
+    if spec.deferred is None or spec.deferred.poll is None:
         raise BadValueError("the token", "cannot be asked with")
     return _call(spec, spec.deferred.poll, {"$token": token}, base_url=base_url)
 
@@ -78,18 +83,25 @@ def key_of(spec: HttpSpec, inputs: JsonObject, place: int) -> str:
     return key
 
 
-def bulk_call(spec: HttpSpec, asked: Sequence[Asked], *, base_url: str | None = None) -> HttpCall:
-    """Make the one request about many rows.
+def bulk_call(
+    spec: HttpSpec,
+    asked: Sequence[Asked],
+    *,
+    base_url: str | None = None,
+    callback: str | None = None,
+) -> HttpCall:
+    """Make the one request about many rows; `callback` is where its answers are to be sent.
 
     Raises:
         BadValueError: an input cannot be sent; `question_of` says which row's.
     """
     bulk = _bulk_of(spec)
     items = [question_of(spec, each) for each in asked]
+    values: JsonObject = {"$callback": callback}
     if bulk.join is not None:
         joined = {bulk.into: bulk.join.join(str(item) for item in items)}
-        return _call(spec, bulk, {}, base_url=base_url, more=joined)
-    return _call(spec, bulk, {}, base_url=base_url, items=items)
+        return _call(spec, bulk, values, base_url=base_url, more=joined)
+    return _call(spec, bulk, values, base_url=base_url, items=items)
 
 
 def question_of(spec: HttpSpec, asked: Asked) -> Json:

@@ -32,7 +32,12 @@ from providers.spec.template import Template, names_of
 __all__ = ["HttpSpec"]
 
 #: What a template may mention beside a row's fields, by the part that it stands in.
-_SPECIAL = {"bulk": "$key", "deferred": "$token", "idempotency": "$call"}
+_SPECIAL = {
+    "request": frozenset({"$callback"}),
+    "bulk": frozenset({"$key", "$callback"}),
+    "deferred": frozenset({"$token"}),
+    "idempotency": frozenset({"$call"}),
+}
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -140,6 +145,16 @@ class HttpSpec(Part):
         return None if self.auth.kind == "none" else self.auth.credential or self.name
 
     @property
+    def answers_by_webhook_only(self) -> bool:
+        """Say whether it cannot be asked how a question stands."""
+        return self.deferred is not None and self.deferred.poll is None
+
+    @property
+    def tells_where(self) -> bool:
+        """Say whether its requests tell where an answer is to be sent."""
+        return any("$callback" in template.names for _, template in self._templates())
+
+    @property
     def known_inputs(self) -> frozenset[str]:
         """All fields that a template may mention."""
         return frozenset().union(*self.inputs, self.optional_inputs)
@@ -158,7 +173,7 @@ class HttpSpec(Part):
 
     def _check_holes(self) -> None:
         for place, template in self._templates():
-            for name in sorted(template.names - self.known_inputs - {_SPECIAL.get(place, "")}):
+            for name in sorted(template.names - self.known_inputs - _SPECIAL[place]):
                 raise ValueError(
                     f"{place} mentions {{{name}}}; add it to inputs or optional_inputs"
                 )
@@ -170,6 +185,14 @@ class HttpSpec(Part):
             raise ValueError("a rule takes a token, and nothing asks with it; add [deferred]")
         if self.deferred is not None and not pends:
             raise ValueError("[deferred] is never used; add an outcome 'pending'")
+        if self.tells_where and not (self.deferred and self.deferred.mode == "webhook"):
+            raise ValueError(
+                "{$callback} is for what answers later; add [deferred] mode = 'webhook'"
+            )
+        if self.answers_by_webhook_only and not self.tells_where:
+            raise ValueError(
+                "nobody tells it where to send its answer; add {$callback} to requests"
+            )
 
     def _check_hedge(self) -> None:
         if not self.hedge:
@@ -186,7 +209,8 @@ class HttpSpec(Part):
     def _templates(self) -> Iterator[tuple[str, Template]]:
         asks: list[tuple[str, Request]] = [("request", each) for each in self.request]
         asks += [("bulk", self.bulk)] if self.bulk else []
-        asks += [("deferred", self.deferred.poll)] if self.deferred else []
+        poll = self.deferred.poll if self.deferred else None
+        asks += [("deferred", poll)] if poll else []
         lookup = self.idempotency.lookup if self.idempotency else None
         asks += [("idempotency", lookup)] if lookup else []
         for place, ask in asks:

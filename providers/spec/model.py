@@ -278,22 +278,23 @@ class Response(Part):
 
 
 class Deferred(Part):
-    """How a question that is still worked on is asked for: by its token, `{$token}`.
+    """How a question that is still worked on gets its answer.
 
-    mode "webhook" says that the provider also calls. Nothing listens for that yet, so we poll all
-    the same; a provider that can only call is refused.
+    It is asked for by its token, `{$token}`; or, in mode "webhook", the provider sends it to the
+    address that the question told, `{$callback}`, within `wait_s`. Who could do both is asked,
+    unless `ENRICH_CALLBACKS__PROVIDERS` names it.
     """
 
     mode: Literal["poll", "webhook"] = "poll"
-    poll: Request
+    poll: Request | None = None
     retry_s: Seconds = 5.0
+    wait_s: Seconds = 600.0
 
-    @model_validator(mode="before")
-    @classmethod
-    def _can_be_polled(cls, raw: object) -> object:
-        if isinstance(raw, dict) and raw.get("mode") == "webhook" and "poll" not in raw:
-            raise ValueError("nothing listens for a webhook yet; add [deferred.poll] to ask by")
-        return raw
+    @model_validator(mode="after")
+    def _gets_an_answer(self) -> Self:
+        if self.mode == "poll" and self.poll is None:
+            raise ValueError("add [deferred.poll] to ask by, or mode = 'webhook'")
+        return self
 
 
 class Example(Part):

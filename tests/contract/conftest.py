@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import pytest
 
 from enrich.ports import PaidCalls, RowStore, RunStore
+from enrich.ports.callbacks import Callbacks
+from enrich.store.callbacks import PostgresCallbacks
 from enrich.store.calls import PostgresPaidCalls
 from enrich.store.memory import MemoryDatabase, MemoryRowStore
+from enrich.store.memory_callbacks import MemoryCallbacks
 from enrich.store.memory_calls import MemoryPaidCalls
 from enrich.store.memory_runs import MemoryRunStore
 from enrich.store.rows import PostgresRowStore
@@ -24,6 +27,7 @@ class Stores:
     rows: RowStore
     runs: RunStore
     paid: PaidCalls
+    callbacks: Callbacks
     #: The same runs, as a process of that name opens them.
     named: Callable[[str], RunStore]
 
@@ -37,6 +41,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
             MemoryRowStore(database),
             MemoryRunStore(database),
             MemoryPaidCalls(database),
+            MemoryCallbacks(database),
             lambda name: MemoryRunStore(database, holder=name),
         )
     engine = request.getfixturevalue("clean_engine")
@@ -44,5 +49,6 @@ def stores(request: pytest.FixtureRequest) -> Stores:
         PostgresRowStore(engine),
         PostgresRunStore(engine),
         PostgresPaidCalls(engine),
+        PostgresCallbacks(engine),
         lambda name: PostgresRunStore(engine, holder=name),
     )

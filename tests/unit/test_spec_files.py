@@ -100,7 +100,7 @@ def test_a_provider_that_can_only_call_back_is_refused() -> None:
     more = '[[outcomes]]\nstatus = 202\noutcome = "pending"\n[deferred]\nmode = "webhook"'
 
     with pytest.raises(
-        BadFileError, match=r"nothing listens for a webhook yet; add \[deferred.poll"
+        BadFileError, match=r"nobody tells it where to send its answer; add {\$callback}"
     ):
         spec_of(more=more)
 
