@@ -2,10 +2,13 @@
 
 import logging
 import sys
+from contextlib import suppress
+from types import FrameType
 
 import uvicorn
 
 from enrich.api.app import create_app
+from enrich.api.console.hub import Hub
 from enrich.bootstrap import build, settings
 from enrich.errors import EnrichError
 from enrich.telemetry import configure_logging
@@ -15,6 +18,21 @@ __all__ = ["serve"]
 #: What is under way at SIGTERM has that long to end.
 _DRAIN_S = 10
 _MOST_HEADERS_BYTES = 16_384
+#: The address is taken, say; the server has logged it.
+_NOT_STARTED = 3
+
+
+class _Server(uvicorn.Server):
+    """A server that lets go of the consoles that watch, before it waits for requests to end."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        self._hub.end()
+        super().handle_exit(sig, frame)
 
 
 def serve() -> None:
@@ -23,8 +41,9 @@ def serve() -> None:
     configure_logging(own.log.level, as_json=own.log.as_json)
     services = build()
     try:
-        uvicorn.run(
-            create_app(services),
+        app = create_app(services)
+        config = uvicorn.Config(
+            app,
             host=own.api.host,
             port=own.api.port,
             log_config=None,
@@ -34,6 +53,11 @@ def serve() -> None:
             timeout_graceful_shutdown=_DRAIN_S,
             h11_max_incomplete_event_size=_MOST_HEADERS_BYTES,
         )
+        server = _Server(config, app.state.hub)
+        with suppress(KeyboardInterrupt):
+            server.run()
+        if not server.started:
+            sys.exit(_NOT_STARTED)
     finally:
         services.close()
 

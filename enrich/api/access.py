@@ -23,7 +23,7 @@ from enrich.domain.access import (
 from enrich.ports import Clock
 from enrich.ports.access import AccessKeys
 
-__all__ = ["Access", "allowed"]
+__all__ = ["Access", "allowed", "identified"]
 
 #: A key that was revoked opens nothing after that long, in every process.
 _KEPT_S = 30.0
@@ -86,6 +86,14 @@ def allowed(scope: Scope) -> Callable[..., object]:
         return principal
 
     return check
+
+
+async def identified(
+    request: Request,
+    _: Annotated[HTTPAuthorizationCredentials | None, Depends(_DOCUMENTED)] = None,
+) -> Principal:
+    """Give whose the credential is, whatever it allows; for those who do not know it yet."""
+    return await _principal(request)
 
 
 async def _principal(request: Request) -> Principal:

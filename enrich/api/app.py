@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from enrich.api.access import Access
 from enrich.api.asked import Broker
+from enrich.api.console import serve_console
 from enrich.api.cursors import Cursors
 from enrich.api.docs import serve_docs
 from enrich.api.problems import answer_with_problems, documented
@@ -51,6 +52,7 @@ def create_app(services: Services) -> FastAPI:
     for routes in (profiles, cells, labels, runs, webhooks, callbacks, providers, metrics, health):
         app.include_router(routes.router)
     serve_docs(app)
+    serve_console(app, services, app.state.broker)
     answer_with_problems(app)
     return app
 

@@ -9,6 +9,7 @@ from enrich.domain.profile import CANDIDATES
 
 __all__ = [
     "BreakerWish",
+    "CellLabelWish",
     "CellWish",
     "LabelWish",
     "Name",
@@ -41,7 +42,8 @@ Credits = Annotated[float, Field(ge=0, le=1e9)]
 #: Longer wishes are cut to what the settings allow.
 Wait = Annotated[float, Field(ge=0, le=1e12)]
 
-_CELL = {"table_id": "companies", "row_id": "row_123", "column_key": "industry", "wait_s": 10}
+_CELL_NAMED = {"table_id": "companies", "row_id": "row_123", "column_key": "industry"}
+_CELL = {**_CELL_NAMED, "wait_s": 10}
 _ROW = {"table_id": "companies", "row_id": "row_123", "columns": ["industry", "city"]}
 _ROWS = {"table_id": "companies", "row_ids": ["row_123", "row_124"], "max_cost": 0.5}
 _PROFILE = {
@@ -90,6 +92,15 @@ class LabelWish(BaseModel):
     right: bool = True
     value: Any = None
     kind: Literal["person", "verification", "agreement"] = "person"
+
+
+class CellLabelWish(LabelWish):
+    """That a cell's value is right or wrong; the cell is named in the body, whatever its name."""
+
+    model_config = _model({**_CELL_NAMED, "right": True})
+    table_id: Name
+    row_id: Name
+    column_key: Name
 
 
 class RowWish(_Options):

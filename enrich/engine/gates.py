@@ -6,7 +6,7 @@ from enrich.domain.calls import Refusal
 from enrich.domain.keys import breaker_key, provider_of
 from enrich.ports import Breakers, BreakerStatus
 
-__all__ = ["breakers_of", "close_refused", "shut_for_long"]
+__all__ = ["breakers_of", "close_refused", "force_gate", "shut_for_long"]
 
 _ABOUT_THE_KEY = frozenset({Refusal.AUTH.value, Refusal.CREDITS.value})
 _LONG = _ABOUT_THE_KEY | {Refusal.GONE.value}
@@ -23,6 +23,20 @@ def shut_for_long(breakers: Breakers) -> tuple[BreakerStatus, ...]:
     """Give the breakers that are open because a key was refused or used up, or nobody is there."""
     states = breakers.status(breakers.known()).values()
     return tuple(status for status in states if status.state == "open" and status.reason in _LONG)
+
+
+def force_gate(
+    breakers: Breakers, gate: str, state: str, *, hold: bool = False, actor: str = ""
+) -> None:
+    """Set a provider's breaker by hand; closing it closes those of its credentials too.
+
+    Raises `BadInputError` for a state that cannot be, `LinkAwayError` when Redis is away: nothing
+    was set then.
+    """
+    together = state == "closed" and not hold
+    keys = [one.key for one in breakers_of(breakers, gate)] if together else [breaker_key(gate)]
+    for key in keys:
+        breakers.force(key, state, hold=hold, actor=actor)
 
 
 def close_refused(

@@ -47,6 +47,10 @@ class Board(Protocol):
         """Add up the runs of each tenant; as exact as the cells, being written with them."""
         ...
 
+    def spent_on(self, tenant: str) -> Mapping[str, int]:
+        """Add up by provider what a tenant's paid calls cost since midnight (UTC), microcredits."""
+        ...
+
     def ended(self, *, within_s: float) -> Sequence[Ended]:
         """Tell of the runs that ended within these seconds, by tenant."""
         ...

@@ -1,11 +1,24 @@
 """Finding and erasing what is kept of somebody beside the rows themselves."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from enrich.domain.values import Json
+from enrich.domain.values import Json, JsonObject
 
-__all__ = ["Erasure"]
+__all__ = ["Erasure", "Noted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """A line of the audit: what was done, by whom and when."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    details: JsonObject
 
 
 class Erasure(Protocol):
@@ -27,4 +40,8 @@ class Erasure(Protocol):
 
     def note(self, tenant: str, actor: str, action: str, details: Mapping[str, Json]) -> None:
         """Write down for good what was done, by whom; never whom it was about."""
+        ...
+
+    def noted(self, tenant: str, *, limit: int = 50, before: int | None = None) -> Sequence[Noted]:
+        """Give the newest lines, or those older than the line `before`."""
         ...

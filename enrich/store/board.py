@@ -1,6 +1,6 @@
 """What operators look at, in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Engine, text
 
@@ -28,6 +28,12 @@ _SPENT = text("""
             WHERE p.tenant_id = t.id
               AND p.reserved_at >= date_trunc('day', now(), 'UTC')) AS today
     FROM tenants t ORDER BY t.id
+""")
+
+_SPENT_ON = text("""
+    SELECT provider, sum(cost_microcredits)::bigint AS amount FROM paid_calls
+    WHERE tenant_id = :tenant AND reserved_at >= date_trunc('day', now(), 'UTC')
+    GROUP BY provider ORDER BY provider
 """)
 
 # Of the newest runs only, which the key finds: nothing else orders runs by their end.
@@ -64,6 +70,11 @@ class PostgresBoard:
             Spent(tenant=raw.id, counts=counts_from_json(raw.counts), today_microcredits=raw.today)
             for raw in found
         )
+
+    def spent_on(self, tenant: str) -> Mapping[str, int]:
+        """Add up a tenant's paid calls of today by provider; the port's promise."""
+        found = self._database.run(lambda c: c.execute(_SPENT_ON, {"tenant": tenant}).all())
+        return {raw.provider: raw.amount for raw in found if raw.amount}
 
     def ended(self, *, within_s: float) -> Sequence[Ended]:
         """Tell of the runs that ended lately; the port's promise."""

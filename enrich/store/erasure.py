@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Engine, text
 
 from enrich.domain.values import Json
+from enrich.ports.erasure import Noted
 from enrich.store.codec import cleaned, dumps
 from enrich.store.engine import Database
 
@@ -26,6 +27,11 @@ _WAITING = text("""
 _NOTE = text("""
     INSERT INTO audit (tenant_id, actor, action, details)
     VALUES (:tenant, :actor, :action, CAST(:details AS jsonb))
+""")
+_NOTED = text("""
+    SELECT id, created_at, actor, action, details FROM audit
+    WHERE tenant_id = :tenant AND (CAST(:before AS bigint) IS NULL OR id < :before)
+    ORDER BY id DESC LIMIT :limit
 """)
 
 
@@ -67,3 +73,18 @@ class PostgresErasure:
             "details": dumps(dict(details), name="details"),
         }
         self._database.run(lambda c: c.execute(_NOTE, values))
+
+    def noted(self, tenant: str, *, limit: int = 50, before: int | None = None) -> Sequence[Noted]:
+        """Give lines of the audit; the port's promise."""
+        asked = {"tenant": tenant, "limit": limit, "before": before}
+        found = self._database.run(lambda c: c.execute(_NOTED, asked).all())
+        return tuple(
+            Noted(
+                id=raw.id,
+                at=raw.created_at,
+                actor=raw.actor,
+                action=raw.action,
+                details=raw.details,
+            )
+            for raw in found
+        )

@@ -9,7 +9,8 @@ from enrich.api.reading import StrictRoute
 from enrich.domain.keys import breaker_key
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.values import Json, JsonObject, credits_of
-from enrich.engine.parts import Parts
+from enrich.engine.gates import force_gate
+from enrich.ports import BreakerStatus
 
 __all__ = ["router"]
 
@@ -20,9 +21,9 @@ router = APIRouter(prefix="/v1", tags=["providers"], route_class=StrictRoute)
 def list_providers(_: Reading, own: Own) -> Answer:
     """List the providers with their prices, fields and breakers."""
     specs = own.parts.specs
-    states = own.parts.breakers.status([breaker_key(spec.name) for spec in specs])
+    states = own.parts.breakers.status([breaker_key(spec.gate) for spec in specs])
     items: list[Json] = [
-        _provider_json(spec, states[breaker_key(spec.name)].state) for spec in specs
+        _provider_json(spec, states[breaker_key(spec.gate)].state) for spec in specs
     ]
     return {"items": items}
 
@@ -30,17 +31,19 @@ def list_providers(_: Reading, own: Own) -> Answer:
 @router.post("/providers/{name}/breaker")
 def force_breaker(name: ProviderName, wish: BreakerWish, who: Operating, own: Own) -> Answer:
     """Force a provider's breaker into a state, or end a hold with `state: null`; audited."""
-    key = breaker_key(own.parts.provider(name).spec.name)
+    gate, breakers = own.parts.provider(name).spec.gate, own.parts.breakers
     if wish.state is None:
-        own.parts.breakers.release(key, actor=who.name)
+        breakers.release(breaker_key(gate), actor=who.name)
     else:
-        own.parts.breakers.force(key, wish.state, hold=wish.hold, actor=who.name)
-    return _breaker_json(own.parts, name)
+        force_gate(breakers, gate, wish.state, hold=wish.hold, actor=who.name)
+    act = "breaker.released" if wish.state is None else "breaker.forced"
+    details: JsonObject = {"provider": name, "state": wish.state, "hold": wish.hold}
+    own.desk.erasure.note(who.tenant, who.name, act, details)
+    return _breaker_json(name, breakers.status([breaker_key(gate)])[breaker_key(gate)])
 
 
-def _breaker_json(parts: Parts, name: str) -> JsonObject:
-    key = breaker_key(name)
-    return {"provider": name, "state": parts.breakers.status([key])[key].state}
+def _breaker_json(name: str, status: BreakerStatus) -> JsonObject:
+    return {"provider": name, "state": status.state, "held": status.held}
 
 
 def _provider_json(spec: ProviderSpec, state: str) -> JsonObject:
