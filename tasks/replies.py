@@ -113,6 +113,11 @@ def notify(app: Celery) -> None:
     _send(app, "enrich.notify", CONTROL)
 
 
+def sweep_soon(app: Celery) -> None:
+    """Have what is due taken up now; what the broker does not take, the schedule does."""
+    _send(app, "enrich.sweep", CONTROL)
+
+
 def _send(app: Celery, task: str, queue: str, *args: str) -> None:
     try:
         app.send_task(task, args, queue=queue, ignore_result=True, **carried())
@@ -133,8 +138,3 @@ def encoded(cells: Mapping[str, CellResult], *, single: bool) -> JsonObject:
         (cell,) = cells.values()
         return cell.to_json()
     return {column: cell.to_json() for column, cell in cells.items()}
-def sweep_soon(app: Celery) -> None:
-    """Have what is due taken up now; what the broker does not take, the schedule does."""
-    _send(app, "enrich.sweep", CONTROL)
-
-

@@ -66,9 +66,9 @@ def catalogue_of(
     if not (asked.catalogue or asked.directory):
         return None
     # A third of a second, which only those pay who ask over the network.
+    from providers.called_back import Door
     from providers.catalogued import Catalogue
 
-    return Catalogue(
     door = own.callbacks.url and Door(
         base_url=own.callbacks.url,
         secret=secret,
@@ -77,23 +77,24 @@ def catalogue_of(
         chosen=own.callbacks.chosen(),
     )
 
+    return Catalogue(
         credentials,
         with_catalogue=asked.catalogue,
         directory=asked.directory,
         contact=asked.contact or "",
         base_url=asked.base_url,
         tracer=tracer,
-    )
         door=door or None,
+    )
 
 
-def sealer_of(own: Settings) -> Sealer:
 def callback_secret(own: Settings, database_url: str) -> str:
     """Give what signs addresses of callbacks: processes of one installation share it."""
     given = own.api.secret.get_secret_value() if own.api.secret else ""
     return given or hashlib.sha256(f"callbacks {database_url}".encode()).hexdigest()
 
 
+def sealer_of(own: Settings) -> Sealer:
     """Give what seals secrets. Raises `SettingsError` for a wrong keyring."""
     given = own.keyring.keys
     return Sealer(given_keys(given.get_secret_value()) if given else keyring_file(own))

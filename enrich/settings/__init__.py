@@ -54,8 +54,8 @@ __all__ = [
     "BrokerSettings",
     "BudgetSettings",
     "CacheSettings",
-    "EmbeddingSettings",
     "CallbackSettings",
+    "EmbeddingSettings",
     "FlowerSettings",
     "FusionSettings",
     "JobSettings",
@@ -110,10 +110,10 @@ class Settings(BaseSettings):
     embeddings: EmbeddingSettings = EmbeddingSettings()
     jobs: JobSettings = JobSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    callbacks: CallbackSettings = CallbackSettings()
     traces: TraceSettings = TraceSettings()
     credentials: dict[str, SecretStr] = Field(default_factory=dict)
 
-    callbacks: CallbackSettings = CallbackSettings()
     @classmethod
     def settings_customise_sources(
         cls,
