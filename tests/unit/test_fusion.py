@@ -56,6 +56,13 @@ def test_disagreement_lowers_confidence_below_acceptance() -> None:
     assert (fused.value, fused.verdict) == ("Acme", Verdict.ESCALATE)
 
 
+def test_a_value_just_as_sure_as_it_has_to_be_is_taken() -> None:
+    fused = fuse([vote("a", "Acme", 0.5)], BEST, min_confidence=0.5)
+
+    assert fused is not None
+    assert fused.verdict is Verdict.ACCEPT
+
+
 def test_a_doubtful_value_escalates() -> None:
     fused = fuse([vote("a", "Acme", 0.4)], BEST, min_confidence=0.5)
 

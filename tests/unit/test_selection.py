@@ -12,10 +12,10 @@ from enrich.domain.policy import FusionMethod, FusionPolicy, SelectionPolicy
 from enrich.domain.provider import Charge, ProviderSpec, Tier
 from enrich.domain.run import Progress
 from enrich.domain.selection.budget import allowance, price_factor
-from enrich.domain.selection.chooser import Chooser, OpenCell, draw
+from enrich.domain.selection.chooser import Choice, Chooser, OpenCell, draw
 from enrich.domain.selection.gain import Belief, Offer, Stakes, advantages, worth_now
 from enrich.domain.selection.offers import hit_rate, offer_of
-from enrich.domain.selection.plan import stakes_of
+from enrich.domain.selection.plan import affordable, stakes_of
 from enrich.domain.table import Column
 
 STAKES = Stakes(250_000.0, 1_000_000.0)
@@ -180,6 +180,20 @@ def test_free_providers_are_asked_together() -> None:
     choice = chooser.choose([cell()], ["a", "b", "c"], seed=(1, 1), is_first=True)
 
     assert set(choice.asked) == {"a", "b"}
+
+
+def test_money_goes_to_what_gains_most_for_it_and_never_beyond() -> None:
+    asked = {"a": "worth its price"}
+    choices = {
+        1: Choice(asked=asked, gain=100.0, price=60.0),
+        2: Choice(asked=asked, gain=90.0, price=30.0),
+        3: Choice(asked=asked, gain=10.0, price=20.0),
+        4: Choice(asked=asked, gain=1.0, price=0.0),
+    }
+
+    assert set(affordable(choices, 85.0)) == {2, 3, 4}
+    assert set(affordable(choices, 90.0)) == {1, 2, 4}
+    assert set(affordable(choices, 0.0)) == {4}
 
 
 def test_family_that_was_heard_is_not_asked_again() -> None:
