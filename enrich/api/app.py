@@ -28,8 +28,6 @@ _ABOUT = """Fill the missing cells of a table from many data providers.
 
 Every request carries `Authorization: Bearer <key>` (`enrich keys create`) and `X-Tenant-ID`.
 Errors are problem documents (RFC 9457)."""
-#: A broker that does not answer within this is away: callers hear so within two seconds.
-_BROKER_PATIENCE_S = 1.0
 
 
 def create_app(services: Services) -> FastAPI:
@@ -69,7 +67,8 @@ def _join(app: FastAPI, services: Services) -> None:
         recorder=services.metrics,
         version=own.cache.version,
     )
-    app.state.broker = Broker(RedisLink(places.broker_url, timeout_s=_BROKER_PATIENCE_S))
+    patience_s = services.settings.broker.patience_seconds
+    app.state.broker = Broker(RedisLink(places.broker_url, timeout_s=patience_s))
     app.state.availability = Availability()
     app.state.looks = ThreadPoolExecutor(4, thread_name_prefix="enrich-look")
 

@@ -24,12 +24,14 @@ class BrokerSettings(Values):
 
     `transport` is how workers take them: `atomic` loses none when a worker is killed and needs
     Redis 7 or Valkey, `stock` is Kombu's own. A longer message than `max_message_bytes` is not
-    sent.
+    sent. One that does not answer within `patience_seconds` is away: the REST interface refuses
+    work with 503 then, and stores nothing of it.
     """
 
     url: SecretStr | None = None
     transport: Literal["atomic", "stock"] = "atomic"
     max_message_bytes: Annotated[int, Field(ge=4_096, le=64 * 2**20)] = 256 * 1024
+    patience_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
 
 
 class KeyringSettings(Values):

@@ -62,6 +62,7 @@ class Moment:
 _CHORDS = "celery.backends.redis:RedisBackend"
 _PAID = "enrich.store.calls:PostgresPaidCalls.note"
 _RUNS = "enrich.store.runs:PostgresRunStore"
+_JOBS = "enrich.store.jobs:PostgresJobs"
 MOMENTS = {
     "run_stored_not_sent": Moment(place=f"{_RUNS}.create", after=True),
     "fetched_not_delivered": Moment(
@@ -80,6 +81,9 @@ MOMENTS = {
     "sent_not_acknowledged": Moment(
         place="tasks.canvas:CeleryDispatcher.dispatch", after=True, counts=_sends_premium
     ),
+    "job_enriched_not_embedded": Moment(place="enrich.store.vectors:PostgresVectors.put"),
+    "job_embedded_not_ended": Moment(place=f"{_JOBS}.end"),
+    "job_ended_not_acknowledged": Moment(place=f"{_JOBS}.end", after=True),
 }
 
 

@@ -10,8 +10,10 @@ from sqlalchemy import text
 
 from enrich import embedded
 from enrich.errors import EmbeddedServerError
+from enrich.store.access_keys import PostgresAccessKeys
 from tests.faults.kill_points import FOLDER
 from tests.faults.lab import COLUMNS, Lab, lab
+from tests.integration.api_process import Caller, make_key, serving
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(180)]
 
@@ -22,6 +24,11 @@ OPEN = """
     SELECT count(*) FROM rows r CROSS JOIN unnest(CAST(:columns AS text[])) AS c
     WHERE r.cells -> c ->> 'state' IS DISTINCT FROM 'filled'
 """
+LEAVE_JOBS = """
+    UPDATE jobs SET updated_at = now() - interval '1 minute'
+    WHERE state IN ('queued', 'processing')
+"""
+RUNS_OF_JOB = "SELECT count(*) FROM runs WHERE starts_with(reply_to, 'job:' || :job)"
 TWICE = """
     SELECT count(*) FROM (
         SELECT FROM cell_writes GROUP BY row_id, cell HAVING count(*) > 1) AS twice
@@ -53,6 +60,14 @@ def resumed(it: Lab, runs: int) -> bool:
         it.broker.delete(key)
     it.send("enrich.sweep", queue="enrich.control")
     return it.wait(lambda: it.scalar(DONE, runs=runs), within_s=3)
+
+
+@pytest.fixture(scope="module")
+def caller(it: Lab) -> Iterator[Caller]:
+    """Somebody who submits profiles to it."""
+    key = make_key(PostgresAccessKeys(it.engine), "killkill")
+    with serving(it.environment, it.home / "api.log") as url:
+        yield Caller(url, {"Authorization": f"Bearer {key}", "X-Tenant-ID": "acme"})
 
 
 def beyond(it: Lab, provider: str) -> int:
@@ -95,3 +110,43 @@ def test_a_worker_that_dies_at_this_moment_costs_no_cell(it: Lab, moment: str) -
     assert (it.scalar(OPEN, columns=list(COLUMNS)), it.scalar(TWICE)) == (0, 0)
     assert beyond(it, "ledger_keyed") == 0
     assert beyond(it, "ledger_paid") + beyond(it, "ledger_cheap") - paid_before <= ROWS
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("job_enriched_not_embedded", id="enriched and not embedded"),
+        *(
+            pytest.param(moment, id=name, marks=pytest.mark.proof)
+            for moment, name in {
+                "asked_not_recorded": "F03 asked and not recorded",
+                "written_not_committed": "F07 written and not committed",
+                "committed_not_sent": "F04 committed and not handed on",
+                "job_embedded_not_ended": "embedded and not ended",
+                "job_ended_not_acknowledged": "ended and not acknowledged",
+            }.items()
+        ),
+    ],
+)
+def test_a_worker_that_dies_at_this_moment_leaves_no_job_behind(
+    it: Lab, caller: Caller, moment: str
+) -> None:
+    before, runs = len(it.lives), 1 + it.scalar("SELECT count(*) FROM runs")
+    Path(it.environment[FOLDER], moment).touch()
+    profile = {"candidateId": moment, "payload": {"employer": f"Acme {moment}"}}
+    job = caller.post("/v1/enrich/profile", profile).json()["job"]["jobId"]
+
+    def has_ended() -> bool:
+        with it.engine.begin() as connection:
+            connection.execute(text(LEAVE_JOBS))
+        state = caller.get(f"/v1/enrich/status/{job}").json()["job"]["status"]
+        return resumed(it, runs) and state in {"completed", "failed"}
+
+    assert it.wait(lambda: len(it.lives) > before, within_s=60)
+    assert it.wait(has_ended, within_s=90)
+    told = caller.get(f"/v1/enrich/status/{job}").json()["job"]
+    assert (told["status"], told["attemptCount"]) == ("completed", 1)
+    assert told["result"]["embeddingUpserted"] is True
+    assert told["result"]["fields"]["industry"]["value"]
+    assert [life.split(";")[0] for life in it.lives[before:]] == ["worker0 ended with -9"]
+    assert it.scalar(RUNS_OF_JOB, job=job) == 1
