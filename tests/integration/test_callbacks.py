@@ -2,7 +2,8 @@
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.worker]
 
 _VENDOR, _SECRET, _ROWS = "fullenrich", "secret-of-these-tests-alone", 30
 _MOST_BYTES = 20_000
+PROFILE = {"employment": {"current": {"title": "Head of Examples"}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,17 @@ class Called:
         return signed_name(name, _SECRET)
 
 
+def environment(worker_environment: Mapping[str, str], redis_url: str) -> dict[str, str]:
+    """Give the settings that interface and worker share."""
+    return {
+        **worker_environment,
+        "ENRICH_BROKER__URL": in_database(redis_url, 14),
+        "ENRICH_API__SECRET": _SECRET,
+        "ENRICH_CALLBACKS__MAX_BYTES": str(_MOST_BYTES),
+        "ENRICH_CALLBACKS__PROVIDERS": _VENDOR,
+    }
+
+
 @pytest.fixture(scope="module")
 def called(
     world: World,
@@ -63,13 +76,7 @@ def called(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Called]:
     """A vendor that calls back twice, and a run that asked it."""
-    own = {
-        **worker_environment,
-        "ENRICH_BROKER__URL": in_database(redis_url, 14),
-        "ENRICH_API__SECRET": _SECRET,
-        "ENRICH_CALLBACKS__MAX_BYTES": str(_MOST_BYTES),
-        "ENRICH_CALLBACKS__PROVIDERS": _VENDOR,
-    }
+    own = environment(worker_environment, redis_url)
     each = {_VENDOR: Behaviour(called_after_s=0.2, called_times=2)}
     log = tmp_path_factory.mktemp("callbacks") / "api.log"
     with (
@@ -131,3 +138,49 @@ def test_an_answer_that_is_too_long_is_refused(called: Called, world: World) -> 
 
 def test_no_address_reaches_the_log(called: Called) -> None:
     assert "/v1/callbacks/" not in called.log.read_text()
+
+
+@pytest.mark.proof
+def test_neither_a_killed_worker_nor_a_killed_interface_loses_an_answer(
+    world: World,
+    redis_url: str,
+    worker_environment: Mapping[str, str],
+    start_worker: Callable[..., WorkerProcess],
+    tmp_path: Path,
+) -> None:
+    own, workers = environment(worker_environment, redis_url), []
+    silent = {_VENDOR: Behaviour(called_times=0)}
+
+    def start(name: str, settings: Mapping[str, str]) -> WorkerProcess:
+        workers.append(start_worker(name, settings))
+        return workers[-1]
+
+    with (
+        ThreadPoolExecutor(1) as aside,
+        vendor_world(
+            world, redis_url, own, start, silent, ENRICH_CALLBACKS__URL="http://127.0.0.1:9"
+        ) as vendors,
+    ):
+        running = aside.submit(vendors.run, [person(7)], ["job_title"])
+        assert eventually(lambda: bool(waiting(world)))
+        workers[0].kill()
+        with serving(own, tmp_path / "api.log") as url:
+            ((name, key),) = waiting(world)
+            answer = {"data": [{"custom": {"row": key}, "profile": PROFILE}], "status": "FINISHED"}
+            address = f"{url}/v1/callbacks/{signed_name(name, _SECRET)}"
+            # Taken in by an interface that nobody sweeps for: only PostgreSQL knows of it now.
+            statuses = [requests.post(address, json=answer, timeout=30).status_code for _ in "12"]
+        workers[0].start()
+        run = running.result(timeout=60)
+
+    assert statuses == [204, 410]
+    assert [values["job_title"] for values in run.values.values()] == ["Head of Examples"]
+    assert run.calls(_VENDOR) == 1
+
+
+def waiting(world: World) -> Sequence[tuple[str, str]]:
+    """Name what waits for an answer in a batch that waits as well, with its row's key."""
+    return world.all(
+        "SELECT c.name, v.value FROM callbacks c, jsonb_each_text(c.calls) v, batches b "
+        "WHERE c.state = 'open' AND c.run_id = b.run_id AND b.ready_at > now()"
+    )
