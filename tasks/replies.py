@@ -25,7 +25,7 @@ from enrich.ports import Finished
 from tasks.settings import CONTROL, URGENT
 from tasks.traces import carried
 
-__all__ = ["ReplyTo", "encoded", "forget", "notify", "reply"]
+__all__ = ["ReplyTo", "encoded", "forget", "is_for_cells", "notify", "reply"]
 
 log = logging.getLogger("enrich.tasks")
 
@@ -99,6 +99,13 @@ def reply(app: Celery, parts: Parts, finished: Finished) -> None:
 def _hand_on(app: Celery, job_id: str) -> None:
     """Have a job's candidate embedded; what the broker does not take, the sweep does."""
     _send(app, "enrich.embed", URGENT, job_id)
+
+
+def is_for_cells(reply_to: str) -> bool:
+    """Say whether a run was begun for somebody who waits for cells of one row."""
+    if not reply_to or is_scheduled(reply_to):
+        return False
+    return not reply_to.startswith("{") or bool(ReplyTo.decode(reply_to).row)
 
 
 def forget(app: Celery, waiting: Sequence[str]) -> None:

@@ -16,15 +16,15 @@ from enrich.engine.premium import premium as ask_premium
 from enrich.engine.probe import probe as ask_provider
 from enrich.engine.refresh import refresh_all
 from enrich.engine.sweep import sweep as sweep_batches
-from enrich.engine.telling import tell
+from enrich.engine.telling import note_end, tell
 from enrich.errors import BadInputError, DependencyError
 from enrich.ports import Finished
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
 from tasks.messages import from_wire
 from tasks.parking import Step
+from tasks.replies import is_for_cells, reply
 from tasks.replies import notify as notify_soon
-from tasks.replies import reply
 from tasks.services import services
 
 __all__ = [
@@ -100,7 +100,8 @@ def _answer(parts: Parts, finished: Finished) -> None:
     """Answer whoever waits for a run, and tell webhooks of it; a job tells of its own end."""
     reply(app, parts, finished)
     is_told = job_of_reply(finished.reply_to) is None
-    if is_told and services().desk.webhooks.note_run(finished.run_id):
+    is_logged = not is_for_cells(finished.reply_to)
+    if is_told and note_end(services().desk, finished, is_logged=is_logged):
         notify_soon(app)
 
 

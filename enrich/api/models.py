@@ -179,6 +179,4 @@ class WebhookWish(BaseModel):
     """An address that is told of ends: https or http, of a public host."""
 
     model_config = _model({"url": "https://hooks.example.com/enrich"})
-    url: Annotated[
-        str, Field(min_length=1, max_length=2_000, json_schema_extra={"format": "uri"})
-    ]
+    url: Annotated[str, Field(min_length=1, max_length=2_000, json_schema_extra={"format": "uri"})]

@@ -1,7 +1,6 @@
 """A run's summary, for people and as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from enrich.cli.output import print_facts, print_json, print_note
@@ -9,7 +8,7 @@ from enrich.cli.reasons import print_reasons
 from enrich.domain.endings import Ending
 from enrich.domain.outcome import NO_CREDENTIAL
 from enrich.domain.values import credits_of
-from enrich.engine.report import run_report
+from enrich.engine.report import finished_report
 from enrich.ports import RunStore, RunSummary
 
 __all__ = ["note_missing_keys", "print_summary", "summary_json"]
@@ -25,7 +24,7 @@ def note_missing_keys(runs: RunStore, tenant: str, run_id: int) -> None:
 def print_summary(summary: RunSummary, endings: Sequence[Ending] = (), *, as_json: bool) -> None:
     """Print how a run stands, and why cells of it are not filled."""
     if as_json:
-        print_json({**summary_json(summary), "reasons": [asdict(each) for each in endings]})
+        print_json({**summary_json(summary), **finished_report(summary, endings)})
         return
     counts, took = summary.counts, _took_s(summary)
     batches = ", ".join(f"{number} {phase}" for phase, number in sorted(summary.batches.items()))
@@ -33,7 +32,8 @@ def print_summary(summary: RunSummary, endings: Sequence[Ending] = (), *, as_jso
         (f"run {summary.id}", f"{summary.state.value} · table {summary.table}"),
         ("columns", ", ".join(summary.wanted)),
         ("rows", f"{summary.rows} in batches: {batches or 'none'}"),
-        ("filled", counts.filled),
+        ("filled", f"{counts.filled}, {counts.changed} of them with another value than before"
+                   if counts.changed else counts.filled),
         ("not found", counts.not_found),
         *((name, number) for name in ("pending", "failed", "skipped")
           if (number := getattr(counts, name))),
@@ -48,13 +48,9 @@ def print_summary(summary: RunSummary, endings: Sequence[Ending] = (), *, as_jso
 
 def summary_json(summary: RunSummary) -> dict[str, Any]:
     return {
-        **run_report(summary),
-        "columns": summary.wanted,
+        **finished_report(summary, ()),
         "batches": summary.batches,
         "parked_reasons": summary.parked_reasons,
-        "started_at": summary.started_at,
-        "finished_at": summary.finished_at,
-        "seconds": _took_s(summary),
     }
 
 

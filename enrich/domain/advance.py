@@ -1,6 +1,6 @@
 """Decide what becomes of a batch when its providers have answered."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -10,7 +10,8 @@ from enrich.domain.policy import FusionPolicy, RunPolicy
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.run import Counts, OpenBatch, Order, Phase
 from enrich.domain.selection.plan import Choosing, plan
-from enrich.domain.table import CellWrite
+from enrich.domain.table import CellState, CellWrite
+from enrich.domain.values import is_blank
 from enrich.domain.waterfall import (
     PROBE_TIERS,
     is_protected,
@@ -67,7 +68,7 @@ def advance(
     waiting = waiting_rows(after, by_name, runs=runs, now=now)
     onward = None if batch.ref.wave >= runs.max_waves else _onward(after, specs_onward, waiting)
     if onward is not None:
-        return replace(onward, writes=accepted, counts=_count(accepted))
+        return replace(onward, writes=accepted, counts=_count(accepted, batch))
     final = accepted + final_writes(after, by_name, waiting, fusion)
     saved = _premium_saved(batch, after, specs, waiting)
     return Decision(
@@ -76,7 +77,7 @@ def advance(
         wave=batch.ref.wave,
         waiting=tuple(sorted(waiting)),
         ready_at=min(waiting.values(), default=None),
-        counts=_count(final) + _spent(batch) + Counts(premium_saved=saved),
+        counts=_count(final, batch) + _spent(batch) + Counts(premium_saved=saved),
     )
 
 
@@ -108,7 +109,7 @@ def _chosen(
         wave=batch.ref.wave + 1,
         providers=tuple(chosen.asks),
         asks=chosen.asks,
-        counts=_count(accepted),
+        counts=_count(accepted, batch),
     )
 
 
@@ -203,9 +204,16 @@ def _spent(batch: OpenBatch) -> Counts:
     )
 
 
-def _count(writes: Iterable[CellWrite]) -> Counts:
+def _count(writes: Sequence[CellWrite], batch: OpenBatch) -> Counts:
+    before = {row.id: row.data for row in batch.rows}
+    changed = sum(
+        write.provenance.state is CellState.FILLED
+        and not is_blank(was := before[write.row].get(write.column))
+        and was != write.value
+        for write in writes
+    )
     totals: dict[str, int] = {}
     for write in writes:
         name = write.provenance.state.value
         totals[name] = totals.get(name, 0) + 1
-    return Counts(**totals)
+    return Counts(**totals, changed=changed)

@@ -240,9 +240,13 @@ class OpenBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How many cells ended how, and what it took; adds up over batches."""
+    """How many cells ended how, and what it took; adds up over batches.
+
+    `changed` are those of the filled whose value another one stood in the place of.
+    """
 
     filled: int = 0
+    changed: int = 0
     not_found: int = 0
     pending: int = 0
     failed: int = 0

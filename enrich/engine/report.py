@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from enrich.domain.endings import Ending
 from enrich.domain.result import CellMetadata, CellResult
 from enrich.domain.run import Response
 from enrich.domain.table import PERSON, CellState, Provenance, Row
@@ -9,7 +10,7 @@ from enrich.domain.values import JsonObject, credits_of, is_blank
 from enrich.engine.parts import Parts
 from enrich.ports import RunSummary
 
-__all__ = ["cell_results", "run_report", "standing_result"]
+__all__ = ["cell_results", "finished_report", "run_report", "standing_result"]
 
 
 def run_report(summary: RunSummary) -> JsonObject:
@@ -21,6 +22,7 @@ def run_report(summary: RunSummary) -> JsonObject:
         "state": summary.state.value,
         "rows": summary.rows,
         "filled": counts.filled,
+        "changed": counts.changed,
         "not_found": counts.not_found,
         "pending": counts.pending,
         "failed": counts.failed,
@@ -29,6 +31,25 @@ def run_report(summary: RunSummary) -> JsonObject:
         "provider_calls": counts.provider_calls,
         "cache_hits": counts.cache_hits,
         "premium_saved": counts.premium_saved,
+    }
+
+
+def finished_report(summary: RunSummary, endings: Iterable[Ending]) -> JsonObject:
+    """Report a run that has ended: what it did, what it cost and took, and why cells are empty.
+
+    `endings` are its cells without a value by state and reason; `seconds` is None while it runs.
+    """
+    ended = summary.finished_at
+    return {
+        **run_report(summary),
+        "columns": list(summary.wanted),
+        "reasons": [
+            {"state": each.state.value, "reason": each.reason, "cells": each.cells}
+            for each in endings
+        ],
+        "started_at": summary.started_at.isoformat(),
+        "finished_at": ended.isoformat() if ended else None,
+        "seconds": (ended - summary.started_at).total_seconds() if ended else None,
     }
 
 

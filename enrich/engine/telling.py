@@ -8,14 +8,18 @@ import secrets
 from enrich.domain.secret import Secret
 from enrich.domain.webhook import Delivery, TellPolicy, Webhook, headers_of, retry_in_s
 from enrich.engine.desk import Desk
-from enrich.ports import Clock
+from enrich.engine.report import finished_report
+from enrich.errors import UnknownNameError
+from enrich.ports import Clock, Finished
 from enrich.ports.webhooks import Messenger
 
-__all__ = ["add_webhook", "tell"]
+__all__ = ["add_webhook", "note_end", "tell"]
 
 log = logging.getLogger("enrich.engine")
 
 _SECRET_BYTES = 32
+#: The commonest: there may be as many reasons as rows.
+_REASONS = 20
 _UNREADABLE = "what it is signed with cannot be opened"
 
 
@@ -29,6 +33,25 @@ def add_webhook(desk: Desk, tenant: str, url: str) -> tuple[Webhook, Secret]:
     desk.messenger.check(url)
     secret = Secret(f"whsec_{secrets.token_urlsafe(_SECRET_BYTES)}")
     return desk.webhooks.add(tenant, url, secret), secret
+
+
+def note_end(desk: Desk, finished: Finished, *, is_logged: bool = True) -> int:
+    """Report a run's end to the log and to its tenant's webhooks; gives how many are to be told.
+
+    `is_logged` False is for those whose caller gets every cell: they are many and small.
+    """
+    tenant, listeners = desk.webhooks.listeners(finished.run_id)
+    if not tenant or not (listeners or is_logged):
+        return 0
+    runs = desk.parts.runs
+    try:
+        summary = runs.summary(tenant, finished.run_id)
+    except UnknownNameError:
+        return 0
+    report = finished_report(summary, runs.endings(tenant, finished.run_id)[:_REASONS])
+    if is_logged:
+        log.info("run.finished", extra={**report, "tenant": tenant, "metric": "run.finished"})
+    return desk.webhooks.note_run(finished.run_id, report) if listeners else 0
 
 
 def tell(desk: Desk) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from enrich.domain.secret import Secret
+from enrich.domain.values import JsonObject
 from enrich.domain.webhook import Delivery, Webhook
 
 __all__ = ["Messenger", "Webhooks"]
@@ -24,8 +25,15 @@ class Webhooks(Protocol):
         """Forget a webhook with its messages; False when there is none."""
         ...
 
-    def note_run(self, run: int) -> int:
-        """Put down for its tenant's webhooks that a run has ended; gives how many."""
+    def listeners(self, run: int) -> tuple[str, int]:
+        """Give whose run it is, and how many webhooks its tenant has; "" for one that is gone."""
+        ...
+
+    def note_run(self, run: int, report: JsonObject) -> int:
+        """Put down for its tenant's webhooks that a run has ended; gives how many.
+
+        The same end, which may be reported twice, is put down once.
+        """
         ...
 
     def take_due(self, *, lease_s: float, limit: int = 50) -> Sequence[Delivery]:

@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import Engine, text
 
 from enrich.domain.secret import Secret
+from enrich.domain.values import JsonObject
 from enrich.domain.webhook import Delivery, Webhook
 from enrich.errors import UnknownNameError
-from enrich.store.codec import checked_name, cleaned
+from enrich.store.codec import checked_name, cleaned, dumps
 from enrich.store.credentials import kept_or_shut
 from enrich.store.engine import Database
 from enrich.store.sealing import Sealer
@@ -27,10 +28,16 @@ _ALL = text("SELECT * FROM webhooks WHERE tenant_id = :tenant ORDER BY created_a
 _REMOVE = text("DELETE FROM webhooks WHERE tenant_id = :tenant AND id = CAST(:id AS uuid)")
 _NOTE_RUN = text("""
     INSERT INTO deliveries (webhook_id, event, body)
-    SELECT w.id, 'run.' || r.state, jsonb_build_object('run', jsonb_build_object(
-        'run_id', r.id, 'state', r.state, 'rows', r.rows_total))
+    SELECT w.id, 'run.finished', CAST(:body AS jsonb)
     FROM runs r JOIN webhooks w ON w.tenant_id = r.tenant_id
-    WHERE r.id = :run
+    WHERE r.id = :run AND NOT EXISTS (
+        SELECT FROM deliveries d WHERE d.webhook_id = w.id AND d.event = 'run.finished'
+          AND d.body -> 'run' ->> 'run_id' = CAST(r.id AS text)
+          AND d.body -> 'run' -> 'finished_at' = CAST(:body AS jsonb) -> 'run' -> 'finished_at')
+""")
+_LISTENERS = text("""
+    SELECT tenant_id, (SELECT count(*) FROM webhooks w WHERE w.tenant_id = r.tenant_id)
+    FROM runs r WHERE id = :run
 """)
 _WHOLE = """
     SELECT d.*, w.tenant_id, w.url, w.sealed
@@ -94,9 +101,15 @@ class PostgresWebhooks:
         values = {"tenant": tenant, "id": _uuid(webhook)}
         return self._database.run(lambda c: c.execute(_REMOVE, values).rowcount == 1)
 
-    def note_run(self, run: int) -> int:
+    def listeners(self, run: int) -> tuple[str, int]:
+        """Give whose run it is and who listens; the port's promise."""
+        found = self._database.do(lambda c: c.execute(_LISTENERS, {"run": run}).one_or_none())
+        return (found[0], found[1]) if found else ("", 0)
+
+    def note_run(self, run: int, report: JsonObject) -> int:
         """Put down that a run has ended; the port's promise."""
-        return self._database.run(lambda c: c.execute(_NOTE_RUN, {"run": run}).rowcount)
+        values = {"run": run, "body": dumps({"run": report}, name="report")}
+        return self._database.run(lambda c: c.execute(_NOTE_RUN, values).rowcount)
 
     def take_due(self, *, lease_s: float, limit: int = 50) -> Sequence[Delivery]:
         """Take messages whose moment has come; the port's promise."""

@@ -105,13 +105,22 @@ def test_what_did_not_arrive_is_sent_again_and_can_be_replayed(
     assert {headers["x-enrich-delivery"] for headers, _ in receiver.got} == {str(delivery["id"])}
 
 
-def test_the_end_of_a_run_is_told(acme: Caller, world: World) -> None:
+def test_the_end_of_a_run_is_told_and_logged_with_its_report(
+    acme: Caller, world: World, celery_setup: CeleryTestSetup
+) -> None:
     table = world.make_table(2, tenant="acme")
     with receiving() as receiver, told(acme, receiver):
         run = acme.post("/v1/runs", {"table_id": table, "columns": ["website"]}).json()["run_id"]
         assert eventually(lambda: receiver.got)
 
-    assert json.loads(receiver.got[0][1])["run"] == {"run_id": run, "state": "done", "rows": 2}
+    (message,) = [json.loads(body) for _, body in receiver.got]
+    report = acme.get(f"/v1/runs/{run}/report").json()
+    assert (message["type"], message["run"]) == ("run.finished", report)
+    assert (report["state"], report["rows"], report["columns"]) == ("done", 2, ["website"])
+    assert report["filled"] + sum(each["cells"] for each in report["reasons"]) == 2
+    lines = [json.loads(line) for line in celery_setup.worker.logs().splitlines() if "{" in line]
+    (logged,) = [one for one in lines if one["event"] == "run.finished" and one["run_id"] == run]
+    assert {name: logged[name] for name in report} == report
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,15 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from enrich.domain.advance import Decision, advance
 from enrich.domain.outcome import NotFound, Outcome, RateLimited, Skipped, Unavailable
 from enrich.domain.policy import FusionPolicy, RunPolicy
 from enrich.domain.provider import ProviderSpec, Tier
-from enrich.domain.run import OpenBatch, Phase, RunOptions
+from enrich.domain.run import Force, OpenBatch, Phase, RunOptions
 from enrich.domain.table import CellState
-from tests.unit.batches import NOW, batch, found, row, said, spec
+from tests.unit.batches import NOW, batch, found, provenance, row, said, spec
 
 FREE = spec("free", "email", "domain")
 CHEAP = spec("cheap", "email", "domain", tier=Tier.CHEAP, price=10)
@@ -64,6 +66,24 @@ def test_the_sequential_waterfall_asks_one_after_the_other() -> None:
 
 def test_premium_questions_that_were_not_needed_are_counted() -> None:
     assert decide(after(found(domain="acme.com")), FREE, PREMIUM).counts.premium_saved == 1
+
+
+@pytest.mark.parametrize(
+    ("stood", "changed"),
+    [("old.com", 1), ("acme.com", 0), ("", 0), (None, 0)],
+    ids=["another value", "the same value", "blank", "nothing"],
+)
+def test_a_cell_counts_as_changed_when_another_value_stood_there(
+    stood: str | None, changed: int
+) -> None:
+    before = row(email="a@acme.com", domain=stood, cells={"domain": provenance()})
+    answers = [said(FREE, INPUTS, found(domain="acme.com"))]
+
+    again = RunOptions(force=Force.CELLS)
+    world = batch(before, responses=answers, wanted=("domain",), options=again)
+    counts = decide(world, FREE).counts
+
+    assert (counts.filled, counts.changed) == (1, changed)
 
 
 def test_a_doubtful_value_stands_in_the_end_with_its_honest_confidence() -> None:

@@ -17,7 +17,7 @@ from enrich.bootstrap import Services
 from enrich.domain.values import JsonObject
 from enrich.engine.arguments import columns_of, options_of, selection_of
 from enrich.engine.parts import Parts
-from enrich.engine.report import run_report
+from enrich.engine.report import finished_report, run_report
 from enrich.engine.retry import retry
 from enrich.engine.submit import RunRequest, submit
 from enrich.ports import Selection
@@ -84,6 +84,13 @@ def list_runs(who: Reading, own: Own, paging: Paging) -> Listing:
 def show_run(run_id: RunId, who: Reading, own: Own) -> Answer:
     """Tell how a run stands."""
     return _report(own.parts, who.tenant, run_id)
+
+
+@router.get("/runs/{run_id}/report")
+def report_run(run_id: RunId, who: Reading, own: Own) -> Answer:
+    """Report a run: what it filled and changed, cost and took, and why cells are empty."""
+    runs = own.parts.runs
+    return finished_report(runs.summary(who.tenant, run_id), runs.endings(who.tenant, run_id))
 
 
 @router.get("/runs/{run_id}/events", response_class=StreamingResponse)
