@@ -1,5 +1,6 @@
 """Reading replies: what a status, a body and a header mean, and what becomes of values."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -357,6 +358,19 @@ _MOMENTS = [
     ('retry_at = [{ calendar = "day" }]', {}, "", timedelta(days=1)),
     ("retry_s = 7.0", {}, "", timedelta(seconds=7)),
 ]
+
+
+@pytest.mark.parametrize(
+    "when", ["2999-01-01T00:00:00Z", "1970-01-01", "yesterday", 1e20, None], ids=str
+)
+def test_r14_a_providers_own_time_never_says_when_we_were_told(when: Json) -> None:
+    plain = outcome_of(spec_of(), reply('{"name": "Acme"}'))
+
+    body = json.dumps({"name": "Acme", "updated_at": when, "observed_at": when})
+    dated = outcome_of(spec_of(), reply(body, date=str(when)))
+
+    # What orders answers is the moment of ours that `Said` and `Response` carry; none comes along.
+    assert dated == plain
 
 
 @pytest.mark.parametrize(("rule", "headers", "body", "wait"), _MOMENTS)
