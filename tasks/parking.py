@@ -8,6 +8,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from celery import Task
@@ -20,6 +21,7 @@ from enrich.bootstrap import settings
 from enrich.errors import BadInputError
 from enrich.state.parked import Parked, ParkedMessages
 from tasks.envelope import Envelope, problem_of
+from tasks.express.desk import Express
 from tasks.traces import taken_up
 
 __all__ = ["ParkingConsumer", "Step"]
@@ -35,6 +37,11 @@ _Consumer: Any = Consumer
 
 class ParkingConsumer(_Consumer):  # type: ignore[misc] # of no known type, see above
     """Celery's consumer of tasks."""
+
+    @cached_property
+    def express(self) -> Express:
+        """What gathers the messages that ask for single units."""
+        return Express(self.app, self, settings().gather.policy())
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         """Give what is called with every message: it looks at it first."""

@@ -8,10 +8,13 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from celery import Celery
+from celery.utils.serialization import get_pickleable_exception
 from kombu.exceptions import OperationalError
 
+from enrich.bootstrap import Services
 from enrich.domain.job import job_of_reply
 from enrich.domain.result import CellResult
 from enrich.domain.run import RunState
@@ -20,14 +23,31 @@ from enrich.engine.cells import finish
 from enrich.engine.parts import Parts
 from enrich.engine.report import run_report
 from enrich.engine.schedules import is_scheduled, report_end
+from enrich.engine.telling import note_end
 from enrich.errors import RunFailedError, UsageError
 from enrich.ports import Finished
+from enrich.ports.callers import CALLER_PREFIX, REPLY_PREFIX, Waiting
 from tasks.settings import CONTROL, URGENT
 from tasks.traces import carried
 
-__all__ = ["ReplyTo", "encoded", "forget", "is_for_cells", "notify", "reply"]
+__all__ = [
+    "ReplyTo",
+    "answer_late",
+    "answer_run",
+    "encoded",
+    "forget",
+    "is_for_cells",
+    "notify",
+    "reply",
+    "store_results",
+]
 
 log = logging.getLogger("enrich.tasks")
+
+#: Who has waited for so long without anybody at work on it is answered by the sweep.
+_LATE_S = 5.0
+#: A message that comes again after so long is a new request.
+_KEPT_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +91,22 @@ class ReplyTo:
         )
 
 
-def reply(app: Celery, parts: Parts, finished: Finished) -> None:
+def answer_run(app: Celery, own: Services, finished: Finished) -> None:
+    """Answer whoever waits for a run, and tell webhooks of it; a job tells of its own end."""
+    reply(app, own, finished)
+    is_told = job_of_reply(finished.reply_to) is None
+    is_logged = not is_for_cells(finished.reply_to)
+    if is_told and note_end(own.desk, finished, is_logged=is_logged):
+        notify(app)
+
+
+def reply(app: Celery, own: Services, finished: Finished) -> None:
     """Store the result for whoever waits for this run, if anybody does."""
+    parts = own.parts
     if not finished.reply_to:
+        return
+    if finished.reply_to.startswith(REPLY_PREFIX):
+        _answer_callers(app, own, own.callers.waiting(finished.run_id))
         return
     job_id = job_of_reply(finished.reply_to)
     if job_id is not None:
@@ -85,15 +118,66 @@ def reply(app: Celery, parts: Parts, finished: Finished) -> None:
     to = ReplyTo.decode(finished.reply_to)
     if finished.state is RunState.CANCELLED:
         error = RunFailedError(f"run {finished.run_id} was cancelled")
-        app.backend.store_result(to.task_id, error, "FAILURE")
+        store_results(app, {to.task_id: error})
         return
     try:
         result = _result(parts, finished.run_id, to)
     except UsageError as exc:
         # The row or the table went while the run was under way: whoever waits shall not wait on.
-        app.backend.store_result(to.task_id, exc, "FAILURE")
+        store_results(app, {to.task_id: exc})
         return
     app.backend.store_result(to.task_id, result, "SUCCESS")
+
+
+def answer_late(app: Celery, own: Services) -> int:
+    """Answer callers whose answers were lost with a worker; gives how many."""
+    late = own.callers.overdue(older_than_s=_LATE_S)
+    _answer_callers(app, own, late)
+    own.callers.purge(older_than_s=_KEPT_S)
+    return len(late)
+
+
+def _answer_callers(app: Celery, own: Services, waiting: Sequence[Waiting]) -> None:
+    store_results(app, {one.id: _outcome(own.parts, one) for one in waiting})
+    own.callers.answered([one.id for one in waiting])
+
+
+def _outcome(parts: Parts, one: Waiting) -> "JsonObject | Exception":
+    if one.is_cancelled:
+        return RunFailedError(f"run {one.run_id} was cancelled")
+    try:
+        cells = finish(parts, one.tenant, one.table, one.row, one.columns, run_id=one.run_id)
+    except UsageError as exc:
+        return exc
+    return encoded(cells, single=one.is_single)
+
+
+def store_results(app: Celery, results: "Mapping[str, JsonObject | Exception]") -> None:
+    """Store what many tasks came to, by id, and wake who waits; an exception is a failure.
+
+    What Celery's backend does for each of them, in one round trip for all.
+    """
+    backend: Any = app.backend
+    if not results:
+        return
+    with backend.client.pipeline(transaction=False) as pipe:
+        for task_id, result in results.items():
+            key, value = backend.get_key_for_task(task_id), _stored(backend, task_id, result)
+            pipe.setex(key, backend.expires, value)
+            pipe.publish(key, value)
+        pipe.execute()
+
+
+def _stored(backend: Any, task_id: str, result: "JsonObject | Exception") -> Any:
+    state = "FAILURE" if isinstance(result, Exception) else "SUCCESS"
+    if isinstance(result, Exception):
+        # As Celery does with what a task raises: the nearest class that a caller can make again.
+        result = get_pickleable_exception(result)
+    encoded_result = backend.encode_result(result, state)
+    meta = backend._get_result_meta(  # noqa: SLF001 - the form in which its clients read it
+        result=encoded_result, state=state, traceback=None, request=None
+    )
+    return backend.encode(meta | {"task_id": task_id})
 
 
 def _hand_on(app: Celery, job_id: str) -> None:
@@ -111,7 +195,9 @@ def is_for_cells(reply_to: str) -> bool:
 def forget(app: Celery, waiting: Sequence[str]) -> None:
     """Take back the results that those who waited were given, as far as they are still kept."""
     for reply_to in waiting:
-        if job_of_reply(reply_to) is None:
+        if reply_to.startswith(CALLER_PREFIX):
+            app.AsyncResult(reply_to.removeprefix(CALLER_PREFIX)).forget()
+        elif reply_to.startswith("{"):  # nobody waits for the run of a job, schedule or request
             app.AsyncResult(ReplyTo.decode(reply_to).task_id).forget()
 
 

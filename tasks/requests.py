@@ -24,6 +24,7 @@ from enrich.state.broker import check_broker
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
 from tasks.envelope import sending_problem
+from tasks.express.asking import Asked, cell_asked, names_of_arguments, row_asked
 from tasks.replies import ReplyTo, encoded
 from tasks.services import services
 from tasks.traces import carried, sending, taken_up
@@ -31,6 +32,9 @@ from tasks.traces import carried, sending, taken_up
 __all__ = ["enrich_cell", "enrich_row", "enrich_rows", "enrich_table"]
 
 log = logging.getLogger("enrich.tasks")
+
+#: How a worker takes the messages of single units.
+_GATHERED = "tasks.express.strategy:gathering"
 
 _dispatcher = CeleryDispatcher(app)
 
@@ -71,17 +75,13 @@ class Request(Task[Any, Any]):
         try:
             inspect.signature(self.run).bind(*args, **kwargs)
         except TypeError as exc:
-            hint = f"{self.name} takes {_names(self)}"
+            hint = f"{self.name} takes {names_of_arguments(inspect.signature(self.run))}"
             raise BadInputError("arguments", str(exc), hint=hint) from exc
         with taken_up(self, args):
             return self.run(*args, **kwargs)
 
 
-def _names(task: Request) -> str:
-    return ", ".join(inspect.signature(task.run).parameters)
-
-
-@app.task(name="enrich.cell", bind=True, base=Request)
+@app.task(name="enrich.cell", bind=True, base=Request, Strategy=_GATHERED)
 def enrich_cell(
     self: Task[Any, Any],
     table_id: str,
@@ -97,12 +97,13 @@ def enrich_cell(
 
     `force` is False, True (ask everybody again) or a level; `max_cost` is in credits.
     """
-    column = name_of("column_key", column_key)
-    options = options_of(force, parallel_probes, ensemble_fusion, max_cost)
-    return _cells(self, tenant, table_id, row_id, (column,), options, single=True)
+    asked = cell_asked(
+        table_id, row_id, column_key, force, parallel_probes, ensemble_fusion, tenant, max_cost
+    )
+    return _cells(self, asked)
 
 
-@app.task(name="enrich.row", bind=True, base=Request)
+@app.task(name="enrich.row", bind=True, base=Request, Strategy=_GATHERED)
 def enrich_row(
     self: Task[Any, Any],
     table_id: str,
@@ -115,8 +116,10 @@ def enrich_row(
     max_cost: float | None = None,
 ) -> JsonObject:
     """Enrich cells of one row, all enriched columns by default; the result is {column: cell}."""
-    options = options_of(force, parallel_probes, ensemble_fusion, max_cost)
-    return _cells(self, tenant, table_id, row_id, columns_of(columns), options, single=False)
+    asked = row_asked(
+        table_id, row_id, columns, force, parallel_probes, ensemble_fusion, tenant, max_cost
+    )
+    return _cells(self, asked)
 
 
 @app.task(name="enrich.rows", bind=True, base=Request)
@@ -159,21 +162,11 @@ def enrich_table(
     return _run(self, tenant, table_id, columns, selection, options)
 
 
-def _cells(
-    task: Task[Any, Any],
-    tenant: str,
-    table: str,
-    row: str,
-    columns: tuple[str, ...] | None,
-    options: RunOptions,
-    *,
-    single: bool,
-) -> JsonObject:
+def _cells(task: Task[Any, Any], asked: Asked) -> JsonObject:
     """Answer at once from what is known, or begin a run and leave the answer to its end."""
-    table, row = name_of("table_id", table), name_of("row_id", row)
-    tenant = name_of("tenant", tenant)
+    tenant, table, row, single = asked.wish.tenant, asked.wish.table, asked.row, asked.is_single
     parts = services().parts
-    wanted = columns or enriched_columns(parts, tenant, table)
+    wanted = asked.wish.columns or enriched_columns(parts, tenant, table)
     to = ReplyTo(
         task_id=str(task.request.id),
         tenant=tenant,
@@ -189,7 +182,7 @@ def _cells(
             table=table,
             row=row,
             columns=wanted,
-            options=options,
+            options=asked.wish.options,
             reply_to=to.encode(),
         ),
     )

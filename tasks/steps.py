@@ -6,24 +6,21 @@ from typing import Any
 
 from celery import Task
 
-from enrich.domain.job import job_of_reply
 from enrich.engine.embedding import repair as repair_embeddings
 from enrich.engine.fuse import fuse as fuse_batch
 from enrich.engine.jobs import end_job, sweep_jobs
 from enrich.engine.learning import learn_all
-from enrich.engine.parts import Parts
 from enrich.engine.premium import premium as ask_premium
 from enrich.engine.probe import probe as ask_provider
 from enrich.engine.refresh import refresh_all
 from enrich.engine.sweep import sweep as sweep_batches
-from enrich.engine.telling import note_end, tell
+from enrich.engine.telling import tell
 from enrich.errors import BadInputError, DependencyError
-from enrich.ports import Finished
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
 from tasks.messages import from_wire
 from tasks.parking import Step
-from tasks.replies import is_for_cells, reply
+from tasks.replies import answer_late, answer_run
 from tasks.replies import notify as notify_soon
 from tasks.services import services
 
@@ -79,7 +76,7 @@ def fuse(_tokens: list[str], message: Mapping[str, Any]) -> None:
     fusion = fuse_batch(parts, from_wire(message))
     _dispatcher.dispatch(fusion.steps)
     if fusion.finished is not None:
-        _answer(parts, fusion.finished)
+        answer_run(app, services(), fusion.finished)
 
 
 @app.task(
@@ -96,15 +93,6 @@ def premium(message: Mapping[str, Any]) -> None:
     _dispatcher.dispatch(ask_premium(services().parts, from_wire(message)))
 
 
-def _answer(parts: Parts, finished: Finished) -> None:
-    """Answer whoever waits for a run, and tell webhooks of it; a job tells of its own end."""
-    reply(app, parts, finished)
-    is_told = job_of_reply(finished.reply_to) is None
-    is_logged = not is_for_cells(finished.reply_to)
-    if is_told and note_end(services().desk, finished, is_logged=is_logged):
-        notify_soon(app)
-
-
 @app.task(name="enrich.sweep")
 def sweep() -> int:
     """Send again the batches whose lease has run out; gives how many."""
@@ -112,7 +100,8 @@ def sweep() -> int:
     swept = sweep_batches(parts)
     _dispatcher.dispatch(swept.steps)
     for finished in swept.finished:
-        _answer(parts, finished)
+        answer_run(app, services(), finished)
+    answer_late(app, services())
     _dispatcher.dispatch(sweep_jobs(services().desk))
     return len(swept.steps)
 

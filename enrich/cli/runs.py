@@ -165,7 +165,7 @@ def cancel_command(*, run: int, tenant: str, as_json: bool) -> None:
         ended = services.parts.runs.ended(run)
         if cancelled and ended is not None:
             # Whoever waits for the run's end hears of it from us: no worker will come to it.
-            reply(app, services.parts, ended)
+            reply(app, services, ended)
         summary = services.parts.runs.summary(tenant, run)
         endings = services.parts.runs.endings(tenant, run)
     if not cancelled:

@@ -18,6 +18,7 @@ __all__ = [
     "CachePolicy",
     "FusionMethod",
     "FusionPolicy",
+    "GatherPolicy",
     "ProbePolicy",
     "RunPolicy",
     "SelectionPolicy",
@@ -227,3 +228,18 @@ class SelectionPolicy:
         """Give the probability from which on taking a value earns more than it costs."""
         loss = self.loss_of(column)
         return default if loss is None else loss / (loss + self.worth_of(column))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatherPolicy:
+    """How requests about single rows are gathered in a worker.
+
+    Attributes:
+        window_s: how long a request waits for others, unless none is under way.
+        most: rows that go together at most.
+        at_once: groups that a worker carries out at a time.
+    """
+
+    window_s: float = 0.005
+    most: int = 200
+    at_once: int = 4

@@ -16,7 +16,16 @@ from enrich.engine.submit import RunRequest, Submitted, enriched_columns, submit
 from enrich.errors import UnknownNameError
 from enrich.ports import CacheEntry, CacheHit, Selection
 
-__all__ = ["CellsRequest", "Known", "begin", "finish"]
+__all__ = [
+    "CellsRequest",
+    "Known",
+    "begin",
+    "cached_cells",
+    "finish",
+    "is_undecided",
+    "keep_cells",
+    "may_be_cached",
+]
 
 #: States that say something about the cell rather than about the moment.
 _KEPT = frozenset({CellState.FILLED.value, CellState.NOT_FOUND.value})
@@ -47,14 +56,12 @@ def begin(parts: Parts, request: CellsRequest) -> Known | Submitted:
     Raises:
         UnknownNameError: there is no such table, row or column.
     """
-    started_s = parts.clock.monotonic_s()
-    forced = request.options.force is not Force.NONE
-    # What is cached was decided by the settings' fusion: another kind has to look for itself.
-    if request.options.ensemble_fusion is None and not forced and request.columns:
-        cached = _cached(parts, request, request.columns, started_s)
-        if len(cached) == len(request.columns):
-            return Known(results=cached)
-    known = _standing(parts, request, forced=forced)
+    if may_be_cached(request.options) and request.columns:
+        asked = {request.row: request.columns}
+        cached = cached_cells(parts, request.tenant, request.table, asked)
+        if request.row in cached:
+            return Known(results=cached[request.row])
+    known = _standing(parts, request, forced=request.options.force is not Force.NONE)
     if known is not None:
         return known
     return submit(
@@ -76,8 +83,16 @@ def finish(
 ) -> Mapping[str, CellResult]:
     """Give the cells as a run has left them, and keep them for the next who asks."""
     results = cell_results(parts, tenant, table, row, columns, run_id=run_id)
-    _keep(parts, tenant, table, row, results)
+    keep_cells(parts, tenant, table, {row: results})
     return results
+
+
+def may_be_cached(options: RunOptions) -> bool:
+    """Say whether a cell that was decided before will do.
+
+    What is cached was decided by the settings' fusion: another kind has to look for itself.
+    """
+    return options.ensemble_fusion is None and options.force is Force.NONE
 
 
 def _standing(parts: Parts, request: CellsRequest, *, forced: bool) -> Known | None:
@@ -91,55 +106,79 @@ def _standing(parts: Parts, request: CellsRequest, *, forced: bool) -> Known | N
             raise UnknownNameError("column", key, known=tuple(columns), within=within)
     (row,) = parts.rows.read(request.tenant, request.table, [request.row])
     if any(
-        _is_undecided(row, key, forced=forced, protected=is_protected(row, columns[key]))
+        is_undecided(row, key, forced=forced, protected=is_protected(row, columns[key]))
         for key in wanted
     ):
         return None
     results = {key: standing_result(row, key) for key in wanted}
-    _keep(parts, request.tenant, request.table, request.row, results)
+    keep_cells(parts, request.tenant, request.table, {request.row: results})
     return Known(results=results)
 
 
-def _is_undecided(row: Row, column: str, *, forced: bool, protected: bool) -> bool:
+def is_undecided(row: Row, column: str, *, forced: bool, protected: bool) -> bool:
+    """Say whether somebody has to be asked about a cell."""
     return not protected and (forced or is_blank(row.data.get(column)))
 
 
-def _cached(
-    parts: Parts, request: CellsRequest, columns: Sequence[str], started_s: float
-) -> dict[str, CellResult]:
-    if not parts.policies.cache.enabled:
+def cached_cells(
+    parts: Parts, tenant: str, table: str, asked: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, CellResult]]:
+    """Give the cells of those rows, by key, all of whose columns are cached; in one round trip."""
+    started_s = parts.clock.monotonic_s()
+    if not parts.policies.cache.enabled or not asked:
         return {}
-    names = {column: cell_name(request.table, request.row, column) for column in columns}
-    hits = parts.cells.get_many(request.tenant, tuple(names.values()))
+    names = {
+        row: {column: cell_name(table, row, column) for column in columns}
+        for row, columns in asked.items()
+    }
+    every = tuple(dict.fromkeys(name for own in names.values() for name in own.values()))
+    hits = parts.cells.get_many(tenant, every)
+    if not hits:
+        return {}
     took_ms = (parts.clock.monotonic_s() - started_s) * 1000
+    found = {row: _hits_of(own, hits, took_ms) for row, own in names.items()}
+    whole = {row: own for row, own in found.items() if len(own) == len(names[row])}
+    for own in whole.values():
+        for result in own.values():
+            negative = str(result.metadata.negative_cache_hit).lower()
+            parts.recorder.count(CELL_HITS, labels={"negative": negative})
+    return whole
+
+
+def _hits_of(
+    names: Mapping[str, str], hits: Mapping[str, CacheHit], took_ms: float
+) -> dict[str, CellResult]:
     results = {}
     for column, name in names.items():
         hit = hits.get(name)
         result = _readable(hit) if hit else None
         if hit is not None and result is not None:
-            parts.recorder.count(CELL_HITS, labels={"negative": str(hit.negative).lower()})
             results[column] = result.from_cache(negative=hit.negative, duration_ms=took_ms)
     return results
 
 
-def _keep(
-    parts: Parts, tenant: str, table: str, row: str, results: Mapping[str, CellResult]
+def keep_cells(
+    parts: Parts, tenant: str, table: str, rows: Mapping[str, Mapping[str, CellResult]]
 ) -> None:
-    """Keep the results that are worth keeping; that nobody knew, for a shorter time."""
+    """Keep those results, by row and column, that are worth it; what nobody knew, for less long."""
     policy = parts.policies.cache
+    if not policy.enabled:
+        return
     ttl_s = _ttls(parts, tenant, table) if policy.field_ttl_s else {}
     entries = {}
-    for column, result in results.items():
-        if result.state not in _KEPT:
-            continue
-        negative = result.state == CellState.NOT_FOUND.value
-        entries[cell_name(table, row, column)] = CacheEntry(
-            payload=result.to_json(),
-            ttl_s=policy.negative_ttl_s if negative else ttl_s.get(column, policy.default_ttl_s),
-            negative=negative,
-            reason=result.state if negative else "",
-        )
-    if entries and policy.enabled:
+    for row, results in rows.items():
+        for column, result in results.items():
+            if result.state not in _KEPT:
+                continue
+            negative = result.state == CellState.NOT_FOUND.value
+            lasts_s = ttl_s.get(column, policy.default_ttl_s)
+            entries[cell_name(table, row, column)] = CacheEntry(
+                payload=result.to_json(),
+                ttl_s=policy.negative_ttl_s if negative else lasts_s,
+                negative=negative,
+                reason=result.state if negative else "",
+            )
+    if entries:
         parts.cells.put_many(tenant, entries)
 
 

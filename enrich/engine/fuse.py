@@ -11,9 +11,9 @@ from enrich.engine.choosing import choosing_of
 from enrich.engine.parts import Parts
 from enrich.engine.stale import note_stale
 from enrich.engine.submit import resume
-from enrich.ports import Deferred, Finished, Settlement
+from enrich.ports import Deferred, Finished, Settled, Settlement
 
-__all__ = ["Fusion", "cell_name", "fuse"]
+__all__ = ["Fusion", "Joined", "cell_name", "fuse", "join"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,15 @@ class Fusion:
 
     steps: tuple[Step, ...] = ()
     finished: Finished | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """A fusion with what was decided, and how it was stored."""
+
+    decision: Decision
+    settled: Settled
+    fusion: Fusion
 
 
 def fuse(parts: Parts, step: Step) -> Fusion:
@@ -35,25 +44,34 @@ def fuse(parts: Parts, step: Step) -> Fusion:
         note_stale(parts, step.batch, "fuse")
         # Whoever ended the run may have died before saying so: it is said again and harms nobody.
         return Fusion(finished=parts.runs.ended(step.batch.run_id))
+    return join(parts, batch).fusion
+
+
+def join(parts: Parts, batch: OpenBatch) -> Joined:
+    """Decide the open cells of a batch that has just been read; write and move on.
+
+    A batch that has moved on meanwhile is left as it is: nothing was settled.
+    """
+    policy = parts.policies.runs
     decision = advance(
         batch,
         parts.of(batch.run.columns).specs,
         fusion=parts.fusion_of(batch.run),
-        runs=policies.runs,
+        runs=policy,
         now=parts.clock.now(),
         choosing=choosing_of(parts, batch.run),
     )
-    return _settle(parts, batch, decision)
-
-
-def _settle(parts: Parts, batch: OpenBatch, decision: Decision) -> Fusion:
-    policy = parts.policies.runs
     settled = parts.runs.settle(
         batch.ref,
         _settlement(decision),
         in_flight=policy.max_batches_in_flight,
         lease_s=policy.lease_s,
     )
+    fusion = _fusion(parts, batch, decision, settled)
+    return Joined(decision=decision, settled=settled, fusion=fusion)
+
+
+def _fusion(parts: Parts, batch: OpenBatch, decision: Decision, settled: Settled) -> Fusion:
     if not settled.won:
         note_stale(parts, batch.ref, "fuse")
         return Fusion()

@@ -3,14 +3,14 @@
 from collections.abc import Collection
 
 from enrich.domain.advance import waiting_rows
-from enrich.domain.run import OpenBatch, Order, Step
+from enrich.domain.run import OpenBatch, Order, Response, Step
 from enrich.domain.waterfall import questions_for
 from enrich.engine.ask import ask
 from enrich.engine.parts import Parts
 from enrich.engine.recording import record
 from enrich.engine.stale import note_stale
 
-__all__ = ["probe"]
+__all__ = ["answers_of", "probe"]
 
 
 def probe(parts: Parts, step: Step, provider: str) -> int:
@@ -28,15 +28,20 @@ def probe(parts: Parts, step: Step, provider: str) -> int:
     if batch is None:
         note_stale(parts, step.batch, "probe")
         return 0
+    if said := answers_of(parts, batch, step, provider):
+        return record(parts, batch.run, step.batch, said)
+    return 0
+
+
+def answers_of(parts: Parts, batch: OpenBatch, step: Step, provider: str) -> tuple[Response, ...]:
+    """Ask a provider all that a batch has to ask it; what it says is not written down yet."""
     parts = parts.of(batch.run.columns)
     asked = parts.provider(provider)
     queries = questions_for(batch, asked.spec, waiting=_left_to_others(parts, batch, provider))
     if provider in step.asks:
         chosen = frozenset(step.asks[provider])
         queries = tuple(query for query in queries if query.row in chosen)
-    if not queries:
-        return 0
-    return record(parts, batch.run, step.batch, ask(parts, batch, asked, queries))
+    return ask(parts, batch, asked, queries) if queries else ()
 
 
 def _left_to_others(parts: Parts, batch: OpenBatch, provider: str) -> Collection[int]:

@@ -5,12 +5,22 @@ from dataclasses import dataclass, field, replace
 
 from enrich.domain.policy import RunPolicy
 from enrich.domain.run import BatchRef, Phase, RunOptions, RunView, Step, StepKind
+from enrich.domain.table import Column
 from enrich.domain.waterfall import first_providers
 from enrich.engine.parts import Parts
 from enrich.errors import BadInputError, UnknownNameError
 from enrich.ports import NewRun, Selection
 
-__all__ = ["RunRequest", "Submitted", "enriched_columns", "resume", "submit", "submit_known"]
+__all__ = [
+    "RunRequest",
+    "Submitted",
+    "enriched_columns",
+    "known_columns",
+    "ordered",
+    "resume",
+    "submit",
+    "submit_known",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +67,7 @@ def submit_known(parts: Parts, request: RunRequest, wanted: tuple[str, ...]) -> 
         table=request.table,
         wanted=wanted,
         selection=request.selection,
-        options=_ordered(request.options, policy),
+        options=ordered(request.options, policy),
         batch_rows=policy.batch_rows,
         reply_to=request.reply_to,
     )
@@ -68,8 +78,8 @@ def submit_known(parts: Parts, request: RunRequest, wanted: tuple[str, ...]) -> 
     return Submitted(run=run, steps=resume(parts, run, batches))
 
 
-def _ordered(options: RunOptions, policy: RunPolicy) -> RunOptions:
-    """Store the settings' order with a run that asks for none of its own."""
+def ordered(options: RunOptions, policy: RunPolicy) -> RunOptions:
+    """Give the options of a run with the settings' order, where it asks for none of its own."""
     is_said = options.policy is not None or not options.parallel_probes
     return options if is_said else replace(options, policy=policy.order)
 
@@ -98,12 +108,32 @@ def _wanted(parts: Parts, request: RunRequest) -> tuple[str, ...]:
     if request.columns is None:
         return enriched_columns(parts, request.tenant, request.table)
     columns = parts.rows.table(request.tenant, request.table).columns
+    return known_columns(columns, request.columns, table=request.table)
+
+
+def known_columns(
+    columns: Sequence[Column], wanted: Sequence[str] | None, *, table: str
+) -> tuple[str, ...]:
+    """Give the keys of the columns that are wanted, each once; all enriched ones by default.
+
+    Raises:
+        UnknownNameError: the table has no such column.
+        BadInputError: it has none that is there to be enriched.
+    """
     known = tuple(column.key for column in columns)
-    wanted = tuple(dict.fromkeys(request.columns))
-    for key in wanted:
-        if key not in known:
-            raise UnknownNameError("column", key, known=known, within=f"table {request.table!r}")
-    return wanted
+    if wanted is not None:
+        for key in wanted:
+            if key not in known:
+                raise UnknownNameError("column", key, known=known, within=f"table {table!r}")
+        return tuple(dict.fromkeys(wanted))
+    enriched = tuple(column.key for column in columns if column.enriched)
+    if not enriched:
+        raise BadInputError(
+            "columns",
+            f"table {table!r} has no column to enrich",
+            hint="name them, or add one with `enrich columns TABLE add KEY --field FIELD`",
+        )
+    return enriched
 
 
 def enriched_columns(parts: Parts, tenant: str, table: str) -> tuple[str, ...]:
@@ -113,12 +143,4 @@ def enriched_columns(parts: Parts, tenant: str, table: str) -> tuple[str, ...]:
         UnknownNameError: there is no such table.
         BadInputError: it has no such column.
     """
-    columns = parts.rows.table(tenant, table).columns
-    wanted = tuple(column.key for column in columns if column.enriched)
-    if not wanted:
-        raise BadInputError(
-            "columns",
-            f"table {table!r} has no column to enrich",
-            hint="name them, or add one with `enrich columns TABLE add KEY --field FIELD`",
-        )
-    return wanted
+    return known_columns(parts.rows.table(tenant, table).columns, None, table=table)

@@ -26,6 +26,7 @@ from enrich.settings.callbacks import CallbackSettings
 from enrich.settings.embeddings import EmbeddingSettings
 from enrich.settings.environment import EnvironmentSource, checked
 from enrich.settings.flower import FlowerSettings, is_loopback
+from enrich.settings.gather import GatherSettings
 from enrich.settings.groups import (
     BreakerSettings,
     BudgetSettings,
@@ -58,6 +59,7 @@ __all__ = [
     "EmbeddingSettings",
     "FlowerSettings",
     "FusionSettings",
+    "GatherSettings",
     "JobSettings",
     "KeyringSettings",
     "LlmSettings",
@@ -109,6 +111,7 @@ class Settings(BaseSettings):
     flower: FlowerSettings = FlowerSettings()
     embeddings: EmbeddingSettings = EmbeddingSettings()
     jobs: JobSettings = JobSettings()
+    gather: GatherSettings = GatherSettings()
     webhooks: WebhookSettings = WebhookSettings()
     callbacks: CallbackSettings = CallbackSettings()
     traces: TraceSettings = TraceSettings()

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Engine, text
 
 from enrich.domain.values import Json
+from enrich.ports.callers import CALLER_PREFIX, REPLY_PREFIX
 from enrich.ports.erasure import Noted
 from enrich.store.codec import cleaned, dumps
 from enrich.store.engine import Database
@@ -21,8 +22,13 @@ _ERASE_JOBS = text("DELETE FROM jobs WHERE tenant_id = :tenant AND candidate_id 
 _WAITING = text("""
     SELECT u.reply_to FROM rows r JOIN tables t ON t.id = r.table_id
         JOIN runs u ON u.table_id = t.id
-    WHERE t.tenant_id = :tenant AND t.name = :table AND r.key = :key AND u.reply_to <> ''
+    WHERE t.tenant_id = :tenant AND t.name = :table AND r.key = :key
+      AND u.reply_to <> '' AND NOT starts_with(u.reply_to, :shared)
       AND EXISTS (SELECT FROM batches b WHERE b.run_id = u.id AND r.id = ANY (b.row_ids))
+    UNION ALL
+    SELECT CAST(:caller AS text) || c.id FROM rows r JOIN tables t ON t.id = r.table_id
+        JOIN runs u ON u.table_id = t.id JOIN callers c ON c.run_id = u.id AND c.row_id = r.id
+    WHERE t.tenant_id = :tenant AND t.name = :table AND r.key = :key
 """)
 _NOTE = text("""
     INSERT INTO audit (tenant_id, actor, action, details)
@@ -62,6 +68,7 @@ class PostgresErasure:
     def waiting(self, tenant: str, table: str, key: str) -> Sequence[str]:
         """Give who waited for a row's values; the port's promise."""
         named = {"tenant": tenant, "table": cleaned(table), "key": cleaned(key)}
+        named |= {"shared": REPLY_PREFIX, "caller": CALLER_PREFIX}
         return tuple(self._database.run(lambda c: c.execute(_WAITING, named).scalars().all()))
 
     def note(self, tenant: str, actor: str, action: str, details: Mapping[str, Json]) -> None:

@@ -34,7 +34,7 @@ METADATA = {
 SUMMARY = {"run_id", "filled", "not_found", "failed", "skipped", "cost"}
 
 #: The line with which a request ends.
-ENDED = re.compile(r"enrich\.(cell|rows?|table)\[[^]]+\] (succeeded|raised)[^\n]*\n")
+ENDED = re.compile(r"(enrich\.(rows|table)\[[^]]+\] (succeeded|raised)|calls\.answered)[^\n]*\n")
 
 DELAYED = """\
 import json, sys

@@ -1,0 +1,100 @@
+"""A request as the worker received it, and how its message is acknowledged."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+__all__ = ["Call", "Receipts", "call_of"]
+
+log = logging.getLogger("enrich.tasks")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request: the task's name and id, its arguments, its message; `at_s` is monotonic.
+
+    Who does not wait wants no result.
+    """
+
+    id: str
+    task: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    waits: bool
+    message: Any
+    at_s: float
+
+
+def call_of(message: Any) -> Call | None:
+    """Read a message; None when more is asked than what can be done together with others."""
+    headers, body = message.headers, message.payload
+    if not isinstance(body, list | tuple) or any(headers.get(name) for name in _ALONE):
+        return None
+    args, kwargs, embed = body
+    if embed and any(embed.get(name) for name in ("callbacks", "errbacks", "chain", "chord")):
+        return None
+    return Call(
+        id=headers["id"],
+        task=headers["task"],
+        args=args,
+        kwargs=kwargs,
+        waits=not headers.get("ignore_result"),
+        message=message,
+        at_s=monotonic(),
+    )
+
+
+#: What Celery itself must see to: its moment, its end, and a repetition.
+_ALONE = ("eta", "expires", "retries", "stamps")
+
+
+class Receipts:
+    """Acknowledges messages in the thread that fetches them.
+
+    Messages that are held for a group do not count against the prefetch limit, up to `most`: a
+    group could never grow beyond it.
+    """
+
+    def __init__(self, consumer: Any, *, most: int) -> None:
+        self._consumer, self._most = consumer, most
+        self._held = 0  # only changed in the thread that fetches
+
+    def hold(self, call: Call) -> None:
+        """Take note of a message that is held."""
+        del call
+        if self._held < self._most:
+            self._consumer.qos.increment_eventually()
+        self._held += 1
+
+    def acknowledge(self, calls: Sequence[Call]) -> None:
+        """Have the messages of these forgotten; from any thread."""
+        self._soon(lambda: self._forget(calls))
+
+    def _soon(self, work: Callable[[], None]) -> None:
+        hub = self._consumer.hub
+        if hub is not None:
+            hub.call_soon(work)
+
+    def _forget(self, calls: Sequence[Call]) -> None:
+        kept, self._held = min(self._held, self._most), max(0, self._held - len(calls))
+        self._consumer.qos.decrement_eventually(kept - min(self._held, self._most))
+        by_channel: dict[int, list[Any]] = {}
+        for call in calls:
+            by_channel.setdefault(id(call.message.channel), []).append(call.message)
+        for messages in by_channel.values():
+            _ack(messages, self._consumer.connection_errors)
+
+
+def _ack(messages: Sequence[Any], errors: Any) -> None:
+    try:
+        together = getattr(messages[0].channel, "ack_together", None)
+        if together is not None:
+            together(messages)
+            return
+        for message in messages:
+            message.ack()
+    except errors as exc:
+        # They come again, and are known by their callers.
+        log.warning("messages.not_acknowledged", extra={"error": str(exc), "count": len(messages)})

@@ -1,0 +1,161 @@
+"""What is done with calls that were gathered: told apart, stored, carried out, answered."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery
+
+from enrich.engine.carrying import Carried, carry, keep_carried
+from enrich.engine.parts import Parts
+from enrich.engine.submit import resume
+from enrich.engine.together import Answer, Begun, Unit, Wish, begin_together
+from enrich.errors import BrokerDownError, EnrichError, UnknownNameError, UsageError
+from enrich.ports.callers import Caller, Callers
+from tasks.canvas import CeleryDispatcher
+from tasks.express.asking import Asked, asked_of
+from tasks.express.calls import Call
+from tasks.replies import answer_run, encoded, store_results
+from tasks.services import services
+
+__all__ = ["Worker"]
+
+log = logging.getLogger("enrich.tasks")
+
+#: Asking providers is mostly waiting; a group asks as many at once as its wave has.
+_PROBES = 48
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Calls that may share a run, with what each asks for."""
+
+    wish: Wish
+    calls: Sequence[tuple[Call, Asked]]
+
+
+class Worker:
+    """Does groups of calls, in the threads of the worker's pool."""
+
+    def __init__(
+        self,
+        app: Celery,
+        *,
+        acknowledge: Callable[[Sequence[Call]], None],
+        spawn: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """`spawn` has something done in a thread of its own, as part of the same group."""
+        self._app, self._acknowledge, self._spawn = app, acknowledge, spawn
+        self._dispatcher = CeleryDispatcher(app)
+        self._pool: Executor = ThreadPoolExecutor(_PROBES, thread_name_prefix="enrich-express")
+
+    def do(self, calls: Sequence[Call]) -> None:
+        """Do a group: who asks for the same kind of thing shares a run."""
+        parts, refused = _parted(calls)
+        if refused:
+            self._tell(refused)
+            self._acknowledge([call for call in calls if call.id in refused])
+        for part in parts[1:]:
+            self._spawn(lambda part=part: self._do(part))  # type: ignore[misc] # bound now
+        if parts:
+            self._do(parts[0])
+
+    def _do(self, part: _Part) -> None:
+        own = services()
+        callers = [
+            Caller(id=call.id, row=asked.row, is_single=asked.is_single, waits=call.waits)
+            for call, asked in part.calls
+        ]
+        try:
+            begun = begin_together(own.parts, own.callers, part.wish, callers)
+        except UsageError as exc:
+            if len(callers) > 1 and not isinstance(exc, UnknownNameError):
+                self._one_by_one(part)
+                return
+            begun = Begun(answers={caller.id: exc for caller in callers})
+        except Exception as exc:  # noqa: BLE001 - told to who waits, and logged
+            begun = self._broken(callers, exc)
+        known = {c.id: (begun.answers[c.id], c) for c in callers if c.id in begun.answers}
+        self._tell({key: _result(answer, c) for key, (answer, c) in known.items() if c.waits})
+        # All are answered, stored now or stored before.
+        self._acknowledge([call for call, _ in part.calls])
+        if begun.unit is not None:
+            self._carry(own.parts, own.callers, begun.unit)
+
+    def _one_by_one(self, part: _Part) -> None:
+        """Find out who of them it is that cannot be served, so that the others are."""
+        for one in part.calls:
+            self._do(_Part(part.wish, [one]))
+
+    def _broken(self, callers: Sequence[Caller], exc: Exception) -> Begun:
+        if not isinstance(exc, EnrichError):
+            log.exception("calls.broke", extra={"calls": len(callers)})
+        failure: Any = exc
+        return Begun(answers={caller.id: failure for caller in callers})
+
+    def _carry(self, parts: Parts, store: Callers, unit: Unit) -> None:
+        try:
+            carried = carry(parts, unit, self._pool)
+        except Exception as exc:  # noqa: BLE001 - logged, and done by others
+            self._hand_on(parts, unit, exc)
+            return
+        self._answer(store, unit, carried)
+        keep_carried(parts, unit, carried)
+        self._dispatch(carried.steps, unit)
+        if carried.finished is not None:
+            answer_run(self._app, services(), carried.finished)
+
+    def _answer(self, store: Callers, unit: Unit, carried: Carried) -> None:
+        mine = [c for c in unit.callers if c.waits and c.row in carried.cells]
+        self._tell({c.id: _result(carried.cells[c.row], c) for c in mine})
+        store.answered([c.id for c in mine])
+
+    def _hand_on(self, parts: Parts, unit: Unit, exc: Exception) -> None:
+        """Have others do what failed here; what they do not get, the sweep takes up."""
+        run = unit.batch.run
+        if isinstance(exc, EnrichError):
+            log.warning("unit.handed_on", extra={"run": run.id, "error": str(exc)})
+        else:
+            log.exception("unit.broke", extra={"run": run.id})
+        self._dispatch(resume(parts, run, [unit.batch.ref]), unit)
+
+    def _dispatch(self, steps: Sequence[Any], unit: Unit) -> None:
+        try:
+            self._dispatcher.dispatch(steps)
+        except BrokerDownError as exc:
+            extra = {"run": unit.batch.run.id, "error": str(exc)}
+            log.warning("run.left_to_sweep", extra=extra)
+
+    def _tell(self, results: Mapping[str, Any]) -> None:
+        if results:
+            store_results(self._app, results)
+            failed = sum(isinstance(result, Exception) for result in results.values())
+            log.info("calls.answered", extra={"calls": len(results), "failed": failed})
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _parted(calls: Sequence[Call]) -> tuple[list[_Part], dict[str, Any]]:
+    """Tell apart who may share a run; and who asks for what cannot be."""
+    shared: dict[object, list[tuple[Call, Asked]]] = {}
+    refused: dict[str, Any] = {}
+    for call in calls:
+        try:
+            asked = asked_of(call.task, call.args, call.kwargs)
+        except UsageError as exc:
+            refused[call.id] = exc
+            continue
+        # What is spent against a limit of one's own is spent by oneself.
+        own = call.id if asked.wish.options.max_cost_microcredits is not None else ""
+        shared.setdefault((asked.wish, own), []).append((call, asked))
+    return [_Part(members[0][1].wish, members) for members in shared.values()], refused
+
+
+def _result(answer: Answer | Exception, caller: Caller) -> Any:
+    if isinstance(answer, Exception):
+        return answer
+    return encoded(answer, single=caller.is_single)
