@@ -1,6 +1,7 @@
 """Run migrations: in one transaction, one process at a time, and never waiting long for a lock."""
 
 import os
+from pathlib import Path
 
 from alembic import context
 from sqlalchemy import Connection, text
@@ -11,6 +12,7 @@ from enrich.store.schema import metadata
 
 #: Any number, as long as all versions of this file agree on it.
 _ONE_AT_A_TIME = 7_201_943_651
+_ROLE = Path(__file__).parent / "sql" / "application_role.sql"
 
 
 def _url() -> str:
@@ -36,6 +38,7 @@ def _online() -> None:
             _prepare(connection)
             context.configure(connection=connection, target_metadata=metadata)
             context.run_migrations()
+            connection.exec_driver_sql(_ROLE.read_text(encoding="utf-8"))
     finally:
         engine.dispose()
 

@@ -18,7 +18,14 @@ from enrich.ports import NewRow, RowStore
 from enrich.store import migrate
 from enrich.store.engine import make_engine
 
-__all__ = ["clean_engine", "empty_database_url", "store_engine", "store_url"]
+__all__ = [
+    "clean_engine",
+    "empty_database_url",
+    "engine_behind_walls",
+    "store_engine",
+    "store_url",
+    "walled_engine",
+]
 
 TENANT, TABLE = "acme", "companies"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -80,6 +87,20 @@ def clean_engine(store_engine: Engine) -> Engine:
     with store_engine.begin() as connection:
         connection.exec_driver_sql("TRUNCATE tenants CASCADE; ALTER SEQUENCE stamps RESTART")
     return store_engine
+
+
+@pytest.fixture(scope="session")
+def engine_behind_walls(store_url: str) -> Iterator[Engine]:
+    """Connections to it as the program makes them."""
+    engine = make_engine(store_url, pool_size=10, is_walled=True)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def walled_engine(clean_engine: Engine, engine_behind_walls: Engine) -> Engine:
+    """Connections that see what their transactions name, with nothing in the tables."""
+    return engine_behind_walls
 
 
 def make_table(rows: RowStore, count: int = 0, *, tenant: str = TENANT) -> list[int]:

@@ -118,7 +118,7 @@ def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
     own, places = settings(), endpoints()
     _check_schema(own, places)
     traces = tracer or process_tracer()
-    database = make_engine(places.database_url, tracer=traces)
+    database = make_engine(places.database_url, tracer=traces, is_walled=True)
     # The numbers have a connection of their own: one that counts its faults must not count itself.
     metrics = RedisMetrics(RedisLink(places.redis_url, is_silent=True), version=own.cache.version)
     link = RedisLink(places.redis_url, recorder=metrics, tracer=traces)

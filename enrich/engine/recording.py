@@ -17,7 +17,7 @@ def record(parts: Parts, run: RunView, ref: BatchRef, said: Sequence[Response]) 
     new = parts.runs.record(ref, said)
     if new < len(said):
         rows = {response.row for response in said}
-        gone = rows - parts.rows.present(sorted(rows))
+        gone = rows - parts.rows.present(run.tenant, sorted(rows))
         names = sorted({response.input_key for response in said if response.row in gone})
         if names:
             parts.responses.drop_many(run.tenant, names)

@@ -103,8 +103,8 @@ class RowStore(Protocol):
         """Read rows in the order of the keys. Raises `UnknownNameError` if one is not there."""
         ...
 
-    def present(self, rows: Sequence[int]) -> frozenset[int]:
-        """Give those of the rows, by our ids, that have not been removed."""
+    def present(self, tenant: str, rows: Sequence[int]) -> frozenset[int]:
+        """Give those of a tenant's rows, by our ids, that have not been removed."""
         ...
 
     def scan(self, tenant: str, table: str, *, page: int = 1000) -> Iterator[Row]:

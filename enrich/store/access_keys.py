@@ -43,23 +43,27 @@ class PostgresAccessKeys:
             "created_at": key.created_at,
             "expires_at": key.expires_at,
         }
-        self._database.run(lambda connection: connection.execute(_ADD, values))
+        self._database.of(key.tenant).run(lambda connection: connection.execute(_ADD, values))
 
     def find(self, prefix: str) -> tuple[AccessKey, str] | None:
         """Give a key with its hash; the port's promise."""
-        found = self._database.run(
+        found = self._database.of_all().run(
             lambda c: c.execute(_FIND, {"prefix": prefix}).mappings().one_or_none()
         )
         return (_key(found), found["hash"]) if found else None
 
     def all(self, tenant: str | None = None) -> Sequence[AccessKey]:
         """List keys; the port's promise."""
-        found = self._database.run(lambda c: c.execute(_ALL, {"tenant": tenant}).mappings().all())
+        found = self._database.of_one_or_all(tenant).run(
+            lambda c: c.execute(_ALL, {"tenant": tenant}).mappings().all()
+        )
         return tuple(_key(raw) for raw in found)
 
     def revoke(self, prefix: str) -> bool:
         """End a key; the port's promise."""
-        return self._database.run(lambda c: c.execute(_REVOKE, {"prefix": prefix}).rowcount == 1)
+        return self._database.of_all().run(
+            lambda c: c.execute(_REVOKE, {"prefix": prefix}).rowcount == 1
+        )
 
 
 def _key(raw: Mapping[Any, Any]) -> AccessKey:

@@ -57,7 +57,7 @@ class PostgresBoard:
 
     def waiting(self) -> Waiting:
         """Count the batches that are open."""
-        found = self._database.run(lambda c: c.execute(_WAITING).all())
+        found = self._database.of_all().run(lambda c: c.execute(_WAITING).all())
         ages = [raw.age for raw in found]
         return Waiting(
             batches={raw.phase: raw.number for raw in found}, oldest_s=max(ages, default=0.0)
@@ -65,7 +65,7 @@ class PostgresBoard:
 
     def spent(self) -> Sequence[Spent]:
         """Add up the runs of each tenant; the port's promise."""
-        found = self._database.run(lambda c: c.execute(_SPENT).all())
+        found = self._database.of_all().run(lambda c: c.execute(_SPENT).all())
         return tuple(
             Spent(tenant=raw.id, counts=counts_from_json(raw.counts), today_microcredits=raw.today)
             for raw in found
@@ -73,12 +73,16 @@ class PostgresBoard:
 
     def spent_on(self, tenant: str) -> Mapping[str, int]:
         """Add up a tenant's paid calls of today by provider; the port's promise."""
-        found = self._database.run(lambda c: c.execute(_SPENT_ON, {"tenant": tenant}).all())
+        found = self._database.of(tenant).run(
+            lambda c: c.execute(_SPENT_ON, {"tenant": tenant}).all()
+        )
         return {raw.provider: raw.amount for raw in found if raw.amount}
 
     def ended(self, *, within_s: float) -> Sequence[Ended]:
         """Tell of the runs that ended lately; the port's promise."""
-        found = self._database.run(lambda c: c.execute(_ENDED, {"within_s": within_s}).all())
+        found = self._database.of_all().run(
+            lambda c: c.execute(_ENDED, {"within_s": within_s}).all()
+        )
         return tuple(
             Ended(
                 tenant=raw.tenant_id,

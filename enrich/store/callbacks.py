@@ -58,23 +58,25 @@ class PostgresCallbacks:
             "calls": dumps(dict(new.calls), name="calls"),
             "wait_s": new.wait_s,
         }
-        return _callback(self._database.run(lambda c: c.execute(_OPEN, values).one()))
+        return _callback(
+            self._database.of(new.tenant).run(lambda c: c.execute(_OPEN, values).one())
+        )
 
     def read(self, tenant: str, name: str) -> Callback | None:
         """Say how it stands; the port's promise."""
         named = {"tenant": cleaned(tenant), "name": cleaned(name)}
-        found = self._database.run(lambda c: c.execute(_READ, named).one_or_none())
+        found = self._database.of(tenant).run(lambda c: c.execute(_READ, named).one_or_none())
         return None if found is None else _callback(found)
 
     def find(self, tenant: str, call: str) -> tuple[str, str] | None:
         """Give the name and the row's key of what a paid call waits for; the port's promise."""
         named = {"tenant": cleaned(tenant), "call": cleaned(call)}
-        found = self._database.run(lambda c: c.execute(_FIND, named).one_or_none())
+        found = self._database.of(tenant).run(lambda c: c.execute(_FIND, named).one_or_none())
         return None if found is None else (found[0], found[1])
 
     def forget(self, name: str) -> None:
         """Wait no longer; the port's promise."""
-        self._database.run(lambda c: c.execute(_DROP, {"name": cleaned(name)}))
+        self._database.of_all().run(lambda c: c.execute(_DROP, {"name": cleaned(name)}))
 
     def receive(self, name: str, *, body: bytes, content_type: str) -> Received:
         """Keep what was sent, once, and wake who waits; the port's promise."""
@@ -91,7 +93,7 @@ class PostgresCallbacks:
                 return Received(receipt=Receipt.UNKNOWN)
             return Received(receipt=Receipt.CLOSED, provider=provider)
 
-        return self._database.run(work)
+        return self._database.of_all().run(work)
 
     def wake(self) -> int:
         """Wake batches whose answers came first, and forget what is over; the port's promise."""
@@ -101,7 +103,7 @@ class PostgresCallbacks:
             woken: int = connection.execute(_WAKE, {"run_id": None}).scalar_one()
             return woken
 
-        return self._database.run(work)
+        return self._database.of_all().run(work)
 
 
 def _callback(raw: Any) -> Callback:

@@ -94,13 +94,13 @@ class PostgresCallers:
         """Read columns and rows, in one round trip. Raises `UnknownNameError` for the table."""
         named = {"tenant": cleaned(tenant), "name": cleaned(table)}
         asked = {key: cleaned(key) for key in keys}
-        found = self._database.do(
+        found = self._database.of(tenant).do(
             lambda c: (
                 c.execute(_LOOK, {**named, "keys": list(asked.values())}).mappings().one_or_none()
             )
         )
         if found is None:
-            known = self._database.do(lambda c: c.execute(_NAMES, named).scalars().all())
+            known = self._database.of(tenant).do(lambda c: c.execute(_NAMES, named).scalars().all())
             raise UnknownNameError("table", table, known=tuple(known))
         rows = {raw["key"]: row_from_json(raw) for raw in found["rows"] or ()}
         return Looked(
@@ -125,32 +125,34 @@ class PostgresCallers:
             "singles": [caller.is_single for caller in callers],
             "waits": [caller.waits for caller in callers],
         }
-        found = self._database.do(lambda c: c.execute(_STORE, asked).one_or_none())
+        found = self._database.of(new.tenant).do(lambda c: c.execute(_STORE, asked).one_or_none())
         if found is None:
             return None
         return Shared(run_id=found.id, reply_to=found.reply_to, ids=frozenset(found.ids))
 
     def waiting(self, run_id: int) -> tuple[Waiting, ...]:
         """Give those of a run's callers who have no answer and whose row nobody works on."""
-        found = self._database.do(lambda c: c.execute(_OF_RUN, {"run_id": run_id}).mappings().all())
+        found = self._database.of_run(run_id).do(
+            lambda c: c.execute(_OF_RUN, {"run_id": run_id}).mappings().all()
+        )
         return tuple(_waiting(raw) for raw in found)
 
     def overdue(self, *, older_than_s: float, limit: int = 500) -> tuple[Waiting, ...]:
         """Give such callers of any run who have waited for so long, the oldest first."""
         asked = {"older_s": older_than_s, "limit": limit}
-        found = self._database.do(lambda c: c.execute(_OVERDUE, asked).mappings().all())
+        found = self._database.of_all().do(lambda c: c.execute(_OVERDUE, asked).mappings().all())
         return tuple(_waiting(raw) for raw in found)
 
     def answered(self, ids: Collection[str]) -> None:
         """Write down that these have their answers."""
         if ids:
             asked = {"ids": sorted(cleaned(one) for one in ids)}
-            self._database.do(lambda c: c.execute(_ANSWERED, asked))
+            self._database.of_all().do(lambda c: c.execute(_ANSWERED, asked))
 
     def purge(self, *, older_than_s: float, limit: int = 10_000) -> int:
         """Forget answered callers who asked longer ago than that; gives how many."""
         asked = {"older_s": older_than_s, "limit": limit}
-        return self._database.do(lambda c: c.execute(_PURGE, asked).rowcount)
+        return self._database.of_all().do(lambda c: c.execute(_PURGE, asked).rowcount)
 
 
 def _waiting(raw: Mapping[Any, Any]) -> Waiting:

@@ -112,7 +112,7 @@ class PostgresPaidCalls:
             "rows": [each.row for each in questions.values()],
             "prices": [each.price_microcredits for each in questions.values()],
         }
-        found = self._database.run(lambda c: c.execute(_RESERVE, asked).all())
+        found = self._database.of(run.tenant).run(lambda c: c.execute(_RESERVE, asked).all())
         return {raw.key: _booking(raw) for raw in found}
 
     def note(
@@ -121,7 +121,9 @@ class PostgresPaidCalls:
         """Write down what is about to be called and what has ended; gives what was still ours."""
         lines = dumps_each([_line(key, end) for key, end in ended.items()], [*ended])
         asked = {"holder": holder, "begun": list(begun), "ended": lines}
-        return frozenset(self._database.run(lambda c: c.execute(_NOTE, asked).scalars().all()))
+        return frozenset(
+            self._database.of_all().run(lambda c: c.execute(_NOTE, asked).scalars().all())
+        )
 
     def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, Spending]:
         """Add up what each scope has spent, and what is under way in it."""
@@ -129,7 +131,7 @@ class PostgresPaidCalls:
         def work(connection: Connection) -> dict[str, Spending]:
             return {name: _spending(connection, tenant, Scope.named(name)) for name in scopes}
 
-        return self._database.run(work)
+        return self._database.of(tenant).run(work)
 
     def doubts(
         self, tenant: str, *, run_id: int | None = None, unsettled: bool = False, limit: int = 100
@@ -138,7 +140,7 @@ class PostgresPaidCalls:
         asked = {
             "tenant": cleaned(tenant), "run_id": run_id, "unsettled": unsettled, "limit": limit,
         }  # fmt: skip
-        found = self._database.run(lambda c: c.execute(_DOUBTS, asked).all())
+        found = self._database.of(tenant).run(lambda c: c.execute(_DOUBTS, asked).all())
         return tuple(_doubt(raw) for raw in found)
 
     def settle(self, tenant: str, key: str, ruling: Ruling) -> None:
@@ -150,7 +152,7 @@ class PostgresPaidCalls:
             "generation": int(generation) if generation.isdecimal() else 0,
             "ruling": ruling.value,
         }
-        if not self._database.run(lambda c: c.execute(_SETTLE, asked).rowcount):
+        if not self._database.of(tenant).run(lambda c: c.execute(_SETTLE, asked).rowcount):
             raise UnknownNameError("call in doubt", key)
 
 

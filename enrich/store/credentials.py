@@ -52,7 +52,7 @@ class PostgresCredentialStore:
         def work(connection: Connection) -> bool:
             return bool(connection.execute(_ADD, {**values, "sealed": sealed}).scalar_one())
 
-        return self._database.run(work)
+        return self._database.of(tenant).run(work)
 
     def keys(self, tenant: str, credential: str) -> Sequence[Secret]:
         """Give a tenant's keys; the port's promise."""
@@ -71,7 +71,9 @@ class PostgresCredentialStore:
     def remove(self, tenant: str, credential: str, name: str | None = None) -> int:
         """Forget keys; the port's promise."""
         values = {"tenant": tenant, "credential": credential, "name": name}
-        return self._database.run(lambda connection: connection.execute(_REMOVE, values).rowcount)
+        return self._database.of(tenant).run(
+            lambda connection: connection.execute(_REMOVE, values).rowcount
+        )
 
     def reseal(self) -> int:
         """Seal every key anew; the port's promise."""
@@ -84,13 +86,13 @@ class PostgresCredentialStore:
                 connection.execute(_RESEAL, {"id": row["id"], "sealed": sealed})
             return len(rows)
 
-        return self._database.run(work)
+        return self._database.of_all().run(work)
 
     def _rows(self, query: Any, **values: str | None) -> list[dict[str, Any]]:
         def work(connection: Connection) -> list[dict[str, Any]]:
             return [dict(row) for row in connection.execute(query, values).mappings()]
 
-        return self._database.run(work)
+        return self._database.of_one_or_all(values.get("tenant")).run(work)
 
 
 def kept_or_shut(

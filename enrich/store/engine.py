@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import orjson
@@ -23,8 +24,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from enrich.errors import BadInputError, DatabaseDownError, EnrichError
 from enrich.ports.tracing import NO_TRACES, Tracer
 from enrich.store.tracing import trace_statements
+from enrich.store.walls import (
+    ALL_TENANTS,
+    OPENING,
+    keep_walls,
+    open_run,
+    open_tenant,
+    step_behind,
+)
 
-__all__ = ["Database", "make_engine", "translated"]
+__all__ = ["Database", "Transactions", "make_engine", "translated"]
 
 T = TypeVar("T")
 
@@ -66,10 +75,12 @@ def make_engine(
     max_overflow: int = 10,
     application_name: str = "enrich",
     tracer: Tracer = NO_TRACES,
+    is_walled: bool = False,
 ) -> Engine:
     """Make the pool of connections of one process; nothing is connected yet.
 
     Make it after a fork, never before. `url` may begin with `postgres://` or `postgresql://`.
+    `is_walled` takes from a superuser the right to see through the walls between tenants.
     """
     parsed = make_url(url.replace("postgres://", "postgresql://", 1))
     options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
@@ -95,6 +106,9 @@ def make_engine(
     event.listen(engine, "connect", _read_json_quickly)
     if tracer is not NO_TRACES:
         trace_statements(engine, tracer)
+    if is_walled:
+        event.listen(engine, "connect", step_behind)
+    keep_walls(engine)
     return engine
 
 
@@ -112,12 +126,41 @@ def _loads(text: str) -> object:
 
 
 class Database:
-    """Transactions on an engine: translated errors, deadlocks tried again."""
+    """Transactions on an engine, by whose rows they may see."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
         # The same pool; a connection is told when it is taken, which costs no round trip.
-        self._committing = engine.execution_options(isolation_level="AUTOCOMMIT")
+        committing = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._nobody = Transactions(engine, committing, "")
+
+    def of(self, tenant: str) -> "Transactions":
+        """Give transactions that see one tenant's rows."""
+        return replace(self._nobody, _opening=open_tenant(tenant))
+
+    def of_run(self, run_id: int) -> "Transactions":
+        """Give transactions that see the rows of a run's tenant, whichever that is."""
+        return replace(self._nobody, _opening=open_run(run_id))
+
+    def of_one_or_all(self, tenant: str | None) -> "Transactions":
+        """Give transactions that see one tenant's rows; those of all when none is named."""
+        return self.of_all() if tenant is None else self.of(tenant)
+
+    def of_nobody(self) -> "Transactions":
+        """Give transactions that see no rows but those of tables that belong to no tenant."""
+        return self._nobody
+
+    def of_all(self) -> "Transactions":
+        """Give transactions that see the rows of all tenants: for what belongs to none."""
+        return replace(self._nobody, _opening=ALL_TENANTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Transactions:
+    """Transactions with translated errors, those that lost a deadlock tried again."""
+
+    _engine: Engine
+    _committing: Engine
+    _opening: str
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """Give what `work` returns, committed. It may be called again after a deadlock.
@@ -141,13 +184,18 @@ class Database:
 
     def run_once(self, work: Callable[[Connection], T]) -> T:
         """Give what `work` returns, committed, for work that reads an iterator to its end."""
-        with translated(), self._engine.begin() as connection:
+        with translated(), self._begun(self._engine) as connection:
             return work(connection)
+
+    @contextmanager
+    def _begun(self, engine: Engine) -> Iterator[Connection]:
+        with engine.begin() as connection:
+            yield connection.execution_options(**{OPENING: self._opening})
 
     def _run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
         for attempt in range(1, _TRIES + 1):
             try:
-                with engine.begin() as connection:
+                with self._begun(engine) as connection:
                     return work(connection)
             except DBAPIError as error:
                 if attempt == _TRIES or _sqlstate(error.orig) not in _TRY_AGAIN:

@@ -57,19 +57,21 @@ class PostgresErasure:
             "column": cleaned(column),
             "value": cleaned(value),
         }
-        found = self._database.run(lambda c: c.execute(_SUBJECTS, asked).all())
+        found = self._database.of(tenant).run(lambda c: c.execute(_SUBJECTS, asked).all())
         return tuple((row.name, row.key) for row in found)
 
     def erase_jobs(self, tenant: str, candidate: str) -> int:
         """Remove a candidate's jobs; the port's promise."""
         named = {"tenant": tenant, "candidate": cleaned(candidate)}
-        return self._database.run(lambda c: c.execute(_ERASE_JOBS, named).rowcount)
+        return self._database.of(tenant).run(lambda c: c.execute(_ERASE_JOBS, named).rowcount)
 
     def waiting(self, tenant: str, table: str, key: str) -> Sequence[str]:
         """Give who waited for a row's values; the port's promise."""
         named = {"tenant": tenant, "table": cleaned(table), "key": cleaned(key)}
         named |= {"shared": REPLY_PREFIX, "caller": CALLER_PREFIX}
-        return tuple(self._database.run(lambda c: c.execute(_WAITING, named).scalars().all()))
+        return tuple(
+            self._database.of(tenant).run(lambda c: c.execute(_WAITING, named).scalars().all())
+        )
 
     def note(self, tenant: str, actor: str, action: str, details: Mapping[str, Json]) -> None:
         """Write down what was done; the port's promise."""
@@ -79,12 +81,12 @@ class PostgresErasure:
             "action": action,
             "details": dumps(dict(details), name="details"),
         }
-        self._database.run(lambda c: c.execute(_NOTE, values))
+        self._database.of(tenant).run(lambda c: c.execute(_NOTE, values))
 
     def noted(self, tenant: str, *, limit: int = 50, before: int | None = None) -> Sequence[Noted]:
         """Give lines of the audit; the port's promise."""
         asked = {"tenant": tenant, "limit": limit, "before": before}
-        found = self._database.run(lambda c: c.execute(_NOTED, asked).all())
+        found = self._database.of(tenant).run(lambda c: c.execute(_NOTED, asked).all())
         return tuple(
             Noted(
                 id=raw.id,

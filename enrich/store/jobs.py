@@ -79,13 +79,17 @@ class PostgresJobs:
             "body_hash": new.body_hash,
             "window_s": window_s,
         }
-        verdict, job_id = self._database.run(lambda c: c.execute(_SUBMIT, values).one())
+        verdict, job_id = self._database.of(new.tenant).run(
+            lambda c: c.execute(_SUBMIT, values).one()
+        )
         return Submission(verdict), job_id or ""
 
     def find(self, job_id: str, *, tenant: str | None = None) -> Job:
         """Give a job; the port's promise."""
         asked = {"id": _uuid(job_id), "tenant": tenant}
-        found = self._database.run(lambda c: c.execute(_FIND, asked).mappings().one_or_none())
+        found = self._database.of_one_or_all(tenant).run(
+            lambda c: c.execute(_FIND, asked).mappings().one_or_none()
+        )
         if found is None:
             raise UnknownNameError("job", job_id)
         return _job(found)
@@ -93,7 +97,7 @@ class PostgresJobs:
     def start(self, job: Job, run: int) -> bool:
         """Say that its run has begun; the port's promise."""
         values = {"id": job.id, "attempts": job.attempts, "run": run}
-        return self._database.run(lambda c: c.execute(_START, values).rowcount == 1)
+        return self._database.of(job.tenant).run(lambda c: c.execute(_START, values).rowcount == 1)
 
     def end(
         self, job: Job, state: JobState, *, result: "JsonObject | None", error: str
@@ -106,19 +110,19 @@ class PostgresJobs:
             "result": None if result is None else dumps(result, name="result"),
             "error": cleaned(error),
         }
-        won, told = self._database.run(lambda c: c.execute(_END, values).one())
+        won, told = self._database.of(job.tenant).run(lambda c: c.execute(_END, values).one())
         return told if won else None
 
     def overdue(self, *, older_than_s: float, limit: int = 200) -> Sequence[Job]:
         """Take jobs that nobody works on; the port's promise."""
         asked = {"older_than_s": older_than_s, "limit": limit}
-        found = self._database.run(lambda c: c.execute(_OVERDUE, asked).mappings().all())
+        found = self._database.of_all().run(lambda c: c.execute(_OVERDUE, asked).mappings().all())
         return tuple(map(_job, found))
 
     def forget(self, *, older_than_s: float, limit: int = 2_000) -> int:
         """Remove old jobs; the port's promise."""
         asked = {"older_than_s": older_than_s, "limit": limit}
-        return self._database.run(lambda c: c.execute(_FORGET, asked).rowcount)
+        return self._database.of_all().run(lambda c: c.execute(_FORGET, asked).rowcount)
 
 
 def _uuid(job_id: str) -> str:

@@ -151,10 +151,11 @@ class MemoryRowStore:
             found = self._db.table(tenant, table)
             return tuple(found.rows[_id_of(found, key)] for key in keys)
 
-    def present(self, rows: Sequence[int]) -> frozenset[int]:
-        """Give those of the rows that have not been removed."""
+    def present(self, tenant: str, rows: Sequence[int]) -> frozenset[int]:
+        """Give those of a tenant's rows that have not been removed."""
         with self._db.lock:
-            known = {row for table in self._db.tables.values() for row in table.rows}
+            tables = self._db.tables.items()
+            known = {row for (owner, _), table in tables if owner == tenant for row in table.rows}
             return frozenset(rows) & known
 
     def scan(self, tenant: str, table: str, *, page: int = 1000) -> Iterator[Row]:

@@ -119,7 +119,7 @@ class PostgresRowStore:
 
     def tables(self, tenant: str) -> tuple[TableView, ...]:
         """List a tenant's tables by name."""
-        return self._database.run(lambda c: _views(c, tenant, None))
+        return self._database.of(tenant).run(lambda c: _views(c, tenant, None))
 
     def table(self, tenant: str, name: str) -> TableView:
         """Give one table. Raises `UnknownNameError`."""
@@ -128,7 +128,7 @@ class PostgresRowStore:
             find_table(connection, tenant, name)
             return _views(connection, tenant, name)[0]
 
-        return self._database.do(work)
+        return self._database.of(tenant).do(work)
 
     def save_columns(self, tenant: str, table: str, columns: Sequence[Column]) -> None:
         """Create the table and its columns where they do not exist; change those that do."""
@@ -141,7 +141,7 @@ class PostgresRowStore:
             connection.execute(_SAVE_TABLE, name)
             connection.execute(_SAVE_COLUMNS, {**name, "columns": encoded})
 
-        self._database.run(work)
+        self._database.of(tenant).run(work)
 
     def import_rows(self, tenant: str, table: str, rows: Iterable[NewRow]) -> tuple[int, int]:
         """Insert rows, or lay their typed values over those with the same key; all or nothing.
@@ -158,7 +158,7 @@ class PostgresRowStore:
             found = find_table(connection, tenant, table)
             return import_rows(connection, tenant, found, rows)
 
-        return self._database.run_once(work)
+        return self._database.of(tenant).run_once(work)
 
     def put_row(self, tenant: str, table: str, row: NewRow) -> int:
         """Insert one row, or lay its typed values over the one with its key; gives its id.
@@ -176,7 +176,7 @@ class PostgresRowStore:
             values = {"table_id": found.id, "tenant": tenant, "key": cleaned(row.key), "data": data}
             return int(connection.execute(_PUT_ROW, values).scalar_one())
 
-        return self._database.run(work)
+        return self._database.of(tenant).run(work)
 
     def read(self, tenant: str, table: str, keys: Sequence[str]) -> tuple[Row, ...]:
         """Read rows in the order of the keys. Raises `UnknownNameError` if one is not there."""
@@ -186,25 +186,27 @@ class PostgresRowStore:
             asked = {"table_id": found.id, "keys": [cleaned(key) for key in keys]}
             return connection.execute(_READ, asked).mappings().all()
 
-        found = self._database.do(work)
+        found = self._database.of(tenant).do(work)
         for row in found:
             if row["id"] is None:
                 raise UnknownNameError("row", row["asked"])
         return tuple(row_from_json(row) for row in found)
 
-    def present(self, rows: Sequence[int]) -> frozenset[int]:
+    def present(self, tenant: str, rows: Sequence[int]) -> frozenset[int]:
         """Give those of the rows that have not been removed."""
         asked = {"rows": list(rows)}
-        return frozenset(self._database.run(lambda c: c.execute(_PRESENT, asked).scalars().all()))
+        return frozenset(
+            self._database.of(tenant).run(lambda c: c.execute(_PRESENT, asked).scalars().all())
+        )
 
     def scan(self, tenant: str, table: str, *, page: int = 1000) -> Iterator[Row]:
         """Go through a table in the order of ids, page by page, never all in memory.
 
         Each page is a transaction of its own, so a slow reader holds nothing back.
         """
-        table_id = self._database.run(lambda c: find_table(c, tenant, table)).id
+        table_id = self._database.of(tenant).run(lambda c: find_table(c, tenant, table)).id
         after = 0
-        while found := self._page(table_id, after, page):
+        while found := self._page(tenant, table_id, after, page):
             yield from (row_from_json(row) for row in found)
             after = found[-1]["id"]
 
@@ -216,11 +218,11 @@ class PostgresRowStore:
             asked = {"table_id": found.id, "after": after, "page": limit}
             return connection.execute(_PAGE, asked).mappings().all()
 
-        return tuple(row_from_json(row) for row in self._database.run(work))
+        return tuple(row_from_json(row) for row in self._database.of(tenant).run(work))
 
-    def _page(self, table_id: int, after: int, page: int) -> Sequence[RowMapping]:
+    def _page(self, tenant: str, table_id: int, after: int, page: int) -> Sequence[RowMapping]:
         asked = {"table_id": table_id, "after": after, "page": page}
-        return self._database.run(lambda c: c.execute(_PAGE, asked).mappings().all())
+        return self._database.of(tenant).run(lambda c: c.execute(_PAGE, asked).mappings().all())
 
     def write_cells(self, tenant: str, table: str, writes: Sequence[CellWrite]) -> WriteReport:
         """Write many cells of many rows in one statement, each guarded by its stamp.
@@ -240,7 +242,7 @@ class PostgresRowStore:
                 found.check_column(key)
             return _write(connection, tenant, found.id, encoded)
 
-        return self._database.run(work)
+        return self._database.of(tenant).run(work)
 
     def type_value(self, tenant: str, table: str, key: str, column: str, value: Json) -> None:
         """Store what a person typed; newer than every run that has begun.
@@ -259,7 +261,7 @@ class PostgresRowStore:
             write = typed_write(row_id, column, value, stamp, datetime.now(UTC))
             _write(connection, tenant, found.id, writes_to_json([write]))
 
-        self._database.run(work)
+        self._database.of(tenant).run(work)
 
     def delete_row(self, tenant: str, table: str, key: str) -> bool:
         """Remove a row with what was ever said about it; late writes to it find it gone."""
@@ -269,7 +271,7 @@ class PostgresRowStore:
             connection.execute(_PURGING)
             return bool(connection.execute(_DELETE_ROW, named).scalar_one())
 
-        return self._database.run(work)
+        return self._database.of(tenant).run(work)
 
 
 def _views(connection: Connection, tenant: str, name: str | None) -> tuple[TableView, ...]:

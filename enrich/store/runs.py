@@ -137,7 +137,7 @@ class PostgresRunStore:
             view = connection.execute(_VIEW, {"run_id": run_id}).mappings().one()
             return run_view(view), refs
 
-        return self._database.run(work)
+        return self._database.of(new.tenant).run(work)
 
     def open(
         self, ref: BatchRef, *, lease_s: float, provider: str | None = None
@@ -148,20 +148,22 @@ class PostgresRunStore:
         responses are the batch's own, and those of the run's other batches that ended a question;
         of several to one question, the one that ended it or else the newest.
         """
-        return self._database.do(lambda c: open_batch(c, ref, lease_s, provider, self._holder))
+        return self._database.of_run(ref.run_id).do(
+            lambda c: open_batch(c, ref, lease_s, provider, self._holder)
+        )
 
     def record(self, ref: BatchRef, responses: Sequence[Response]) -> int:
         """Append to the ledger; a response that is there already (same row and question) is kept.
 
         Returns how many were new. What is said about a row that is no more is not kept.
         """
-        return self._database.do(lambda c: record_responses(c, ref, responses))
+        return self._database.of_run(ref.run_id).do(lambda c: record_responses(c, ref, responses))
 
     def settle(
         self, ref: BatchRef, settlement: Settlement, *, in_flight: int, lease_s: float
     ) -> Settled:
         """Write cells, move the batch on and, at its end, launch the next: all or nothing."""
-        return self._database.do(
+        return self._database.of_run(ref.run_id).do(
             lambda c: settle_batch(c, ref, settlement, in_flight=in_flight, lease_s=lease_s)
         )
 
@@ -170,7 +172,7 @@ class PostgresRunStore:
 
         Two sweeps at once share the work. A batch past its attempts is parked with its reason.
         """
-        return self._database.run(
+        return self._database.of_all().run(
             lambda c: sweep_batches(c, lease_s=lease_s, max_attempts=max_attempts, limit=limit)
         )
 
@@ -181,11 +183,11 @@ class PostgresRunStore:
         """
         if not holder:
             return 0
-        return self._database.do(lambda c: let_go(c, holder, is_lost=is_lost))
+        return self._database.of_all().do(lambda c: let_go(c, holder, is_lost=is_lost))
 
     def summary(self, tenant: str, run_id: int) -> RunSummary:
         """Tell how a run stands. Raises `UnknownNameError`."""
-        found = self._database.do(lambda c: _summaries(c, tenant, run_id, 1))
+        found = self._database.of(tenant).do(lambda c: _summaries(c, tenant, run_id, 1))
         if not found:
             raise UnknownNameError("run", str(run_id))
         return found[0]
@@ -194,19 +196,21 @@ class PostgresRunStore:
         self, tenant: str, *, limit: int = 50, before: int | None = None
     ) -> tuple[RunSummary, ...]:
         """List a tenant's newest runs, or those older than the run `before`."""
-        return self._database.do(lambda c: _summaries(c, tenant, None, limit, before))
+        return self._database.of(tenant).do(lambda c: _summaries(c, tenant, None, limit, before))
 
     def skipped(self, tenant: str, run_id: int, reason: str) -> tuple[str, ...]:
         """Name the providers that a run did not ask about some row for this reason."""
-        return self._database.do(lambda c: skipped_by(c, tenant, run_id, reason))
+        return self._database.of(tenant).do(lambda c: skipped_by(c, tenant, run_id, reason))
 
     def endings(self, tenant: str, run_id: int) -> tuple[Ending, ...]:
         """Count the cells that a run wrote without a value by state and reason, most first."""
-        return self._database.do(lambda c: endings_of(c, tenant, run_id))
+        return self._database.of(tenant).do(lambda c: endings_of(c, tenant, run_id))
 
     def ended(self, run_id: int) -> Finished | None:
         """Give a run that has ended, whenever that was; None while it is under way or gone."""
-        found = self._database.do(lambda c: c.execute(_ENDED, {"run_id": run_id}).one_or_none())
+        found = self._database.of_run(run_id).do(
+            lambda c: c.execute(_ENDED, {"run_id": run_id}).one_or_none()
+        )
         return finished_of(found) if found else None
 
     def cancel(self, tenant: str, run_id: int) -> bool:
@@ -219,7 +223,7 @@ class PostgresRunStore:
             connection.execute(_CANCEL_BATCHES, run)
             return won
 
-        return self._database.run(work)
+        return self._database.of(tenant).run(work)
 
     def retry(
         self, tenant: str, run_id: int, *, in_flight: int, lease_s: float
@@ -240,11 +244,11 @@ class PostgresRunStore:
             launch = {**run, "in_flight": in_flight, "lease_s": lease_s}
             return _refs(run_id, connection.execute(_LAUNCH, launch))
 
-        return self._database.run(work)
+        return self._database.of(tenant).run(work)
 
     def evidence(self, tenant: str, table: str, key: str) -> tuple[tuple[int, Response], ...]:
         """Give all that was ever said about a row, newest first, with the run's id."""
-        return self._database.do(lambda c: evidence_of(c, tenant, table, key))
+        return self._database.of(tenant).do(lambda c: evidence_of(c, tenant, table, key))
 
 
 def _check_names(connection: Connection, new: NewRun) -> int:

@@ -73,12 +73,14 @@ class PostgresSchedules:
             table = find_table(connection, schedule.tenant, schedule.table)
             return connection.execute(_ADD, {**values, "table_id": table.id}).rowcount == 1
 
-        if not self._database.run(work):
+        if not self._database.of(schedule.tenant).run(work):
             raise BadInputError("name", f"there is a schedule {schedule.name!r} already")
 
     def all(self, tenant: str | None = None) -> Sequence[Schedule]:
         """List them; the port's promise."""
-        found = self._database.run(lambda c: c.execute(_ALL, {"tenant": tenant}).mappings().all())
+        found = self._database.of_one_or_all(tenant).run(
+            lambda c: c.execute(_ALL, {"tenant": tenant}).mappings().all()
+        )
         return tuple(_schedule(raw) for raw in found)
 
     def find(self, tenant: str, name: str) -> Schedule:
@@ -91,12 +93,14 @@ class PostgresSchedules:
     def change(self, tenant: str, name: str, *, paused: bool, next_at: datetime) -> None:
         """Pause or resume it; the port's promise."""
         values = {**_named(tenant, name), "paused": paused, "next_at": next_at}
-        if not self._database.run(lambda c: c.execute(_CHANGE, values).rowcount):
+        if not self._database.of(tenant).run(lambda c: c.execute(_CHANGE, values).rowcount):
             self.find(tenant, name)
 
     def remove(self, tenant: str, name: str) -> None:
         """Forget it; the port's promise."""
-        if not self._database.run(lambda c: c.execute(_REMOVE, _named(tenant, name)).rowcount):
+        if not self._database.of(tenant).run(
+            lambda c: c.execute(_REMOVE, _named(tenant, name)).rowcount
+        ):
             self.find(tenant, name)
 
     def take(
@@ -109,7 +113,7 @@ class PostgresSchedules:
             come = connection.execute(_COME, asked).mappings().all()
             return tuple(taken for raw in come for taken in _taken(connection, raw, decide, now))
 
-        return self._database.run(work)
+        return self._database.of_all().run(work)
 
     def settle(self, taken: Taken, *, run_id: int | None, said: str) -> None:
         """Note what came of a moment; the port's promise."""
@@ -119,7 +123,9 @@ class PostgresSchedules:
             "run_id": run_id,
             "said": cleaned(said),
         }
-        self._database.run(lambda connection: connection.execute(_SETTLE, values))
+        self._database.of(taken.schedule.tenant).run(
+            lambda connection: connection.execute(_SETTLE, values)
+        )
 
 
 def _taken(

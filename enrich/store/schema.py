@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from enrich.store.schema_base import json_object, metadata, moment, words
+from enrich.store.schema_base import json_object, metadata, moment, run_tenant, words
 from enrich.store.schema_callbacks import callbacks
 from enrich.store.schema_callers import callers
 from enrich.store.schema_schedules import schedules
@@ -194,6 +194,7 @@ batches = Table(
     Column("row_ids", ARRAY(BigInteger), nullable=False),
     Column("reason", Text, nullable=False, server_default=text("''")),
     Column("holder", Text, nullable=False, server_default=text("''")),
+    run_tenant(),
     PrimaryKeyConstraint("run_id", "number"),
     CheckConstraint(
         "phase IN ('queued', 'probe', 'premium', 'done', 'parked', 'cancelled')", name="phase"
@@ -223,6 +224,7 @@ responses = Table(
     Column("stale", Boolean, nullable=False, server_default=text("false")),
     moment("recorded_at"),
     Column("calls", Integer, nullable=False, server_default=text("0")),
+    run_tenant(),
     UniqueConstraint(
         "run_id", "row_id", "provider", "input_key", "batch", "slot", name="uq_responses_question"
     ),

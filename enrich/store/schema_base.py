@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, Column, DateTime, MetaData, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-__all__ = ["json_object", "metadata", "moment", "state_of", "words"]
+__all__ = ["json_object", "metadata", "moment", "run_tenant", "state_of", "words"]
 
 metadata = MetaData(
     naming_convention={
@@ -36,3 +36,9 @@ def state_of(*allowed: str) -> CheckConstraint:
     """Make the rule that names the states."""
     named = ", ".join(repr(state) for state in allowed)
     return CheckConstraint(f"state IN ({named})", name="state")
+
+
+def run_tenant() -> "Column[str]":
+    """Make the name of a run's tenant: that of whoever writes, empty in what is older."""
+    default = text("current_setting('enrich.tenant'::text, true)")
+    return Column("tenant_id", Text, server_default=default)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text, text
 
-from enrich.store.schema_base import metadata, moment
+from enrich.store.schema_base import metadata, moment, run_tenant
 
 __all__ = ["callers"]
 
@@ -15,6 +15,7 @@ callers = Table(
     Column("is_single", Boolean, nullable=False),
     moment("asked_at"),
     moment("answered_at", nullable=True),
+    run_tenant(),
     Index("ix_callers_run_id", "run_id"),
     Index("ix_callers_waiting", "asked_at", postgresql_where=text("answered_at IS NULL")),
     Index("ix_callers_asked_at", "asked_at", postgresql_using="brin"),

@@ -74,7 +74,7 @@ class PostgresTrustStore:
     def newest(self, tenant: str) -> TrustState:
         """Give the newest state; version 0, which knows nothing, before there is any."""
         asked = {"tenant": cleaned(tenant)}
-        found = self._database.run(lambda c: c.execute(_NEWEST, asked).one_or_none())
+        found = self._database.of(tenant).run(lambda c: c.execute(_NEWEST, asked).one_or_none())
         return _state(found) if found else TrustState()
 
     def version(self, tenant: str, number: int) -> TrustState:
@@ -82,7 +82,7 @@ class PostgresTrustStore:
         if number == 0:
             return TrustState()
         asked = {"tenant": cleaned(tenant), "version": number}
-        found = self._database.run(lambda c: c.execute(_VERSION, asked).one_or_none())
+        found = self._database.of(tenant).run(lambda c: c.execute(_VERSION, asked).one_or_none())
         if found is None:
             raise UnknownNameError("version of trust", str(number))
         return _state(found)
@@ -96,17 +96,17 @@ class PostgresTrustStore:
             connection.execute(_LOCK, {"tenant": given["tenant"]})
             return int(connection.execute(_SAVE, given).scalar_one())
 
-        return replace(state, version=self._database.run(work))
+        return replace(state, version=self._database.of(tenant).run(work))
 
     def history(self, tenant: str, *, limit: int = 20) -> tuple[TrustNote, ...]:
         """List the newest versions, newest first."""
         asked = {"tenant": cleaned(tenant), "limit": limit}
-        found = self._database.run(lambda c: c.execute(_HISTORY, asked).mappings().all())
+        found = self._database.of(tenant).run(lambda c: c.execute(_HISTORY, asked).mappings().all())
         return tuple(TrustNote(**row) for row in found)
 
     def tenants(self) -> tuple[str, ...]:
         """Name the tenants about whose rows anything was ever said, sorted."""
-        return tuple(self._database.run(lambda c: c.execute(_TENANTS).scalars().all()))
+        return tuple(self._database.of_all().run(lambda c: c.execute(_TENANTS).scalars().all()))
 
     def label(self, tenant: str, table: str, labels: Sequence[Label]) -> int:
         """Add labels; gives how many. One of a row that is not in the table is passed over."""
@@ -119,7 +119,7 @@ class PostgresTrustStore:
                 found.check_column(key)
             return connection.execute(_LABEL, {"table_id": found.id, "labels": encoded}).rowcount
 
-        return self._database.run(work)
+        return self._database.of(tenant).run(work)
 
     def labels(self, tenant: str, table: str) -> tuple[Label, ...]:
         """Give a table's labels, oldest first. Raises `UnknownNameError`."""
@@ -128,7 +128,7 @@ class PostgresTrustStore:
             found = find_table(connection, tenant, table)
             return connection.execute(_LABELS, {"table_id": found.id}).all()
 
-        return tuple(_label(raw) for raw in self._database.run(work))
+        return tuple(_label(raw) for raw in self._database.of(tenant).run(work))
 
     def heard(
         self, tenant: str, table: str, rows: Sequence[int]
@@ -139,13 +139,13 @@ class PostgresTrustStore:
             found = find_table(connection, tenant, table)
             return connection.execute(_HEARD, {"table_id": found.id, "rows": [*rows]}).all()
 
-        found = self._database.run(work)
+        found = self._database.of(tenant).run(work)
         return tuple((raw.run_id, response_from_json(raw.response)) for raw in found)
 
     def habits(self, tenant: str, *, half_life_s: float) -> Habits:
         """Add up how a tenant's providers answered; older answers count less."""
         name = cleaned(tenant)
-        return self._database.run(lambda c: habits_in(c, name, half_life_s=half_life_s))
+        return self._database.of(tenant).run(lambda c: habits_in(c, name, half_life_s=half_life_s))
 
 
 def _state(found: Any) -> TrustState:

@@ -67,11 +67,7 @@ _ACTIVATE = text("""
     UPDATE embedding_models SET state = 'active'
     WHERE id = :id AND state = 'building' RETURNING id
 """)
-_RETIRED = text("""
-    DELETE FROM embedding_models
-    WHERE state = 'retired' AND retired_at < now() - make_interval(secs => :older_than_s)
-    RETURNING id, name
-""")
+_DROP = text("SELECT drop_embedding_models(:older_than_s)")
 
 #: Up to that many vectors of one table are compared one by one: exact, and quick enough.
 _EXACT_UP_TO = 10_000
@@ -102,7 +98,7 @@ class PostgresVectors:
 
     def models(self) -> tuple[EmbeddingModel, ...]:
         """List the models; the port's promise."""
-        found = self._database.run(lambda c: c.execute(_MODELS).mappings().all())
+        found = self._database.of_nobody().run(lambda c: c.execute(_MODELS).mappings().all())
         return tuple(map(_model, found))
 
     def add_model(self, name: str, dimension: int) -> EmbeddingModel:
@@ -117,7 +113,7 @@ class PostgresVectors:
                     raise VectorsMissingError from exc
                 raise
 
-        made = self._database.run(work)
+        made = self._database.of_nobody().run(work)
         if made.dimension != dimension:
             problem = f"model {name!r} gave {made.dimension} numbers and now gives {dimension}"
             raise BadInputError("ENRICH_EMBEDDINGS__MODEL", problem, hint="give it another name")
@@ -134,7 +130,7 @@ class PostgresVectors:
         """Give rows whose vector is lacking or old; the port's promise."""
         asked = {"tables": list(tables), "row": row, "limit": limit}
         query = _of(model, _LACKING)
-        found = self._database.run(lambda c: c.execute(query, asked).mappings().all())
+        found = self._database.of_all().run(lambda c: c.execute(query, asked).mappings().all())
         return tuple(map(_unembedded, found))
 
     def put(self, model: EmbeddingModel, vectors: Sequence[NewVector]) -> int:
@@ -146,7 +142,7 @@ class PostgresVectors:
             touched = connection.execute(_of(model, _TOUCH), values).rowcount
             return touched + connection.execute(_of(model, _PUT), values).rowcount
 
-        return self._database.run(work)
+        return self._database.of_all().run(work)
 
     def activate(self, model: EmbeddingModel, tables: Sequence[str]) -> bool:
         """Search a model from now on if it is complete; the port's promise."""
@@ -159,18 +155,14 @@ class PostgresVectors:
             connection.execute(_RETIRE, {"id": model.id})
             return connection.execute(_ACTIVATE, {"id": model.id}).one_or_none() is not None
 
-        return self._database.run(work)
+        return self._database.of_all().run(work)
 
     def drop_retired(self, *, older_than_s: float) -> Sequence[str]:
         """Remove the vectors of past models; the port's promise."""
 
-        def work(connection: Connection) -> Sequence[str]:
-            gone = connection.execute(_RETIRED, {"older_than_s": older_than_s}).all()
-            for each in gone:
-                connection.exec_driver_sql(f"DROP TABLE vectors_{int(each.id)}")
-            return tuple(each.name for each in gone)
-
-        return self._database.run(work)
+        asked = {"older_than_s": older_than_s}
+        gone = self._database.of_nobody().run(lambda c: c.execute(_DROP, asked).scalars().all())
+        return tuple(gone)
 
     def search(
         self,
@@ -197,7 +189,7 @@ class PostgresVectors:
                 for hit in connection.execute(query, asked)
             )
 
-        return self._database.run(work)
+        return self._database.of(tenant).run(work)
 
     def counts(self, model: EmbeddingModel, tables: Sequence[str]) -> tuple[int, int]:
         """Count vectors, and rows that lack one; the port's promise."""
@@ -207,7 +199,7 @@ class PostgresVectors:
             asked = {"tables": list(tables), "row": None}
             return have, connection.execute(_of(model, _COUNT_LACKING), asked).scalar_one()
 
-        return self._database.run(work)
+        return self._database.of_all().run(work)
 
 
 def _is_large(connection: Connection, model: EmbeddingModel, table_id: int, limit: int) -> bool:

@@ -89,53 +89,61 @@ class PostgresWebhooks:
             "url": cleaned(url),
             "sealed": self._sealer.seal(tenant, _SEALED_AS, webhook, secret),
         }
-        return _webhook(self._database.run(lambda c: c.execute(_ADD, values).mappings().one()))
+        return _webhook(
+            self._database.of(tenant).run(lambda c: c.execute(_ADD, values).mappings().one())
+        )
 
     def all(self, tenant: str) -> Sequence[Webhook]:
         """List a tenant's webhooks; the port's promise."""
-        found = self._database.run(lambda c: c.execute(_ALL, {"tenant": tenant}).mappings().all())
+        found = self._database.of(tenant).run(
+            lambda c: c.execute(_ALL, {"tenant": tenant}).mappings().all()
+        )
         return tuple(map(_webhook, found))
 
     def remove(self, tenant: str, webhook: str) -> bool:
         """Forget a webhook; the port's promise."""
         values = {"tenant": tenant, "id": _uuid(webhook)}
-        return self._database.run(lambda c: c.execute(_REMOVE, values).rowcount == 1)
+        return self._database.of(tenant).run(lambda c: c.execute(_REMOVE, values).rowcount == 1)
 
     def listeners(self, run: int) -> tuple[str, int]:
         """Give whose run it is and who listens; the port's promise."""
-        found = self._database.do(lambda c: c.execute(_LISTENERS, {"run": run}).one_or_none())
+        found = self._database.of_run(run).do(
+            lambda c: c.execute(_LISTENERS, {"run": run}).one_or_none()
+        )
         return (found[0], found[1]) if found else ("", 0)
 
     def note_run(self, run: int, report: JsonObject) -> int:
         """Put down that a run has ended; the port's promise."""
         values = {"run": run, "body": dumps({"run": report}, name="report")}
-        return self._database.run(lambda c: c.execute(_NOTE_RUN, values).rowcount)
+        return self._database.of_run(run).run(lambda c: c.execute(_NOTE_RUN, values).rowcount)
 
     def take_due(self, *, lease_s: float, limit: int = 50) -> Sequence[Delivery]:
         """Take messages whose moment has come; the port's promise."""
         asked = {"lease_s": lease_s, "limit": limit}
-        found = self._database.run(lambda c: c.execute(_TAKE, asked).mappings().all())
+        found = self._database.of_all().run(lambda c: c.execute(_TAKE, asked).mappings().all())
         return tuple(self._delivery(raw) for raw in found)
 
     def note(self, delivery: int, *, reason: str, retry_s: float | None) -> None:
         """Say how a message went; the port's promise."""
         values = {"id": delivery, "reason": cleaned(reason), "retry_s": retry_s}
-        self._database.run(lambda c: c.execute(_NOTE, values))
+        self._database.of_all().run(lambda c: c.execute(_NOTE, values))
 
     def deliveries(
         self, tenant: str, webhook: str, *, limit: int, before: int | None = None
     ) -> Sequence[Delivery]:
         """List a webhook's messages; the port's promise."""
         asked = {"tenant": tenant, "id": _uuid(webhook), "limit": limit, "before": before}
-        found = self._database.run(lambda c: c.execute(_LIST, asked).mappings().all())
-        if not found and not self._database.run(lambda c: c.execute(_KNOWN, asked).one_or_none()):
+        found = self._database.of(tenant).run(lambda c: c.execute(_LIST, asked).mappings().all())
+        if not found and not self._database.of(tenant).run(
+            lambda c: c.execute(_KNOWN, asked).one_or_none()
+        ):
             raise UnknownNameError("webhook", webhook)
         return tuple(self._delivery(raw) for raw in found)
 
     def replay(self, tenant: str, delivery: int) -> bool:
         """Send a message again; the port's promise."""
         values = {"tenant": tenant, "id": delivery}
-        return self._database.run(lambda c: c.execute(_REPLAY, values).rowcount == 1)
+        return self._database.of(tenant).run(lambda c: c.execute(_REPLAY, values).rowcount == 1)
 
     def _delivery(self, raw: Mapping[Any, Any]) -> Delivery:
         kept = kept_or_shut(

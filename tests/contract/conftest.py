@@ -15,9 +15,15 @@ from enrich.store.memory_calls import MemoryPaidCalls
 from enrich.store.memory_runs import MemoryRunStore
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
-from tests.store_fixtures import clean_engine, store_engine, store_url
+from tests.store_fixtures import (
+    clean_engine,
+    engine_behind_walls,
+    store_engine,
+    store_url,
+    walled_engine,
+)
 
-__all__ = ["clean_engine", "store_engine", "store_url"]
+__all__ = ["clean_engine", "engine_behind_walls", "store_engine", "store_url", "walled_engine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
             MemoryCallbacks(database),
             lambda name: MemoryRunStore(database, holder=name),
         )
-    engine = request.getfixturevalue("clean_engine")
+    engine = request.getfixturevalue("walled_engine")
     return Stores(
         PostgresRowStore(engine),
         PostgresRunStore(engine),

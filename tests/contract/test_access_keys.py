@@ -19,7 +19,7 @@ def keys(request: pytest.FixtureRequest) -> Iterator[AccessKeys]:
     if request.param == "memory":
         yield MemoryAccessKeys(lambda: NOW)
     else:
-        yield PostgresAccessKeys(request.getfixturevalue("clean_engine"))
+        yield PostgresAccessKeys(request.getfixturevalue("walled_engine"))
 
 
 def key(prefix: str, *, tenant: str = "acme", age: timedelta = timedelta()) -> AccessKey:

@@ -66,7 +66,7 @@ def kept(request: pytest.FixtureRequest) -> Kept:
         database = MemoryDatabase()
         make_table(MemoryRowStore(database), 2)
         return Kept(MemorySchedules(database), MemoryRunStore(database))
-    engine = request.getfixturevalue("clean_engine")
+    engine = request.getfixturevalue("walled_engine")
     make_table(PostgresRowStore(engine), 2)
     return Kept(PostgresSchedules(engine), PostgresRunStore(engine))
 

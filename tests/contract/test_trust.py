@@ -49,7 +49,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "memory":
         database = MemoryDatabase()
         return MemoryTrustStore(database), MemoryRowStore(database), MemoryRunStore(database)
-    engine: Engine = request.getfixturevalue("clean_engine")
+    engine: Engine = request.getfixturevalue("walled_engine")
     return PostgresTrustStore(engine), PostgresRowStore(engine), PostgresRunStore(engine)
 
 

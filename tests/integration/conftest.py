@@ -15,7 +15,13 @@ from tests.integration.worker_fixtures import (
     worker_environment,
     world,
 )
-from tests.store_fixtures import clean_engine, store_engine, store_url
+from tests.store_fixtures import (
+    clean_engine,
+    engine_behind_walls,
+    store_engine,
+    store_url,
+    walled_engine,
+)
 
 __all__ = [
     "access_keys",
@@ -31,11 +37,13 @@ __all__ = [
     "celery_worker",
     "celery_worker_cluster",
     "clean_engine",
+    "engine_behind_walls",
     "signing_key",
     "simulated_model",
     "start_worker",
     "store_engine",
     "store_url",
+    "walled_engine",
     "worker_environment",
     "world",
 ]
