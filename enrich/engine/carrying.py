@@ -101,7 +101,7 @@ def _as_written(parts: Parts, batch: OpenBatch, joined: Joined) -> Sequence[Row]
     writes = joined.decision.writes
     if joined.settled.report != WriteReport(written=len(writes)):
         # Somebody else wrote as well: it is read how the rows stand.
-        present = parts.rows.present([row.id for row in batch.rows])
+        present = parts.rows.present(batch.run.tenant, [row.id for row in batch.rows])
         keys = [row.key for row in batch.rows if row.id in present]
         return parts.rows.read(batch.run.tenant, batch.run.table, keys)
     rows = {row.id: row for row in batch.rows}
