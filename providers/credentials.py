@@ -7,6 +7,7 @@ of a file with a key a line.
 
 import hashlib
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -135,20 +136,36 @@ class KeptCredentials:
 
 
 class KeyRotation:
-    """Which keys rest: those that were refused, or are used up. In memory, a process of its own."""
+    """Whose turn it is among keys, and which of them rest: those that were refused or are used up.
 
-    def __init__(self, clock: Clock) -> None:
+    In memory, a process of its own; so that processes do not go in step, each begins anywhere.
+    """
+
+    def __init__(self, clock: Clock, *, first: int | None = None) -> None:
+        """`first` is the place that begins, for tests."""
         self._clock = clock
         self._lock = threading.Lock()
         self._until_s: dict[Secret, float] = {}
+        self._turn = secrets.randbelow(1000) if first is None else first
 
     def order(self, keys: Sequence[Secret]) -> tuple[Secret, ...]:
-        """Give the keys that do not rest; when all do, the one whose rest ends first."""
+        """Give the keys that do not rest, by turns; when all do, the one that is awake first."""
+        awake, until_s = self._awake(keys)
+        if not awake:
+            return tuple(sorted(keys, key=lambda key: until_s[key])[:1])
+        with self._lock:
+            place, self._turn = self._turn % len(awake), self._turn + 1
+        return awake[place:] + awake[:place]
+
+    def count(self, keys: Sequence[Secret]) -> int:
+        """Count the keys that do not rest."""
+        return len(self._awake(keys)[0])
+
+    def _awake(self, keys: Sequence[Secret]) -> tuple[tuple[Secret, ...], Mapping[Secret, float]]:
         now_s = self._clock.monotonic_s()
         with self._lock:
             until_s = {key: self._until_s.get(key, 0.0) for key in keys}
-        awake = tuple(key for key in keys if until_s[key] <= now_s)
-        return awake or tuple(sorted(keys, key=lambda key: until_s[key])[:1])
+        return tuple(key for key in keys if until_s[key] <= now_s), until_s
 
     def rest(self, key: Secret, seconds: float) -> None:
         """Leave a key alone for so long."""

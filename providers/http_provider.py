@@ -98,6 +98,10 @@ class HttpProvider:
         """Name the keys that a tenant is asked with; empty when there are none."""
         return self._calls.credential_id(tenant)
 
+    def key_count(self, tenant: str) -> int:
+        """Say by how many keys a tenant's calls are made by turns."""
+        return self._calls.key_count(tenant)
+
     def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
         """Ask about rows, as many in one call as the file allows; all of one tenant."""
         if self._http.state == "gone":

@@ -55,6 +55,11 @@ class KeyedCalls:
         keys = self._credentials.get(tenant, name) if name else ()
         return set_id(tuple(keys)) if keys else ""
 
+    def key_count(self, tenant: str) -> int:
+        """Say by how many keys a tenant's calls are made by turns; those that rest do not count."""
+        name = self._http.credential
+        return self._rotation.count(self._credentials.get(tenant, name)) if name else 0
+
     def make(
         self,
         call: HttpCall,

@@ -55,8 +55,9 @@ class ProviderSpec:
         family: providers of one family resell the same source, so their votes count once.
         timeout_s: for one call about up to `bulk_size` rows.
         bulk_size: rows that one call may carry.
+        limits_are_of_keys: they hold for each key by itself; else for all calls together.
         max_concurrent: calls that one probe may have under way at once.
-        limits: what it allows of one credential, all of them at once.
+        limits: what it allows, all of them at once.
         data_date: when a provider with data of its own was compiled, ISO; empty when it is live.
         simulated: its answers are made up for demonstrations and tests.
         hedge: the same question may be asked twice at once: it is free, or billed once by its key.
@@ -82,6 +83,7 @@ class ProviderSpec:
     timeout_s: float = 10.0
     bulk_size: int = 1
     limits: tuple[RateLimit, ...] = ()
+    limits_are_of_keys: bool = False
     max_concurrent: int = 8
     ttl_s: int | None = None
     negative_ttl_s: int | None = None

@@ -24,6 +24,7 @@ from enrich.domain.run import RunView
 from enrich.domain.values import is_storable
 from enrich.engine.pace import Starts, ask_paced
 from enrich.engine.parts import Parts
+from enrich.engine.rates import rate_of
 from enrich.engine.spend import Purse
 from enrich.ports import Deadline, Keyed, Provider
 
@@ -181,13 +182,14 @@ class _Calling:
 
     def _reserved(self, calls: int) -> tuple[tuple[float, ...], datetime]:
         """Give the starts that are to be had, and when to come back for more."""
-        spec, clock = self.provider.spec, self.parts.clock
+        clock = self.parts.clock
+        key, limits = rate_of(self.provider, self.run.tenant)
         slots = self.parts.governor.reserve(
-            spec.gate,
+            key,
             want=calls,
             max_delay_s=self.deadline.left_s(clock) * _BOOKABLE,
             tenant=self.run.tenant,
-            limits=spec.limits,
+            limits=limits,
         )
         # From the reply on: what is done between booking and calling delays no start.
         now_s = clock.monotonic_s()
@@ -208,7 +210,8 @@ class _Calling:
         """Tell the governor when the provider wants to hear of us again, if it said so."""
         moments = [outcome.retry_at for outcome in outcomes if isinstance(outcome, RateLimited)]
         if moments:
-            self.parts.governor.learn(self.provider.spec.gate, retry_at=max(moments))
+            key, _ = rate_of(self.provider, self.run.tenant)
+            self.parts.governor.learn(key, retry_at=max(moments))
 
     def _refusal(self, permit: Permit) -> Outcome:
         now = self.parts.clock.now()

@@ -25,6 +25,7 @@ from enrich.domain.provider import Answer, ProviderSpec, Query, charged, one_cal
 from enrich.domain.values import credits_of
 from enrich.engine.hedges import Answers
 from enrich.engine.parts import Parts
+from enrich.engine.rates import rate_of
 from enrich.ports import Deadline, Provider
 from enrich.ports.tracing import NO_TRACES, Fact
 
@@ -143,15 +144,12 @@ class _Race:
         self._parts.hedges.give_back(self._spec.name)
 
     def _has_start(self) -> bool:
-        spec = self._spec
-        if not spec.limits:
+        if not self._spec.limits:
             return True
+        tenant = self._call.queries[0].tenant
+        key, limits = rate_of(self._call.provider, tenant)
         slots = self._parts.governor.reserve(
-            spec.gate,
-            want=1,
-            max_delay_s=0.0,
-            tenant=self._call.queries[0].tenant,
-            limits=spec.limits,
+            key, want=1, max_delay_s=0.0, tenant=tenant, limits=limits
         )
         return bool(slots.delays_s)
 

@@ -15,7 +15,7 @@ from enrich.domain.provider import Answer, ProviderSpec, Query, charged
 from enrich.engine.call import Said, taken
 from enrich.engine.parts import Parts
 from enrich.errors import DatabaseDownError
-from enrich.ports import Deadline, Provider
+from enrich.ports import Deadline, Keyed, Provider
 
 __all__ = ["Journal"]
 
@@ -52,6 +52,16 @@ class Journal:
     def spec(self) -> ProviderSpec:
         """That of the provider."""
         return self._provider.spec
+
+    def credential_id(self, tenant: str) -> str:
+        """Name what the provider is asked with; empty when it is asked with nothing."""
+        inner = self._provider
+        return inner.credential_id(tenant) if isinstance(inner, Keyed) else ""
+
+    def key_count(self, tenant: str) -> int:
+        """Count the provider's keys."""
+        inner = self._provider
+        return inner.key_count(tenant) if isinstance(inner, Keyed) else 0
 
     def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
         """Ask about those that are still ours; the others wait for whoever took them."""

@@ -39,6 +39,11 @@ class Watched:
         inner = self._provider
         return inner.credential_id(tenant) if isinstance(inner, Keyed) else ""
 
+    def key_count(self, tenant: str) -> int:
+        """Count the provider's keys."""
+        inner = self._provider
+        return inner.key_count(tenant) if isinstance(inner, Keyed) else 0
+
     def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
         """Ask, unless the run is over."""
         if self._has_ended():

@@ -90,6 +90,10 @@ class Keyed(Protocol):
         """
         ...
 
+    def key_count(self, tenant: str) -> int:
+        """Say by how many keys a tenant's calls are made by turns; those that rest do not count."""
+        ...
+
 
 class Dispatcher(Protocol):
     """The queue: carries steps to whoever does them."""

@@ -41,6 +41,10 @@ class ColumnProvider:
         """Name the keys that a tenant is asked with; empty when there are none."""
         return self.calls.credential_id(tenant)
 
+    def key_count(self, tenant: str) -> int:
+        """Say by how many keys a tenant's calls are made by turns."""
+        return self.calls.key_count(tenant)
+
     def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
         """Ask about rows, one call each; the engine sees to it that several are under way."""
         return [self._asked(query, deadline) for query in queries]

@@ -130,6 +130,7 @@ class HttpSpec(Part):
             timeout_s=self.timeouts.total_s,
             bulk_size=self.bulk.size if self.bulk else 1,
             limits=tuple(RateLimit(limit.count, limit.per_s) for limit in self.limits),
+            limits_are_of_keys=all(limit.of == "key" for limit in self.limits),
             max_concurrent=self.max_concurrent,
             ttl_s=self.keep.found_s,
             negative_ttl_s=self.keep.not_found_s,

@@ -1,19 +1,22 @@
 """Whose keys a provider is asked with, how long they are known, and which breaker they have."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from enrich.domain.calls import CallReport, Refusal, reports_by_key
 from enrich.domain.keys import breaker_key
 from enrich.domain.outcome import CreditsExhausted, NotFound, Outcome, Unauthorized, Unavailable
+from enrich.domain.provider import ProviderSpec
+from enrich.domain.rate import RateLimit
 from enrich.domain.secret import Secret
+from enrich.engine.rates import rate_of
 from enrich.errors import DatabaseDownError, SettingsError
 from enrich.store.keyring import KeyringFile, seal_keys
 from enrich.store.memory_credentials import MemoryCredentialStore
 from enrich.store.sealing import Sealer, new_seal_key
-from providers.credentials import KeptCredentials, StoredCredentials, set_id
+from providers.credentials import KeptCredentials, KeyRotation, StoredCredentials, set_id
 from tests.asking import HandClock
 from tests.unit.batches import found, spec
 from tests.unit.engine_world import Scripted, world
@@ -130,21 +133,27 @@ class WithKey(Scripted):
     """A provider that is asked with a key."""
 
     key = "k1"
+    keys = 1
 
     def credential_id(self, tenant: str) -> str:
         """Name the key."""
         return self.key
 
+    def key_count(self, tenant: str) -> int:
+        """Count the keys."""
+        return self.keys
 
+
+@pytest.mark.parametrize("price", [0, 100], ids=["free", "paid"])
 @pytest.mark.parametrize(
     ("outcome", "refusal"),
     [(Unauthorized("status 401"), "auth"), (CreditsExhausted(), "credits")],
     ids=["refused", "used up"],
 )
 def test_a_key_that_fails_opens_its_own_breaker_and_no_other(
-    outcome: Outcome, refusal: str
+    outcome: Outcome, refusal: str, price: int
 ) -> None:
-    provider = WithKey(BY_EMAIL, lambda _: outcome)
+    provider = WithKey(replace(BY_EMAIL, price_microcredits=price), lambda _: outcome)
 
     with world(provider, emails=[f"{n}@acme.com" for n in range(6)]) as own:
         own.run()
@@ -227,3 +236,55 @@ def test_what_is_no_key_is_refused_without_being_shown() -> None:
         seal_keys(f"{new_seal_key()}, hunter2-hunter2", setting="ENRICH_KEYRING__KEYS")
 
     assert "hunter2" not in str(caught.value)
+
+
+def test_keys_are_asked_with_by_turns_and_those_that_rest_are_left_out(known: Known) -> None:
+    third = Secret("third-key-0123456789")
+    keys = (OWN, COMMON, third)
+    rotation = KeyRotation(known.clock, first=0)
+
+    turns = [rotation.order(keys)[0] for _ in range(6)]
+    rotation.rest(COMMON, 60)
+    without = [rotation.order(keys) for _ in range(2)]
+
+    assert turns == [*keys, *keys]
+    assert rotation.count(keys) == 2
+    assert without == [(OWN, third), (third, OWN)]
+
+
+def test_all_keys_that_rest_leave_the_one_that_is_awake_first(known: Known) -> None:
+    rotation = KeyRotation(known.clock)
+    rotation.rest(OWN, 60)
+    rotation.rest(COMMON, 30)
+
+    assert rotation.order((OWN, COMMON)) == (COMMON,)
+
+
+LIMITED = replace(BY_EMAIL, limits=(RateLimit(1, 3600),), limits_are_of_keys=True)
+
+
+@pytest.mark.parametrize(
+    ("limited", "key", "count"),
+    [
+        (LIMITED, "by_email#k1", 3),
+        (replace(LIMITED, limits_are_of_keys=False), "by_email", 1),
+    ],
+    ids=["of each key", "of all calls"],
+)
+def test_a_rate_is_booked_for_whom_it_holds(limited: ProviderSpec, key: str, count: int) -> None:
+    provider = WithKey(limited, lambda _: NotFound())
+    provider.keys = 3
+
+    assert rate_of(provider, "acme") == (key, (RateLimit(count, 3600),))
+
+
+def test_another_key_has_a_rate_of_its_own() -> None:
+    provider = WithKey(LIMITED, lambda _: found(domain="acme.com"))
+
+    with world(provider, emails=["a@acme.com", "b@acme.com"]) as own:
+        own.run()
+        first = len(provider.asked)
+        provider.key = "k2"
+        own.run()
+
+        assert (first, len(provider.asked)) == (1, 2)
