@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +53,14 @@ class Installation:
     dispatcher: "CeleryDispatcher"
     tables: int = 0
 
-    def table(self, rows: int, *, company: str = "") -> str:
+    def table(self, rows: int, *, company: str = "", fields: Sequence[str] = FIELDS) -> str:
         """Make a table of companies nobody has asked about, or of one that somebody has."""
         self.tables += 1
         name = f"bench{self.tables}"
         columns = [Column(key="company", field="company_name")]
         columns += [
             Column(key=field, field=field, enriched=True, position=place)
-            for place, field in enumerate(FIELDS, start=1)
+            for place, field in enumerate(fields, start=1)
         ]
         self.services.parts.rows.save_columns("default", name, columns)
         self.execute(_ROWS, company or name, rows, name)
@@ -97,9 +97,9 @@ class Installation:
             time.sleep(_LOOK_EVERY_S * 4)
         return time.perf_counter() - started_s
 
-    def filled(self, table: str) -> int:
+    def filled(self, table: str, *, fields: Sequence[str] = FIELDS) -> int:
         """Count the filled cells of a table."""
-        return int(self.execute(_FILLED, table, list(FIELDS))[0][0])
+        return int(self.execute(_FILLED, table, list(fields))[0][0])
 
     def execute(self, statement: str, *values: Any) -> Sequence[Any]:
         """Run a statement in a transaction of its own."""
@@ -113,9 +113,11 @@ class Installation:
 
 
 @contextmanager
-def installed(home: Path, *, workers: int = 2) -> Iterator[Installation]:
-    """Start it all; what was started ends with the block."""
-    os.environ |= environment(home)
+def installed(
+    home: Path, *, workers: int = 2, more: Mapping[str, str] | None = None
+) -> Iterator[Installation]:
+    """Start it all, with `more` settings than the usual ones; it ends with the block."""
+    os.environ |= environment(home) | (more or {})
     # Imported late: the settings are read when they are.
     from enrich.bootstrap import build
     from enrich.cli.workers import dispatching, own_servers, wait_until_ready, worker_programs

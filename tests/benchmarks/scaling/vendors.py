@@ -1,0 +1,107 @@
+"""Up to twenty simulated providers of 50 ms, each of which knows up to fifty fields of a company.
+
+How many of them there are and how many fields they know stands in the environment, because workers
+are processes of their own.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from enrich.domain.outcome import Found
+from enrich.domain.provider import Answer, ProviderSpec, Query, Tier
+from enrich.domain.values import Json, Observation
+from enrich.ports import Deadline, Provider
+
+__all__ = ["FIELDS", "LATENCY_S", "MOST", "environment", "fields_of", "names_of"]
+
+LATENCY_S: Final = 0.05
+MOST: Final = 20
+#: Texts, names, categories, codes, numbers, places: as a real table has them.
+FIELDS: Final = (
+    "industry", "sector", "company_description", "headquarters", "company_legal_name",
+    "company_short_name", "company_form", "naics_title", "company_status", "employees", "founded",
+    "revenue", "assets", "funding_total", "population", "products", "key_people", "address",
+    "city", "capital", "region", "postal_code", "registrar", "currency_name", "full_name",
+    "first_name", "middle_name", "last_name", "nickname", "name_title", "name_suffix", "job_title",
+    "network_owner", "phone_carrier", "phone_extension", "phone_line_type", "email_status",
+    "ticker", "company_number", "uk_company_number", "github_login", "wikidata_id", "cik", "siren",
+    "no_org_number", "ein", "phone_time_zone", "time_zone", "asn", "latitude",
+)  # fmt: skip
+_NUMBERS: Final = frozenset(
+    {"employees", "founded", "revenue", "assets", "funding_total", "population", "latitude"}
+)
+_LISTS: Final = frozenset({"products", "key_people"})
+_FIELDS_VARIABLE: Final = "BENCH_FIELDS"
+_BULK: Final = 200
+
+
+def fields_of(count: int) -> tuple[str, ...]:
+    """Give the first fields."""
+    return FIELDS[:count]
+
+
+def names_of(count: int) -> tuple[str, ...]:
+    """Give the names of the first providers."""
+    return tuple(f"vendor{number}" for number in range(1, count + 1))
+
+
+def environment(*, providers: int, fields: int) -> dict[str, str]:
+    """Give the settings of an installation with so many providers that know so many fields."""
+    names = names_of(providers)
+    return {
+        "ENRICH_PROVIDERS__NAMES": ",".join(names),
+        "ENRICH_PROVIDERS__MODULES": ",".join(f"{__name__}:{name}" for name in names),
+        _FIELDS_VARIABLE: str(fields),
+    }
+
+
+class Vendor:
+    """One of them; the first is the most sure, and every third sees things its own way."""
+
+    def __init__(self, number: int, fields: Sequence[str]) -> None:
+        self._number, self._sure = number, round(0.9 - 0.01 * number, 2)
+        self.spec = ProviderSpec(
+            name=f"vendor{number}",
+            version="1",
+            tier=Tier.FREE,
+            gives=dict.fromkeys(fields, self._sure),
+            inputs=(frozenset({"company_name"}),),
+            bulk_size=_BULK,
+            simulated=True,
+        )
+
+    def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
+        """Wait for 50 ms, and answer all."""
+        time.sleep(LATENCY_S)
+        return [
+            Answer(outcome=self._found(query), latency_s=LATENCY_S, calls=int(place == 0))
+            for place, query in enumerate(queries)
+        ]
+
+    def _found(self, query: Query) -> Found:
+        company = str(query.inputs["company_name"])
+        seed = sum(company.encode()) + (self._number % 3 == 0)
+        return Found(
+            {
+                field: Observation(value=_value(field, seed), confidence=self._sure)
+                for field in self.spec.gives
+            }
+        )
+
+
+def _value(field: str, seed: int) -> Json:
+    if field in _NUMBERS:
+        return 1900 + seed % 100
+    if field in _LISTS:
+        return [f"Item {seed % 7}", f"Item {seed % 11}"]
+    return f"{field.replace('_', ' ').title()} {seed % 13}"
+
+
+def __getattr__(name: str) -> Callable[[], Provider]:
+    """Make the function that gives a provider, by the provider's name."""
+    number = int(name.removeprefix("vendor")) if name in names_of(MOST) else 0
+    if not number:
+        raise AttributeError(name)
+    return lambda: Vendor(number, fields_of(int(os.environ[_FIELDS_VARIABLE])))

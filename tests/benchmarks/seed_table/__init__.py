@@ -1,0 +1,1 @@
+"""What the engine's protections are worth on a workload with repeats, each beside its absence."""
