@@ -5,18 +5,15 @@ are processes of their own.
 """
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from enrich.domain.outcome import Found
-from enrich.domain.provider import Answer, ProviderSpec, Query, Tier
-from enrich.domain.values import Json, Observation
-from enrich.ports import Deadline, Provider
+from enrich.domain.values import Json, JsonObject
+from enrich.ports import Provider
+from tests.benchmarks.throughput import vendors
 
-__all__ = ["FIELDS", "LATENCY_S", "MOST", "environment", "fields_of", "names_of"]
+__all__ = ["FIELDS", "MOST", "Vendor", "environment", "fields_of", "names_of"]
 
-LATENCY_S: Final = 0.05
 MOST: Final = 20
 #: Texts, names, categories, codes, numbers, places: as a real table has them.
 FIELDS: Final = (
@@ -34,7 +31,6 @@ _NUMBERS: Final = frozenset(
 )
 _LISTS: Final = frozenset({"products", "key_people"})
 _FIELDS_VARIABLE: Final = "BENCH_FIELDS"
-_BULK: Final = 200
 
 
 def fields_of(count: int) -> tuple[str, ...]:
@@ -57,38 +53,17 @@ def environment(*, providers: int, fields: int) -> dict[str, str]:
     }
 
 
-class Vendor:
+class Vendor(vendors.Vendor):
     """One of them; the first is the most sure, and every third sees things its own way."""
 
     def __init__(self, number: int, fields: Sequence[str]) -> None:
-        self._number, self._sure = number, round(0.9 - 0.01 * number, 2)
-        self.spec = ProviderSpec(
-            name=f"vendor{number}",
-            version="1",
-            tier=Tier.FREE,
-            gives=dict.fromkeys(fields, self._sure),
-            inputs=(frozenset({"company_name"}),),
-            bulk_size=_BULK,
-            simulated=True,
-        )
+        super().__init__(f"vendor{number}", fields=fields, sure=round(0.9 - 0.01 * number, 2))
+        self._has_own_view = number % 3 == 0
 
-    def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
-        """Wait for 50 ms, and answer all."""
-        time.sleep(LATENCY_S)
-        return [
-            Answer(outcome=self._found(query), latency_s=LATENCY_S, calls=int(place == 0))
-            for place, query in enumerate(queries)
-        ]
-
-    def _found(self, query: Query) -> Found:
-        company = str(query.inputs["company_name"])
-        seed = sum(company.encode()) + (self._number % 3 == 0)
-        return Found(
-            {
-                field: Observation(value=_value(field, seed), confidence=self._sure)
-                for field in self.spec.gives
-            }
-        )
+    def known(self, company: str) -> JsonObject:
+        """Give a value of each of its fields."""
+        seed = sum(company.encode()) + self._has_own_view
+        return {field: _value(field, seed) for field in self.spec.gives}
 
 
 def _value(field: str, seed: int) -> Json:

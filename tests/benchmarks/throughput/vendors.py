@@ -50,12 +50,13 @@ def known_of(vendor: str, company: str) -> JsonObject:
 class Vendor:
     """One of them, as the engine asks it: up to two hundred rows in one call."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, fields: Sequence[str] = FIELDS, sure: float) -> None:
+        self._sure = sure
         self.spec = ProviderSpec(
             name=name,
             version="1",
             tier=Tier.FREE,
-            gives=dict.fromkeys(FIELDS, SURE[name]),
+            gives=dict.fromkeys(fields, sure),
             inputs=(frozenset({"company_name"}),),
             bulk_size=_BULK,
             simulated=True,
@@ -69,22 +70,25 @@ class Vendor:
             for place, query in enumerate(queries)
         ]
 
+    def known(self, company: str) -> JsonObject:
+        """Give what it knows of a company."""
+        return known_of(self.spec.name, company)
+
     def _found(self, query: Query) -> Found:
-        sure = SURE[self.spec.name]
-        known = known_of(self.spec.name, str(query.inputs["company_name"]))
-        return Found({f: Observation(value=v, confidence=sure) for f, v in known.items()})
+        known = self.known(str(query.inputs["company_name"]))
+        return Found({f: Observation(value=v, confidence=self._sure) for f, v in known.items()})
 
 
 def first() -> Provider:
     """Make the one that is the most sure."""
-    return Vendor(NAMES[0])
+    return Vendor(NAMES[0], sure=SURE[NAMES[0]])
 
 
 def second() -> Provider:
     """Make the one that agrees with it."""
-    return Vendor(NAMES[1])
+    return Vendor(NAMES[1], sure=SURE[NAMES[1]])
 
 
 def third() -> Provider:
     """Make the one with a view of its own."""
-    return Vendor(NAMES[2])
+    return Vendor(NAMES[2], sure=SURE[NAMES[2]])
