@@ -47,7 +47,7 @@ _SESSION = {
 }
 _LONG_NUMBER = re.compile(r"[0-9]{19}")
 _CONNECT_TIMEOUT_S = 5
-_POOL_TIMEOUT_S = 10.0
+_POOL_TIMEOUT_S = 5.0
 
 #: Deadlock and serialization failure: the transaction was undone and may simply run again.
 _TRY_AGAIN = frozenset({"40P01", "40001"})
@@ -73,6 +73,7 @@ def make_engine(
     *,
     pool_size: int = 5,
     max_overflow: int = 10,
+    pool_timeout_s: float = _POOL_TIMEOUT_S,
     application_name: str = "enrich",
     tracer: Tracer = NO_TRACES,
     is_walled: bool = False,
@@ -80,6 +81,7 @@ def make_engine(
     """Make the pool of connections of one process; nothing is connected yet.
 
     Make it after a fork, never before. `url` may begin with `postgres://` or `postgresql://`.
+    Who finds all connections taken waits `pool_timeout_s` and gets a `DatabaseDownError`.
     `is_walled` takes from a superuser the right to see through the walls between tenants.
     """
     parsed = make_url(url.replace("postgres://", "postgresql://", 1))
@@ -88,7 +90,7 @@ def make_engine(
         parsed.set(drivername="postgresql+psycopg2"),
         pool_size=pool_size,
         max_overflow=max_overflow,
-        pool_timeout=_POOL_TIMEOUT_S,
+        pool_timeout=pool_timeout_s,
         # A server that was restarted costs one ping, not one failed task per pooled connection.
         pool_pre_ping=True,
         # An error's text would repeat the values of cells.

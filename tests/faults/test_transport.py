@@ -191,6 +191,27 @@ def test_what_is_held_for_too_long_comes_to_somebody_else(url: str, broker: redi
                 assert unacked(broker) == 3
 
 
+def test_f12_the_mutex_that_a_dead_worker_left_delays_no_restore(
+    url: str, broker: redis.Redis
+) -> None:
+    with connect(url, visibility_timeout=60) as producing:
+        put(producing, "a", 1)
+        with using(connect(url, visibility_timeout=60), "a") as dead:
+            dead.take(1)
+            broker.zincrby("unacked_index", -61, dead.messages[0].delivery_tag)
+            broker.set("unacked_mutex", "of somebody who died", ex=300)
+            with (
+                using(connect(url, visibility_timeout=60), "a") as one,
+                using(connect(url, visibility_timeout=60), "a") as two,
+            ):
+                one.take(1)
+                is_there_again = two.until(lambda: bool(two.bodies), within=3)
+                dead.consumer.channel.qos._delivered.clear()
+
+    # The restore is one script, so nobody has to be kept out of it.
+    assert (one.bodies, is_there_again) == ([1], False)
+
+
 def test_every_key_has_the_prefix_of_its_owner(url: str, broker: redis.Redis) -> None:
     own = {"global_keyprefix": "team:"}
     with connect(url, **own) as producing:
