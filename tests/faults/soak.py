@@ -45,6 +45,16 @@ _OLDER = """
     WHERE b.at > a.at AND ((b.stamp ->> 'run')::bigint, (b.stamp ->> 'fence')::bigint)
                         < ((a.stamp ->> 'run')::bigint, (a.stamp ->> 'fence')::bigint)
 """
+_UNEXPLAINED = """
+    SELECT count(*) FROM rows r, jsonb_each(r.cells) c
+    WHERE c.value ->> 'state' IN ('failed', 'skipped') AND coalesce(c.value ->> 'reason', '') = ''
+"""
+_REASONS = """
+    SELECT json_object_agg(why, n) FROM (
+        SELECT left(c.value ->> 'reason', 100) AS why, count(*) AS n
+        FROM rows r, jsonb_each(r.cells) c WHERE c.value ->> 'state' IN ('failed', 'skipped')
+        GROUP BY 1 ORDER BY 2 DESC LIMIT 12) AS most
+"""
 _UNASKED = "DELETE FROM rows r WHERE NOT EXISTS (SELECT FROM runs u WHERE u.table_id = r.table_id)"
 _BACKENDS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -194,6 +204,8 @@ def soak(it: Lab, proxy: Proxy, *, seconds: float, seed: int) -> dict[str, Any]:
         "faults": dict(sorted(weather.done.items())),
         "cells": rows * len(COLUMNS),
         **figures,
+        "unexplained": it.scalar(_UNEXPLAINED),
+        "reasons": it.scalar(_REASONS),
         "stale_writes": it.scalar(_OLDER),
         "calls_per_cell": round(asked / max(1, rows * len(COLUMNS)), 3),
         "memory_growth": memory.worst(),
@@ -266,7 +278,8 @@ def main() -> int:
     finally:
         shutil.rmtree(home, ignore_errors=True)
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
-    whole = figures["cells_open"] == figures["written_twice"] == figures["stale_writes"] == 0
+    counted = ("cells_open", "written_twice", "stale_writes", "unexplained")
+    whole = all(figures[name] == 0 for name in counted)
     return 0 if whole and figures["ended"] and not figures["batches_parked"] else 1
 
 
