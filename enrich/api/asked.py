@@ -101,12 +101,13 @@ def _rate_headers(allowance: Allowance) -> dict[str, str]:
     }
 
 
-def _services(request: Request) -> Services:
+# Coroutines, where nothing waits: the others take a thread each.
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-def _broker(request: Request) -> Broker:
+async def _broker(request: Request) -> Broker:
     broker: Broker = request.app.state.broker
     return broker
 

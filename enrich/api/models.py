@@ -37,7 +37,6 @@ Name = Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=_NAM
 Names = Annotated[list[Name], Field(min_length=1, max_length=1_000)]
 Force = bool | Literal["none", "cells", "negatives", "responses"]
 State = Literal["empty", "filled", "not_found", "pending", "failed", "skipped"]
-Whole = Annotated[int, BeforeValidator(_whole)]
 Credits = Annotated[float, Field(ge=0, le=1e9)]
 #: Longer wishes are cut to what the settings allow.
 Wait = Annotated[float, Field(ge=0, le=1e12)]
@@ -172,7 +171,7 @@ class SearchWish(BaseModel):
     text: Annotated[str, Field(min_length=1, max_length=8_000)]
     table_id: Name = CANDIDATES
     where: Annotated[dict[str, Any], Field(max_length=50)] = Field(default_factory=dict)
-    limit: Annotated[Whole, Field(ge=1, le=100)] = 10
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole)] = 10
 
 
 class WebhookWish(BaseModel):

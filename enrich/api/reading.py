@@ -13,12 +13,12 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from enrich.api.problems import Fault, ProblemError
+from enrich.settings import ApiSettings
 
 __all__ = ["StrictRoute", "parsed"]
 
 _MAX_DEPTH = 64
 _MAX_DIGITS = 40
-_WHOLE_BODY_S = 30.0
 _TYPES = frozenset({"application/json", 'application/json;charset="utf-8"'})
 
 
@@ -55,16 +55,17 @@ class _StrictRequest(Request):
             raise ProblemError(415, "Content-Encoding must be left out: send the body as it is")
 
     async def _bounded(self) -> bytes:
-        most = int(self.app.state.services.settings.api.max_body_bytes)
+        own: ApiSettings = self.app.state.services.settings.api
+        most, within_s = own.max_body_bytes, own.body_seconds
         read = bytearray()
         try:
-            async with asyncio.timeout(_WHOLE_BODY_S):
+            async with asyncio.timeout(within_s):
                 async for part in self.stream():
                     read += part
                     if len(read) > most:
                         raise ProblemError(413, f"the body may have {most} bytes")
         except TimeoutError:
-            raise ProblemError(408, f"the body did not arrive in {_WHOLE_BODY_S:g} s") from None
+            raise ProblemError(408, f"the body did not arrive in {within_s:g} s") from None
         return bytes(read)
 
 

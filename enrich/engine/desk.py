@@ -43,6 +43,11 @@ class KnownColumns:
             until_s, columns = self._kept.get(tenant, (0.0, ()))
         return columns if now_s < until_s else None
 
+    def forget(self, tenant: str) -> None:
+        """Remember nothing of a tenant."""
+        with self._lock:
+            self._kept.pop(tenant, None)
+
     def put(self, tenant: str, columns: Sequence[Column], now_s: float) -> None:
         """Remember."""
         with self._lock:

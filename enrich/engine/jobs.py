@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from enrich.domain.job import Job, JobState, NewJob, Submission
 from enrich.domain.outcome import OutcomeKind
 from enrich.domain.profile import CANDIDATES, columns_of_profile, row_of_profile
-from enrich.domain.run import Force, Response, RunOptions, RunState, Step
+from enrich.domain.run import BatchRef, Force, Phase, Response, RunOptions, RunState, Step
 from enrich.domain.table import Column, Row
 from enrich.domain.values import Json, JsonObject, credits_of, only_known
 from enrich.engine.desk import Desk
 from enrich.engine.embedding import embed_row
 from enrich.engine.evidence import provenance_json
-from enrich.engine.submit import RunRequest, submit_known
+from enrich.engine.submit import RunRequest, ordered, resume, submit_known
 from enrich.errors import UnknownNameError, UsageError
 from enrich.ports import NewRow, RunSummary, Selection
+from enrich.ports.jobs import Beginning
 
 __all__ = ["Taken", "end_job", "job_json", "sweep_jobs", "take_profile"]
 
@@ -48,15 +49,20 @@ def take_profile(desk: Desk, new: NewJob) -> Taken:
     Raises:
         BadInputError: the profile cannot be stored. Nothing was.
     """
-    row_of_profile(new.payload)
-    submission, job_id = desk.jobs.submit(new, window_s=desk.policy.dedupe_s)
-    if submission in {Submission.IN_FLIGHT, Submission.OTHER_BODY}:
+    beginning = _beginning(desk, new)
+    submission, job, run = desk.jobs.take(new, beginning, window_s=desk.policy.dedupe_s)
+    if job is None or submission in {Submission.IN_FLIGHT, Submission.OTHER_BODY}:
         return Taken(submission=submission, job=None)
-    job = desk.jobs.find(job_id)
     if submission is Submission.KNOWN:
         return Taken(submission=submission, job=job)
-    steps = _begin(desk, job)
-    return Taken(submission=submission, job=desk.jobs.find(job_id), steps=steps)
+    if run is None:
+        # Its columns are not made yet, or are no more.
+        desk.columns.forget(new.tenant)
+        steps = _begin(desk, job)
+        return Taken(submission=submission, job=desk.jobs.find(job.id), steps=steps)
+    desk.parts.recorder.count("runs_submitted", labels={"tenant": run.tenant})
+    first = BatchRef(run_id=run.id, number=1, attempt=1, phase=Phase.PROBE)
+    return Taken(submission=submission, job=job, steps=resume(desk.parts, run, [first]))
 
 
 def end_job(desk: Desk, job_id: str) -> bool:
@@ -113,6 +119,26 @@ def job_json(job: Job) -> JsonObject:
     return told
 
 
+def _beginning(desk: Desk, new: NewJob) -> Beginning:
+    """Say how a new job would begin by the columns that there are. Raises `BadInputError`."""
+    policy, now_s = desk.parts.policies.runs, desk.parts.clock.monotonic_s()
+    columns = desk.columns.get(new.tenant, now_s)
+    if columns is None:
+        columns = _stored_columns(desk, new.tenant)
+        desk.columns.put(new.tenant, columns, now_s)
+    return Beginning(
+        table=CANDIDATES,
+        data=only_known(row_of_profile(new.payload)),
+        wanted=tuple(column.key for column in columns if column.enriched),
+        options=ordered(_options(is_forced=new.is_forced), policy),
+        lease_s=policy.lease_s,
+    )
+
+
+def _options(*, is_forced: bool) -> RunOptions:
+    return RunOptions(force=Force.RESPONSES if is_forced else Force.NONE, urgent=True)
+
+
 def _begin(desk: Desk, job: Job) -> tuple[Step, ...]:
     """Write the candidate's row and store the run; what cannot be ends the job."""
     try:
@@ -124,7 +150,7 @@ def _begin(desk: Desk, job: Job) -> tuple[Step, ...]:
             tenant=job.tenant,
             table=CANDIDATES,
             selection=Selection(keys=(job.candidate,)),
-            options=RunOptions(force=Force.RESPONSES if job.is_forced else Force.NONE, urgent=True),
+            options=_options(is_forced=job.is_forced),
             reply_to=job.reply_to,
         )
         wanted = tuple(column.key for column in columns if column.enriched)

@@ -1,12 +1,25 @@
 """Where jobs lie. When Postgres is down every method raises `DatabaseDownError`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from enrich.domain.job import Job, JobState, NewJob, Submission
+from enrich.domain.run import RunOptions, RunView
 from enrich.domain.values import JsonObject
 
-__all__ = ["Jobs"]
+__all__ = ["Beginning", "Jobs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """How a job begins: its candidate's row by column, and the run of it."""
+
+    table: str
+    data: JsonObject
+    wanted: tuple[str, ...]
+    options: RunOptions
+    lease_s: float
 
 
 class Jobs(Protocol):
@@ -16,6 +29,16 @@ class Jobs(Protocol):
         """Store a job, or find the equal one of the last `window_s` seconds that has not failed.
 
         A key is held for as long as its job is kept. The id is empty for `IN_FLIGHT`.
+        """
+        ...
+
+    def take(
+        self, new: NewJob, beginning: Beginning, *, window_s: float
+    ) -> tuple[Submission, Job | None, RunView | None]:
+        """Store a job as `submit` does, and begin a new one, all in one statement.
+
+        Gives the job, and its run when that has begun here. A new job that is still queued has no
+        table, or none with all its columns.
         """
         ...
 

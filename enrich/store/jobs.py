@@ -1,15 +1,18 @@
 """Jobs in PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, text
 
 from enrich.domain.job import Job, JobState, NewJob, Submission
+from enrich.domain.run import RunView
 from enrich.domain.values import JsonObject
 from enrich.errors import UnknownNameError
-from enrich.store.codec import checked_name, cleaned, dumps
+from enrich.ports.jobs import Beginning
+from enrich.store.codec import checked_name, cleaned, dumps, options_to_json, run_view
 from enrich.store.engine import Database
 
 __all__ = ["PostgresJobs"]
@@ -18,6 +21,11 @@ _SUBMIT = text("""
     SELECT verdict, CAST(job_id AS text) FROM submit_job(
         :tenant, :candidate, :payload_hash, CAST(:payload AS jsonb), :is_forced, :key, :body_hash,
         :window_s)
+""")
+_TAKE = text("""
+    SELECT verdict, job, run FROM take_profile(
+        :tenant, :candidate, :payload_hash, CAST(:payload AS jsonb), :is_forced, :key, :body_hash,
+        :window_s, :table, CAST(:data AS jsonb), :wanted, CAST(:options AS jsonb), :lease_s)
 """)
 _FIND = text("""
     SELECT * FROM jobs
@@ -69,25 +77,34 @@ class PostgresJobs:
 
     def submit(self, new: NewJob, *, window_s: float) -> tuple[Submission, str]:
         """Store a job or find the equal one; the port's promise."""
-        values = {
-            "tenant": checked_name("tenant", new.tenant),
-            "candidate": cleaned(new.candidate),
-            "payload_hash": new.payload_hash,
-            "payload": dumps(new.payload, name="payload"),
-            "is_forced": new.is_forced,
-            "key": new.key,
-            "body_hash": new.body_hash,
-            "window_s": window_s,
-        }
-        verdict, job_id = self._database.of(new.tenant).run(
+        values = {**_new(new), "window_s": window_s}
+        verdict, job_id = self._database.of(new.tenant).do(
             lambda c: c.execute(_SUBMIT, values).one()
         )
         return Submission(verdict), job_id or ""
 
+    def take(
+        self, new: NewJob, beginning: Beginning, *, window_s: float
+    ) -> tuple[Submission, Job | None, RunView | None]:
+        """Store a job and begin it; the port's promise."""
+        values = {
+            **_new(new),
+            "window_s": window_s,
+            "table": cleaned(beginning.table),
+            "data": dumps(beginning.data, name="payload"),
+            "wanted": [cleaned(key) for key in beginning.wanted],
+            "options": dumps(options_to_json(beginning.options), name="options"),
+            "lease_s": beginning.lease_s,
+        }
+        verdict, job, run = self._database.of(new.tenant).do(
+            lambda c: c.execute(_TAKE, values).one()
+        )
+        return Submission(verdict), job and _job_of_json(job), run and run_view(run)
+
     def find(self, job_id: str, *, tenant: str | None = None) -> Job:
         """Give a job; the port's promise."""
         asked = {"id": _uuid(job_id), "tenant": tenant}
-        found = self._database.of_one_or_all(tenant).run(
+        found = self._database.of_one_or_all(tenant).do(
             lambda c: c.execute(_FIND, asked).mappings().one_or_none()
         )
         if found is None:
@@ -97,7 +114,7 @@ class PostgresJobs:
     def start(self, job: Job, run: int) -> bool:
         """Say that its run has begun; the port's promise."""
         values = {"id": job.id, "attempts": job.attempts, "run": run}
-        return self._database.of(job.tenant).run(lambda c: c.execute(_START, values).rowcount == 1)
+        return self._database.of(job.tenant).do(lambda c: c.execute(_START, values).rowcount == 1)
 
     def end(
         self, job: Job, state: JobState, *, result: "JsonObject | None", error: str
@@ -110,7 +127,7 @@ class PostgresJobs:
             "result": None if result is None else dumps(result, name="result"),
             "error": cleaned(error),
         }
-        won, told = self._database.of(job.tenant).run(lambda c: c.execute(_END, values).one())
+        won, told = self._database.of(job.tenant).do(lambda c: c.execute(_END, values).one())
         return told if won else None
 
     def overdue(self, *, older_than_s: float, limit: int = 200) -> Sequence[Job]:
@@ -123,6 +140,23 @@ class PostgresJobs:
         """Remove old jobs; the port's promise."""
         asked = {"older_than_s": older_than_s, "limit": limit}
         return self._database.of_all().run(lambda c: c.execute(_FORGET, asked).rowcount)
+
+
+def _new(new: NewJob) -> dict[str, Any]:
+    return {
+        "tenant": checked_name("tenant", new.tenant),
+        "candidate": cleaned(new.candidate),
+        "payload_hash": new.payload_hash,
+        "payload": dumps(new.payload, name="payload"),
+        "is_forced": new.is_forced,
+        "key": new.key,
+        "body_hash": new.body_hash,
+    }
+
+
+def _job_of_json(raw: Mapping[str, Any]) -> Job:
+    moments = ("created_at", "updated_at")
+    return _job({**raw, **{name: datetime.fromisoformat(raw[name]) for name in moments}})
 
 
 def _uuid(job_id: str) -> str:

@@ -66,21 +66,7 @@ _READ = text("""
     ORDER BY asked.position
 """)
 
-# The stamps are drawn when the row is locked, as those of an import are.
-_PUT_ROW = text("""
-    INSERT INTO rows AS r (table_id, tenant_id, key, data)
-    VALUES (:table_id, :tenant, :key, CAST(:data AS jsonb))
-    ON CONFLICT (table_id, key) DO UPDATE
-    SET data = r.data || excluded.data, version = r.version + 1, updated_at = now(),
-        cells = r.cells || coalesce((
-            SELECT jsonb_object_agg(e.key, jsonb_build_object(
-                'state', 'filled', 'provider', 'person', 'confidence', 1.0,
-                'observed_at', now(), 'run', nextval('stamps'), 'fence', 0,
-                'support', 0, 'agreement', 0.0))
-            FROM jsonb_each(excluded.data) e
-            WHERE r.data -> e.key IS DISTINCT FROM e.value), '{}')
-    RETURNING r.id
-""")
+_PUT_ROW = text("SELECT put_row(:table_id, :tenant, :key, CAST(:data AS jsonb))")
 
 _PRESENT = text("SELECT id FROM rows WHERE id = ANY (CAST(:rows AS bigint[]))")
 

@@ -1,13 +1,14 @@
 """Vectors in PostgreSQL with pgvector: a table and an index for each model, never a mixed one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
 from enrich.domain.values import Json
-from enrich.errors import BadInputError, VectorsMissingError
+from enrich.errors import BadInputError, DatabaseDownError, VectorsMissingError
 from enrich.ports.vectors import EmbeddingModel, Hit, NewVector, Unembedded, Vector
 from enrich.store.codec import cleaned, dumps, row_from_json
 from enrich.store.columns import columns_from_json
@@ -20,6 +21,8 @@ _MODELS = text("SELECT * FROM embedding_models ORDER BY state <> 'active', id")
 _ADD_MODEL = text("SELECT * FROM add_embedding_model(:name, :dimension)")
 #: The extension is not on the server, or may not be made by us, or is older than its types.
 _NO_EXTENSION = frozenset({"0A000", "58P01", "42501", "42704", "22023"})
+
+_NO_TABLE = "42P01"
 
 _FROM_LACKING = """
     FROM rows r JOIN tables t ON t.id = r.table_id LEFT JOIN {vectors} v ON v.row_id = r.id
@@ -98,7 +101,7 @@ class PostgresVectors:
 
     def models(self) -> tuple[EmbeddingModel, ...]:
         """List the models; the port's promise."""
-        found = self._database.of_nobody().run(lambda c: c.execute(_MODELS).mappings().all())
+        found = self._database.of_nobody().do(lambda c: c.execute(_MODELS).mappings().all())
         return tuple(map(_model, found))
 
     def add_model(self, name: str, dimension: int) -> EmbeddingModel:
@@ -130,19 +133,19 @@ class PostgresVectors:
         """Give rows whose vector is lacking or old; the port's promise."""
         asked = {"tables": list(tables), "row": row, "limit": limit}
         query = _of(model, _LACKING)
-        found = self._database.of_all().run(lambda c: c.execute(query, asked).mappings().all())
+        with _there(model):
+            found = self._database.of_all().do(lambda c: c.execute(query, asked).mappings().all())
         return tuple(map(_unembedded, found))
 
     def put(self, model: EmbeddingModel, vectors: Sequence[NewVector]) -> int:
         """Keep vectors; the port's promise."""
-        encoded = dumps([_vector_to_json(each) for each in vectors], name="vectors")
-
-        def work(connection: Connection) -> int:
-            values = {"vectors": encoded}
-            touched = connection.execute(_of(model, _TOUCH), values).rowcount
-            return touched + connection.execute(_of(model, _PUT), values).rowcount
-
-        return self._database.of_all().run(work)
+        values = {"vectors": dumps([_vector_to_json(each) for each in vectors], name="vectors")}
+        are_new = {each.vector is not None for each in vectors}
+        queries = [_of(model, _PUT if is_new else _TOUCH) for is_new in sorted(are_new)]
+        with _there(model):
+            return self._database.of_all().do(
+                lambda c: sum(c.execute(q, values).rowcount for q in queries)
+            )
 
     def activate(self, model: EmbeddingModel, tables: Sequence[str]) -> bool:
         """Search a model from now on if it is complete; the port's promise."""
@@ -189,7 +192,8 @@ class PostgresVectors:
                 for hit in connection.execute(query, asked)
             )
 
-        return self._database.of(tenant).run(work)
+        with _there(model):
+            return self._database.of(tenant).run(work)
 
     def counts(self, model: EmbeddingModel, tables: Sequence[str]) -> tuple[int, int]:
         """Count vectors, and rows that lack one; the port's promise."""
@@ -200,6 +204,18 @@ class PostgresVectors:
             return have, connection.execute(_of(model, _COUNT_LACKING), asked).scalar_one()
 
         return self._database.of_all().run(work)
+
+
+@contextmanager
+def _there(model: EmbeddingModel) -> Iterator[None]:
+    """Tell a table of vectors that is gone apart from a database that is away."""
+    try:
+        yield
+    except DatabaseDownError as exc:
+        if getattr(getattr(exc.__cause__, "orig", None), "pgcode", None) != _NO_TABLE:
+            raise
+        problem = f"the vectors of the embedding model {model.name!r} are gone from the database"
+        raise VectorsMissingError(f"{problem}; set another ENRICH_EMBEDDINGS__MODEL") from exc
 
 
 def _is_large(connection: Connection, model: EmbeddingModel, table_id: int, limit: int) -> bool:

@@ -16,6 +16,7 @@ from tests.integration.worker_fixtures import World
 __all__ = [
     "AUDIENCE",
     "ISSUER",
+    "LARGEST_BODY",
     "access_keys",
     "acme",
     "api",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 ISSUER, AUDIENCE = "https://login.test", "enrich"
+LARGEST_BODY = 200_000
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +48,7 @@ def api(
     signing_key: rsa.RSAPrivateKey,
     api_log: Path,
 ) -> Iterator[str]:
-    """The interface's address; it believes keys and tokens, and takes bodies of 10 kB."""
+    """The interface's address; it believes keys and tokens, and takes bodies of `LARGEST_BODY`."""
     jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(signing_key.public_key()))
     keys = api_log.parent / "keys.json"
     keys.write_text(json.dumps({"keys": [{**jwk, "kid": "k1", "alg": "RS256"}]}))
@@ -54,7 +56,8 @@ def api(
         "ENRICH_API__JWT_KEYS": str(keys),
         "ENRICH_API__JWT_ISSUER": ISSUER,
         "ENRICH_API__JWT_AUDIENCE": AUDIENCE,
-        "ENRICH_API__MAX_BODY_BYTES": "10000",
+        "ENRICH_API__MAX_BODY_BYTES": str(LARGEST_BODY),
+        "ENRICH_API__BODY_SECONDS": "1",
     }
     with serving({**worker_environment, **own}, api_log) as url:
         yield url

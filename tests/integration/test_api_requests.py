@@ -1,6 +1,7 @@
 """What requests may hold, and how a wrong one is told: cases I11 to I38."""
 
 import http.client
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from enrich.store.access_keys import PostgresAccessKeys
-from tests.integration.api_fixtures import bearer, check
+from tests.integration.api_fixtures import LARGEST_BODY, bearer, check
 from tests.integration.api_process import Caller, make_key
 from tests.integration.worker_fixtures import World
 
@@ -33,7 +34,7 @@ _RUN = b'{"table_id": "nowhere"}'
         pytest.param(_RUN.decode().encode("utf-16"), 400, id="I14 UTF-16"),
         pytest.param(b'{"table_id": "\xff"}', 400, id="I15 no UTF-8"),
         pytest.param(b'{"table_id": ' + b"[" * 1000 + b"]" * 1000 + b"}", 400, id="I16 1,000 deep"),
-        pytest.param(b"[" * 4900 + b"]" * 4900, 400, id="I16 4,900 deep"),
+        pytest.param(b"[" * 100_000 + b"]" * 100_000, 400, id="I16 100,000 deep"),
         pytest.param(b'{"table_id": "x", "max_cost": NaN}', 400, id="I17 NaN"),
         pytest.param(b'{"table_id": "x", "max_cost": Infinity}', 400, id="I17 Infinity"),
         pytest.param(b'{"table_id": "x", "max_cost": 1e400}', 400, id="I17 1e400"),
@@ -47,7 +48,7 @@ _RUN = b'{"table_id": "nowhere"}'
         pytest.param(b'{"table_id": {}}', 422, id="I23 an object for a text"),
         pytest.param(b'{"table_id": "x", "where": {"states": []}}', 422, id="I22 deeper"),
         pytest.param(_RUN, 404, id="no such table"),
-        pytest.param(b'{"table_id": "' + b"x" * 10_000 + b'"}', 413, id="I27 too large"),
+        pytest.param(b'{"table_id": "' + b"x" * LARGEST_BODY + b'"}', 413, id="I27 too large"),
     ],
 )
 def test_a_body_is_read_strictly(acme: Caller, body: bytes, status: int) -> None:
@@ -58,7 +59,7 @@ def test_a_body_is_read_strictly(acme: Caller, body: bytes, status: int) -> None
     ("excess", "status"), [pytest.param(0, 404, id="fits"), pytest.param(1, 413, id="one too many")]
 )
 def test_i27_a_body_without_length_is_counted(acme: Caller, excess: int, status: int) -> None:
-    whole = _RUN + b" " * (10_000 - len(_RUN) + excess)
+    whole = _RUN + b" " * (LARGEST_BODY - len(_RUN) + excess)
 
     answer = acme("POST", "/v1/runs", data=iter([whole[:5000], whole[5000:]]), headers=_JSON)
 
@@ -67,6 +68,43 @@ def test_i27_a_body_without_length_is_counted(acme: Caller, excess: int, status:
 
 def test_i27_a_negative_length_is_400(acme: Caller) -> None:
     assert _raw(acme, "POST", "/v1/runs", Content_Length="-1", **_UNDERLINED) == 400
+
+
+def test_i27_a_length_that_is_too_short_cuts_the_body(acme: Caller) -> None:
+    assert _raw(acme, "POST", "/v1/runs", _RUN, Content_Length="10", **_UNDERLINED) == 400
+
+
+@pytest.mark.parametrize(
+    ("count", "status"),
+    [
+        pytest.param(0, 422, id="I26 no row"),
+        pytest.param(1, 202, id="I26 one row"),
+        pytest.param(10_000, 202, id="I26 as many as may be"),
+        pytest.param(10_001, 413, id="I26 one too many"),
+    ],
+)
+def test_a_request_names_up_to_ten_thousand_rows(
+    acme: Caller, world: World, count: int, status: int
+) -> None:
+    table = world.make_table(1, tenant="acme")
+
+    wish = {"table_id": table, "row_ids": ["row_0001"] * count, "columns": ["website"]}
+
+    assert acme.post("/v1/enrich/rows", wish).status_code == status
+
+
+def test_i30_a_body_that_drips_is_cut_and_others_are_served(acme: Caller) -> None:
+    def drip() -> Iterator[bytes]:
+        yield b"{"
+        while True:
+            served.append(acme.get("/v1/runs?limit=1").status_code)
+            yield b" "
+
+    served: list[int] = []
+    answer = acme("POST", "/v1/runs", data=drip(), headers={**_JSON, "Connection": "close"})
+
+    check(answer, 408)
+    assert set(served) == {200}
 
 
 @pytest.mark.parametrize(
@@ -125,6 +163,25 @@ def test_i12_a_wrong_run_is_422(acme: Caller, run_id: str) -> None:
     check(acme.get(f"/v1/runs/{run_id}"), 422)
 
 
+@pytest.mark.parametrize(
+    ("job", "status"),
+    [
+        pytest.param("nobody", 404, id="no UUID"),
+        pytest.param("%00", 404, id="NUL"),
+        pytest.param("x" * 10_000, 422, id="10 kB"),
+    ],
+)
+def test_i12_a_wrong_job_is_not_there(acme: Caller, job: str, status: int) -> None:
+    check(acme.get(f"/v1/enrich/status/{job}"), status)
+
+
+def test_i35_a_wait_beyond_all_measure_is_cut(acme: Caller, world: World) -> None:
+    table = world.make_table(1, tenant="acme")
+    wish = {"table_id": table, "row_id": "row_0001", "column_key": "company", "wait_s": 1e9}
+
+    assert acme.post("/v1/enrich/cell", wish).json()["state"] == "typed"
+
+
 @pytest.mark.parametrize("wait", ["-1", '"NaN"', "null", "true"])
 def test_i35_a_wrong_wait_is_422(acme: Caller, wait: str) -> None:
     body = f'{{"table_id": "t", "row_id": "r", "column_key": "c", "wait_s": {wait}}}'
@@ -142,6 +199,21 @@ def test_i24_an_unknown_column_is_422(acme: Caller, world: World) -> None:
 
 def test_i37_a_breaker_has_three_states(acme: Caller) -> None:
     check(acme.post("/v1/providers/apollo_demo/breaker", {"state": "banana"}), 422)
+
+
+@pytest.mark.parametrize(
+    "name", ["__class__", "constructor", "__proto__", "c" * 63, "c" * 64, "c" * 65]
+)
+def test_i25_odd_columns_are_kept_as_they_are_named(acme: Caller, world: World, name: str) -> None:
+    candidate = f"odd-{len(name)}-{name[:3]}"
+
+    answer = acme.post("/v1/enrich/profile", {"candidateId": candidate, "payload": {name: "kept"}})
+
+    assert answer.status_code == 202
+    kept = world.scalar(
+        "SELECT data ->> :name FROM rows WHERE key = :key", name=name, key=candidate
+    )
+    assert kept == "kept"
 
 
 def test_i25_odd_names_are_plain_text(acme: Caller) -> None:

@@ -1,6 +1,7 @@
 """Cells and rows: enrich them, look at them, see who said what."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
@@ -27,9 +28,15 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1", tags=["cells"], route_class=StrictRoute)
 
 _MOST_EVIDENCE = 200
+_LATER: dict[int | str, dict[str, Any]] = {
+    202: {
+        "description": "The wait is over and its run is still at work",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
 
 
-@router.post("/enrich/cell")
+@router.post("/enrich/cell", responses=_LATER)
 async def enrich_cell(
     wish: CellWish, who: Enriching, own: Own, queue: Queue, answer: Response
 ) -> Answer:
@@ -41,7 +48,7 @@ async def enrich_cell(
     return done[wish.column_key].to_json()
 
 
-@router.post("/enrich/row")
+@router.post("/enrich/row", responses=_LATER)
 async def enrich_row(
     wish: RowWish, who: Enriching, own: Own, queue: Queue, answer: Response
 ) -> Answer:

@@ -4,6 +4,7 @@ import re
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
+from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from enrich.api.answers import JobAnswer, SearchAnswer
@@ -25,7 +26,7 @@ _KEY = re.compile(r"[!-~]{8,128}")
 _AGAIN_S = 2
 _IDEMPOTENCY_KEY = "idempotency-key"
 _Documented = Annotated[
-    str | None,
+    str | SkipJsonSchema[None],
     Header(
         alias="Idempotency-Key",
         description="One word of 8 to 128 ASCII characters",
@@ -35,7 +36,11 @@ _Documented = Annotated[
 
 
 @router.post(
-    "/enrich/profile", response_model=JobAnswer, response_model_exclude_none=True, status_code=202
+    "/enrich/profile",
+    response_model=JobAnswer,
+    response_model_exclude_none=True,
+    status_code=202,
+    responses={200: {"model": JobAnswer, "description": "Its end was waited for"}},
 )
 async def submit_profile(
     wish: ProfileWish,
