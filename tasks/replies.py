@@ -22,6 +22,7 @@ from enrich.domain.values import JsonObject
 from enrich.engine.cells import finish
 from enrich.engine.parts import Parts
 from enrich.engine.report import run_report
+from enrich.engine.requests import is_requested
 from enrich.engine.schedules import is_scheduled, report_end
 from enrich.engine.telling import note_end
 from enrich.errors import RunFailedError, UsageError
@@ -103,7 +104,7 @@ def answer_run(app: Celery, own: Services, finished: Finished) -> None:
 def reply(app: Celery, own: Services, finished: Finished) -> None:
     """Store the result for whoever waits for this run, if anybody does."""
     parts = own.parts
-    if not finished.reply_to:
+    if not finished.reply_to or is_requested(finished.reply_to):
         return
     if finished.reply_to.startswith(REPLY_PREFIX):
         _answer_callers(app, own, own.callers.waiting(finished.run_id))
@@ -187,7 +188,7 @@ def _hand_on(app: Celery, job_id: str) -> None:
 
 def is_for_cells(reply_to: str) -> bool:
     """Say whether a run was begun for somebody who waits for cells of one row."""
-    if not reply_to or is_scheduled(reply_to):
+    if not reply_to or is_scheduled(reply_to) or is_requested(reply_to):
         return False
     return not reply_to.startswith("{") or bool(ReplyTo.decode(reply_to).row)
 

@@ -8,6 +8,7 @@ import logging
 
 from enrich.domain.metric_events import counted_events, named_ms, standing_events
 from enrich.domain.metrics import worst_states
+from enrich.engine.requests import begin_requests
 from enrich.engine.schedules import begin_due
 from enrich.state.broker import queue_depths
 from enrich.state.link import RedisLink
@@ -17,7 +18,7 @@ from tasks.canvas import CeleryDispatcher
 from tasks.services import services
 from tasks.settings import OBSERVE_EVERY_S, QUEUES
 
-__all__ = ["observe", "schedule"]
+__all__ = ["observe", "requests", "schedule"]
 
 log = logging.getLogger("enrich.metrics")
 
@@ -32,6 +33,15 @@ def schedule() -> int:
     for began in taken:
         _dispatcher.dispatch(began.steps)
     return len(taken)
+
+
+@app.task(name="enrich.requests")
+def requests() -> int:
+    """Begin what was asked for by SQL; gives how many requests were taken."""
+    own = services()
+    begun = begin_requests(own.parts, own.requests)
+    _dispatcher.dispatch(begun.steps)
+    return begun.taken
 
 
 @app.task(name="enrich.observe")

@@ -47,6 +47,7 @@ _SCHEDULE_EVERY_S = 20.0
 #: How often the numbers of all processes go to the log.
 OBSERVE_EVERY_S = 60.0
 _REPAIR_EVERY_S = 60.0
+_REQUESTS_EVERY_S = 2.0
 _LEARN_EVERY_S = 86_400.0
 _REFRESH_EVERY_S = 86_400.0
 
@@ -65,6 +66,7 @@ _ROUTES = {
     "enrich.learn": "enrich.control",
     "enrich.refresh": "enrich.control",
     "enrich.observe": "enrich.control",
+    "enrich.requests": "enrich.control",
     "enrich.schedule": "enrich.control",
 }
 
@@ -74,6 +76,7 @@ _EVERY_S = {
     "notify": _SWEEP_EVERY_S,
     "embed_repair": _REPAIR_EVERY_S,
     "observe": OBSERVE_EVERY_S,
+    "requests": _REQUESTS_EVERY_S,
     "schedule": _SCHEDULE_EVERY_S,
     "learn": _LEARN_EVERY_S,
     "refresh": _REFRESH_EVERY_S,

@@ -23,6 +23,7 @@ from enrich.ports.access import AccessKeys
 from enrich.ports.board import Board
 from enrich.ports.callbacks import Callbacks
 from enrich.ports.callers import Callers
+from enrich.ports.requests import SqlRequests
 from enrich.ports.schedules import Schedules
 from enrich.ports.tracing import Tracer
 from enrich.settings import Settings
@@ -35,6 +36,7 @@ from enrich.store.callbacks import PostgresCallbacks
 from enrich.store.callers import PostgresCallers
 from enrich.store.engine import make_engine
 from enrich.store.migrate import pending, upgrade
+from enrich.store.requests import PostgresSqlRequests
 from enrich.store.schedules import PostgresSchedules
 from providers.base import LocalProvider
 from providers.credentials import KeptCredentials
@@ -66,6 +68,7 @@ class Services:
     desk: Desk
     board: Board
     schedules: Schedules
+    requests: SqlRequests
     callers: Callers
     callbacks: Callbacks
     callback_secret: str
@@ -151,6 +154,7 @@ def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
         desk=desk_of(own, parts, database, embedders, messenger),
         board=PostgresBoard(database),
         schedules=PostgresSchedules(database),
+        requests=PostgresSqlRequests(database),
         callers=PostgresCallers(database, holder=holder),
         callbacks=callbacks,
         callback_secret=secret,

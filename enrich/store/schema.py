@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from enrich.store.schema_base import json_object, metadata, moment, run_tenant, words
 from enrich.store.schema_callbacks import callbacks
 from enrich.store.schema_callers import callers
+from enrich.store.schema_requests import requests
 from enrich.store.schema_schedules import schedules
 from enrich.store.schema_service import (
     audit,
@@ -50,6 +51,7 @@ __all__ = [
     "labels",
     "metadata",
     "paid_calls",
+    "requests",
     "responses",
     "rows",
     "runs",

@@ -51,6 +51,7 @@ ROWS = """
     INSERT INTO deliveries (webhook_id, event, body) SELECT id, 'e', '{}' FROM webhooks;
     INSERT INTO schedules (tenant_id, table_id, name, cron, zone, next_at)
         SELECT tenant_id, id, 'n', 'c', 'z', now() FROM tables;
+    INSERT INTO requests (tenant_id, table_name, row_key) VALUES (:tenant, 't', 'k');
     INSERT INTO audit (tenant_id, actor, action) VALUES (:tenant, 'a', 'a');
     INSERT INTO vectors_of_the_model (row_id, tenant_id, table_id, row_version, text_hash, vector)
         SELECT id, tenant_id, table_id, 1, 'h', '[1,2,3]' FROM rows
@@ -80,7 +81,7 @@ _FUNCTIONS_WITH_THEIR_OWNERS_RIGHTS = """
 def database(walled_engine: Engine, clean_engine: Engine) -> Iterator[Database]:
     """A database with a row of the tenant `theirs` in each table; `ours` has none."""
     with clean_engine.begin() as connection:
-        connection.exec_driver_sql("TRUNCATE audit")
+        connection.exec_driver_sql("TRUNCATE audit, requests")
     database = Database(walled_engine)
     added = "SELECT 'vectors_' || id FROM add_embedding_model('three', 3)"
     vectors = database.of_nobody().run(lambda c: c.execute(text(added)).scalar_one())
@@ -139,6 +140,7 @@ def test_no_view_and_no_function_of_ours_sees_through_the_walls(
         assert names(connection, _FUNCTIONS_WITH_THEIR_OWNERS_RIGHTS) == {
             "add_embedding_model",
             "drop_embedding_models",
+            "enrich_request",
         }
 
 

@@ -1,0 +1,117 @@
+"""Begin what was asked for by SQL: put the row's values in, and store one run for each pack.
+
+A run is known by its pack, so that one which is taken up twice, because somebody died in between,
+still makes one run.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from enrich.domain.run import Step
+from enrich.domain.values import Json
+from enrich.engine.arguments import columns_of, name_of, options_of
+from enrich.engine.parts import Parts
+from enrich.engine.submit import RunRequest, Submitted, submit
+from enrich.errors import BadInputError, UsageError
+from enrich.ports import Selection
+from enrich.ports.durable import NewRow
+from enrich.ports.requests import SqlRequest, SqlRequests
+
+__all__ = ["Requested", "begin_requests", "is_requested"]
+
+log = logging.getLogger("enrich.engine")
+
+_PREFIX = "request:"
+_OPTIONS = frozenset({"force", "parallel_probes", "ensemble_fusion", "max_cost", "policy"})
+#: Storing a run of so many rows takes less.
+_RETAKE_S = 120.0
+_MOST = 5_000
+_KEPT_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requested:
+    """What was done about requests: how many were taken, and the first steps of their runs."""
+
+    taken: int
+    steps: tuple[Step, ...]
+
+
+def begin_requests(parts: Parts, requests: SqlRequests) -> Requested:
+    """Begin what waits; several who ask share it, and each request is begun once."""
+    taken = requests.take(retake_s=_RETAKE_S, limit=_MOST)
+    ordered = sorted(taken, key=lambda one: (one.pack, one.id))
+    steps: list[Step] = []
+    for pack, members in groupby(ordered, key=lambda one: one.pack):
+        steps += _begun(parts, requests, tuple(members), f"{_PREFIX}{pack}")
+    if taken:
+        log.info("requests.begun", extra={"requests": len(taken)})
+    requests.forget(older_than_s=_KEPT_S)
+    return Requested(taken=len(taken), steps=tuple(steps))
+
+
+def is_requested(reply_to: str) -> bool:
+    """Say whether a run was asked for by SQL: nobody waits for its end."""
+    return reply_to.startswith(_PREFIX)
+
+
+def _begun(
+    parts: Parts, requests: SqlRequests, members: tuple[SqlRequest, ...], reply_to: str
+) -> Iterator[Step]:
+    ids = [one.id for one in members]
+    try:
+        submitted = _submitted(parts, members, reply_to)
+    except UsageError as exc:
+        if len(members) == 1:
+            requests.settle(ids, run_id=None, said=str(exc))
+            return
+        # One of them is at fault: each for itself, so that the others go on.
+        for one in members:
+            yield from _begun(parts, requests, (one,), f"{reply_to}:{one.id}")
+        return
+    requests.settle(ids, run_id=submitted.run.id, said="")
+    yield from submitted.steps
+
+
+def _submitted(parts: Parts, members: Sequence[SqlRequest], reply_to: str) -> Submitted:
+    wish = members[0].wish
+    tenant, table = name_of("tenant", wish.tenant), name_of("table_name", wish.table)
+    known = _known(wish.options)
+    fresh = [
+        NewRow(key=name_of("row_key", one.wish.row), data=one.wish.data)
+        for one in members
+        if one.wish.data is not None
+    ]
+    if fresh:
+        parts.rows.import_rows(tenant, table, fresh)
+    keys = tuple(dict.fromkeys(name_of("row_key", one.wish.row) for one in members))
+    return submit(
+        parts,
+        RunRequest(
+            tenant=tenant,
+            table=table,
+            columns=columns_of(wish.columns or None),
+            selection=Selection(keys=keys),
+            options=options_of(
+                known.get("force", False),
+                known.get("parallel_probes", True),
+                known.get("ensemble_fusion"),
+                known.get("max_cost"),
+                known.get("policy"),
+            ),
+            reply_to=reply_to,
+        ),
+    )
+
+
+def _known(options: Mapping[str, Json]) -> Mapping[str, Any]:
+    for name in sorted(set(options) - _OPTIONS):
+        raise BadInputError(f"options.{name}", "is not known", hint=f"it may hold {_listed()}")
+    return options
+
+
+def _listed() -> str:
+    return ", ".join(sorted(_OPTIONS))

@@ -1,0 +1,59 @@
+"""Requests that came by SQL: rows of an outbox, each taken up by one of those who ask."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from enrich.domain.values import Json, JsonObject
+
+__all__ = ["NewSqlRequest", "SqlRequest", "SqlRequests"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSqlRequest:
+    """What somebody asks for: cells of one row, and values that are laid over it first.
+
+    `columns` None means all enriched ones. `options` are those of a run, as anybody may write them.
+    """
+
+    tenant: str
+    table: str
+    row: str
+    columns: tuple[str, ...] | None = None
+    data: "JsonObject | None" = None
+    options: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlRequest:
+    """A request that was taken. Those of one `pack` become one run."""
+
+    id: int
+    pack: int
+    wish: NewSqlRequest
+
+
+class SqlRequests(Protocol):
+    """The outbox; every method raises `DatabaseDownError`."""
+
+    def add(self, new: NewSqlRequest) -> int:
+        """Ask; gives the request's number. A producer does it in a transaction of its own."""
+        ...
+
+    def take(self, *, retake_s: float, limit: int) -> Sequence[SqlRequest]:
+        """Take what waits, the oldest first; each is given to one of all who ask at once.
+
+        What was taken `retake_s` ago and not settled is given again, in the same packs.
+        """
+        ...
+
+    def settle(self, ids: Sequence[int], *, run_id: int | None, said: str) -> None:
+        """Note that they were begun by a run, or refused without one; their values are forgotten.
+
+        Those that are settled stay as they are.
+        """
+        ...
+
+    def forget(self, *, older_than_s: float) -> int:
+        """Drop settled requests of that age; gives how many."""
+        ...
