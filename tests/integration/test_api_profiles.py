@@ -60,7 +60,7 @@ def test_a_profile_is_enriched_embedded_and_found(
     assert wish["candidateId"] in {hit["row"] for hit in hits}
 
 
-def test_fifty_equal_submits_at_once_are_one_job(acme: Caller) -> None:
+def test_i33_fifty_equal_submits_at_once_are_one_job(acme: Caller) -> None:
     wish = profile()
 
     with ThreadPoolExecutor(50) as pool:
