@@ -90,15 +90,18 @@ class CalledBack:
         self,
         queries: Sequence[Query],
         read: Callable[[Reply, Sequence[Asked]], Sequence[Outcome]],
+        checked: Callable[[Sequence[Answer], Reply, str], list[Answer]],
     ) -> list[Answer]:
-        """Answer questions of one job from what was sent; `read` reads it."""
+        """Answer questions of one job from what was sent: `read`, then `checked`."""
         kept = self._door.kept.read(queries[0].tenant, name_of_ticket(queries[0].job) or "")
         if kept is None or (kept.body is None and kept.is_late):
             return [_uncalled(Unavailable(_TIMED_OUT)) for _ in queries]
         if kept.body is None:
             return [_uncalled(Pending(kept.expires_at, query.token)) for query in queries]
         them = [Asked(query.inputs, query.token.partition("@")[0]) for query in queries]
-        return [Answer(outcome=each, calls=0) for each in _final(read(_reply(kept), them))]
+        reply = _reply(kept)
+        told = [Answer(outcome=each, calls=0) for each in _final(read(reply, them))]
+        return checked(told, reply, queries[0].tenant)
 
     def found(self, query: Query) -> Query | None:
         """Give a paid question with the ticket of what it waits for; None: it was never asked.

@@ -130,7 +130,7 @@ class HttpProvider:
     def _looked_up(self, query: Query, deadline: Deadline) -> Answer | None:
         if self._back:
             waits = self._back.found(query)
-            return self._back.answers([waits], self._sent)[0] if waits else None
+            return self._answered(self._back, [waits])[0] if waits else None
         unknown = self._http.idempotency.unknown if self._http.idempotency else ()
         asked, never = Asked(query.inputs), Gone()
 
@@ -154,7 +154,7 @@ class HttpProvider:
                 begun.setdefault(query.job, []).append(place)
         for token, places in begun.items():
             if self._back and name_of_ticket(token):
-                told = self._back.answers([queries[place] for place in places], self._sent)
+                told = self._answered(self._back, [queries[place] for place in places])
                 refused |= dict(zip(places, told, strict=True))
                 continue
             yield from self._poll(token, places, queries, refused)
@@ -208,6 +208,9 @@ class HttpProvider:
 
     def _url(self, callback: Callback | None) -> str | None:
         return self._back.url(callback) if self._back and callback else None
+
+    def _answered(self, back: CalledBack, queries: Sequence[Query]) -> list[Answer]:
+        return back.answers(queries, self._sent, self._calls.without_echo)
 
     def _sent(self, reply: Reply, them: Sequence[Asked]) -> list[Outcome]:
         """Read what the provider sent by itself, about one row or about many."""

@@ -60,6 +60,14 @@ class KeyedCalls:
         name = self._http.credential
         return self._rotation.count(self._credentials.get(tenant, name)) if name else 0
 
+    def without_echo(self, answers: Sequence[Answer], reply: Reply, tenant: str) -> list[Answer]:
+        """Take nothing from what was sent to us when it repeats a key of the tenant's."""
+        name = self._http.credential
+        kept = list(answers)
+        for key in self._credentials.get(tenant, name) if name else ():
+            kept = [_unless_echoed(answer, reply, key) for answer in kept]
+        return kept
+
     def make(
         self,
         call: HttpCall,

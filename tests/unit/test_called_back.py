@@ -1,0 +1,120 @@
+"""What a provider sends by itself is read as a reply would be, and no key of ours is kept of it."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from enrich.domain.callback import NewCallback, name_in, new_name, signed_name, ticket_of
+from enrich.domain.outcome import Malformed, NotFound, Outcome, Pending, Skipped, Unavailable
+from enrich.domain.provider import Query
+from enrich.domain.run import RunOptions
+from enrich.ports import Deadline, NewRun, Selection
+from enrich.store.memory import MemoryDatabase, MemoryRowStore
+from enrich.store.memory_callbacks import MemoryCallbacks
+from enrich.store.memory_runs import MemoryRunStore
+from providers.called_back import NO_ADDRESS, Door
+from providers.credentials import StoredCredentials
+from providers.http import HttpClient
+from providers.http_provider import HttpProvider
+from tests.asking import HandClock
+from tests.specs import spec_of, values_in
+from tests.store_fixtures import TABLE, TENANT, make_table
+
+KEY = "canary-key-0123456789"
+ASKING = '[[request]]\nmethod = "POST"\npath = "/c"\njson = { d = "{domain}", to = "{$callback}" }'
+LATER = '[[outcomes]]\nstatus = 202\noutcome = "pending"\n[deferred]\nmode = "webhook"\nwait_s = 60'
+AUTH = '[auth]\nkind = "bearer"'
+
+
+class Waiting:
+    """A question whose answer is waited for, and the provider that was asked."""
+
+    def __init__(self, *, has_door: bool = True) -> None:
+        self.clock = HandClock()
+        database = MemoryDatabase(now=self.clock.now)
+        self.kept = MemoryCallbacks(database)
+        make_table(MemoryRowStore(database), 1)
+        new = NewRun(
+            tenant=TENANT,
+            table=TABLE,
+            wanted=("industry",),
+            selection=Selection(),
+            options=RunOptions(),
+            batch_rows=9,
+        )
+        run = MemoryRunStore(database).create(new, in_flight=9, lease_s=60)[0]
+        self.kept.open(
+            NewCallback(
+                name="n", tenant=TENANT, run_id=run.id, provider="acme", rows=(1,), wait_s=60
+            )
+        )
+        door = Door(base_url="https://e.example", secret="s", kept=self.kept, longest_s=900)
+        self.provider = HttpProvider(
+            spec_of(request=ASKING, more=f"{LATER}\n{AUTH}"),
+            client=HttpClient(),
+            credentials=StoredCredentials({"acme": KEY}),
+            clock=self.clock,
+            door=door if has_door else None,
+        )
+        self.query = Query(
+            row=1, inputs={"domain": "a.example"}, tenant=TENANT, token=ticket_of("n"), run=run.id
+        )
+
+    def told(self, query: Query | None = None) -> Outcome:
+        """Ask, without any call: nobody is there to be called."""
+        (answer,) = self.provider.ask([query or self.query], Deadline(1e9))
+        assert answer.calls == 0
+        return answer.outcome
+
+
+def test_a_question_waits_until_its_answer_is_there() -> None:
+    own = Waiting()
+
+    before = own.told()
+    own.kept.receive("n", body=b'{"name": "Acme"}', content_type="application/json")
+
+    assert isinstance(before, Pending)
+    assert before.token == own.query.token
+    assert values_in(own.told()) == {"company_name": "Acme"}
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        (b"{}", NotFound()),
+        (b"<html>", Malformed("the answer is not JSON")),
+        (b"[" * 100_000, Malformed("the answer is too deep")),
+        (json.dumps({"name": KEY}).encode(), Malformed("the answer repeats our key")),
+    ],
+    ids=["R03 nothing", "R01 a page", "R07 deep", "R19 our key"],
+)
+def test_whatever_is_sent_becomes_an_outcome(body: bytes, outcome: Outcome) -> None:
+    own = Waiting()
+    own.kept.receive("n", body=body, content_type="application/json")
+
+    assert own.told() == outcome
+
+
+def test_an_answer_that_does_not_come_ends_as_timed_out() -> None:
+    own = Waiting()
+    own.clock.sleep(61)
+
+    assert own.told() == Unavailable("timed out: its answer was not sent to us")
+
+
+def test_without_an_address_nobody_is_asked() -> None:
+    own = Waiting(has_door=False)
+
+    assert own.told(replace(own.query, token="")) == Skipped(NO_ADDRESS)
+
+
+def test_an_address_is_ours_only_with_our_signature() -> None:
+    name = new_name()
+    signed = signed_name(name, "secret")
+
+    assert name_in(signed, "secret") == name
+    assert [name_in(each, "secret") for each in (name, signed[:-1], f"{signed}0", "", ".")] == [
+        None
+    ] * 5
+    assert name_in(signed, "another") is None
