@@ -1,5 +1,5 @@
--- Three roles. The owner migrates; the application reads and writes rows and can change no table;
--- a reader looks. Run as a superuser in the database, as often as you like:
+-- Three roles. The owner migrates; the application reads and writes rows of the tenant that its
+-- transaction names, and can change no table; a reader looks, at all tenants. Run as a superuser in the database, as often as you like:
 --   psql -v app_password=… -v read_password=… -f roles.sql enrich
 \set ON_ERROR_STOP on
 
@@ -8,10 +8,12 @@ FROM unnest(ARRAY['enrich_owner', 'enrich_app', 'enrich_read']) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 \gexec
 
-ALTER ROLE enrich_app PASSWORD :'app_password' CONNECTION LIMIT 200;
+-- Row-level security holds for whoever is no superuser and has no right to bypass it.
+ALTER ROLE enrich_app NOSUPERUSER NOBYPASSRLS PASSWORD :'app_password' CONNECTION LIMIT 200;
 ALTER ROLE enrich_read PASSWORD :'read_password' CONNECTION LIMIT 10;
 ALTER ROLE enrich_read SET default_transaction_read_only = on;
 ALTER ROLE enrich_read SET statement_timeout = '30s';
+ALTER ROLE enrich_read SET enrich.all_tenants = 'on';
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO enrich_owner;
@@ -27,11 +29,6 @@ ALTER DEFAULT PRIVILEGES FOR ROLE enrich_owner IN SCHEMA public
     GRANT USAGE, SELECT ON SEQUENCES TO enrich_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE enrich_owner IN SCHEMA public
     GRANT EXECUTE ON FUNCTIONS TO enrich_app;
-
--- A model of embeddings has a table of its own, which this function makes: with the owner's rights.
-SELECT format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = public', oid::regprocedure)
-FROM pg_proc WHERE proname = 'add_embedding_model' AND pronamespace = 'public'::regnamespace
-\gexec
 
 -- A reader sees neither a sealed key nor the hash of one. Run this file again after a migration that
 -- has made tables.

@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 from collections.abc import Callable
 from typing import Annotated
 
@@ -58,7 +57,7 @@ class Access:
         return key.principal() if opens and key.is_valid(self._clock.now()) else None
 
     def _found(self, prefix: str) -> tuple[AccessKey, str] | None:
-        now_s = time.monotonic()
+        now_s = self._clock.monotonic_s()
         with self._lock:
             until_s, found = self._kept.get(prefix, (0.0, None))
         if now_s < until_s:

@@ -22,6 +22,7 @@ from enrich.api.routes import (
     metrics,
     profiles,
     providers,
+    purge,
     runs,
     webhooks,
 )
@@ -34,6 +35,10 @@ from enrich.state.quota import RedisQuota
 
 __all__ = ["create_app"]
 
+_ROUTES = (
+    *(profiles, cells, labels, runs, purge, webhooks),
+    *(callbacks, providers, metrics, health),
+)
 _ABOUT = """Fill the missing cells of a table from many data providers.
 
 Every request carries `Authorization: Bearer <key>` (`enrich keys create`) and `X-Tenant-ID`.
@@ -57,7 +62,7 @@ def create_app(services: Services) -> FastAPI:
     )
     _join(app, services)
     app.add_middleware(_PlainPaths)
-    for routes in (profiles, cells, labels, runs, webhooks, callbacks, providers, metrics, health):
+    for routes in _ROUTES:
         app.include_router(routes.router)
     serve_docs(app)
     serve_console(app, services, app.state.broker)

@@ -19,7 +19,7 @@ from enrich.state.parked import ParkedMessages
 from enrich.state.quota import Allowance, RedisQuota
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
-from tasks.replies import notify, sweep_soon
+from tasks.replies import forget, notify, sweep_soon
 from tasks.settings import QUEUES
 
 __all__ = ["Answer", "Broker", "Enriching", "Operating", "Own", "Queue", "Reading", "counted"]
@@ -66,6 +66,10 @@ class Broker:
             self._dispatcher.dispatch(steps)
         except BrokerDownError as exc:
             log.warning("run.left_to_sweep", extra={"error": str(exc)})
+
+    def forget(self, waiting: Sequence[str]) -> None:
+        """Take back the results that those who waited for runs were given."""
+        forget(app, waiting)
 
     def notify(self) -> None:
         """Have what is due told now; the schedule does it otherwise."""

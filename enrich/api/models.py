@@ -14,6 +14,7 @@ __all__ = [
     "LabelWish",
     "Name",
     "ProfileWish",
+    "PurgeWish",
     "RowWish",
     "RowsWish",
     "RunWish",
@@ -172,6 +173,15 @@ class SearchWish(BaseModel):
     table_id: Name = CANDIDATES
     where: Annotated[dict[str, Any], Field(max_length=50)] = Field(default_factory=dict)
     limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole)] = 10
+
+
+class PurgeWish(BaseModel):
+    """Whose rows are to be erased: those whose column has the value, of one table or of all."""
+
+    model_config = _model({"column_key": "email", "value": "ada@example.org"})
+    column_key: Name
+    value: Annotated[str, Field(min_length=1, max_length=10_000)]
+    table_id: Name | None = None
 
 
 class WebhookWish(BaseModel):

@@ -4,13 +4,17 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 import redis
 
+from enrich.ports import NewRow
+from tests.integration.api_fixtures import check
 from tests.integration.api_process import Caller
-from tests.integration.nodes import in_database
+from tests.integration.nodes import eventually, in_database
 from tests.integration.test_api_profiles import ADA
 from tests.integration.worker_fixtures import World
 
@@ -55,6 +59,14 @@ def purge(environment: Mapping[str, str], *arguments: str) -> str:
     return done.stdout
 
 
+def kept_anywhere(
+    world: World, environment: Mapping[str, str], redis_url: str, canary: str
+) -> set[str]:
+    """Name the tables and keys, in both databases of the Redis, that hold the word."""
+    cache, broker = environment["REDIS_URL"], in_database(redis_url, 12)
+    return tables_with(world, canary) | keys_with(cache, canary) | keys_with(broker, canary)
+
+
 def test_nothing_of_an_erased_subject_is_left_anywhere(
     acme: Caller, world: World, worker_environment: Mapping[str, str], redis_url: str
 ) -> None:
@@ -67,8 +79,65 @@ def test_nothing_of_an_erased_subject_is_left_anywhere(
     purge(worker_environment, "--subject", f"email={canary}@example.org", "--tenant", "acme")
 
     assert {"rows", "jobs"} <= before
-    assert tables_with(world, canary) == set()
-    assert keys_with(worker_environment["REDIS_URL"], canary) == set()
-    assert keys_with(in_database(redis_url, 12), canary) == set()
+    assert kept_anywhere(world, worker_environment, redis_url, canary) == set()
     assert acme.get(f"/v1/enrich/status/{job['jobId']}").status_code == 404
     assert world.scalar("SELECT count(*) FROM audit WHERE action = 'row.erased'") >= 1
+
+
+def test_a_run_under_way_does_not_bring_back_what_was_erased_over_http(
+    acme: Caller, world: World, worker_environment: Mapping[str, str], redis_url: str
+) -> None:
+    canary = f"canary{secrets.token_hex(6)}"
+    table, begun = world.make_table(0, tenant="acme"), time.monotonic()
+    world.rows.import_rows("acme", table, rows_of(canary))
+    run = acme.post("/v1/runs", {"table_id": table}).json()["run_id"]
+    job = acme.post("/v1/enrich/profile", profile_of(canary)).json()["job"]["jobId"]
+    assert eventually(lambda: world.scalar(_UNDER_WAY, run=run))
+
+    purged = acme.post("/v1/purge", {"column_key": "company", "value": f"{canary} Inc."}).json()
+    erased = acme("DELETE", f"/v1/tables/candidates/rows/c-{canary}")
+
+    assert (purged["rows"], erased.status_code) == (_CANARIES, 200)
+    assert world.scalar(_STATE, run=run) == "running"
+    assert eventually(lambda: world.scalar(_STATE, run=run) == "done")
+    assert eventually(lambda: not kept_anywhere(world, worker_environment, redis_url, canary)), (
+        kept_anywhere(world, worker_environment, redis_url, canary)
+    )
+    assert time.monotonic() - begun < 60
+    assert acme.get(f"/v1/enrich/status/{job}").status_code == 404
+    assert world.rows.table("acme", table).rows == _OTHERS
+    lines = acme.get("/v1/console/acts", params={"limit": 500}).json()["items"]
+    assert sum(one["act"] == "row.erased" and one["table"] == table for one in lines) == _CANARIES
+
+
+_UNDER_WAY = "SELECT count(*) FROM responses WHERE run_id = :run"
+_STATE = "SELECT state FROM runs WHERE id = :run"
+
+
+#: Rows that are erased, and those that keep their run at work for longer than that takes.
+_CANARIES, _OTHERS = 8, 400
+
+
+def rows_of(canary: str) -> Iterator[NewRow]:
+    """Make rows that hold the word in key and value, in the run's first batch; then others."""
+    for number in range(_CANARIES):
+        yield NewRow(key=f"{canary}-{number}", data={"company": f"{canary} Inc."})
+    for number in range(_OTHERS):
+        yield NewRow(key=f"other-{number}", data={"company": f"Firm {number}"})
+
+
+def profile_of(canary: str) -> dict[str, Any]:
+    """Write a submit that holds the word in each of its parts."""
+    payload = {"fullName": f"Ada {canary}", "employer": f"{canary} Inc."}
+    return {"candidateId": f"c-{canary}", "payload": payload}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("/v1/tables/none/rows/none", id="no such table"),
+        pytest.param("/v1/tables/candidates/rows/none", id="no such row"),
+    ],
+)
+def test_a_row_that_is_not_there_cannot_be_erased(acme: Caller, path: str) -> None:
+    check(acme("DELETE", path), 404)
