@@ -8,8 +8,8 @@ FROM unnest(ARRAY['enrich_owner', 'enrich_app', 'enrich_read']) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 \gexec
 
--- Row-level security holds for whoever is no superuser and has no right to bypass it.
-ALTER ROLE enrich_app NOSUPERUSER NOBYPASSRLS PASSWORD :'app_password' CONNECTION LIMIT 200;
+-- Give it neither SUPERUSER nor BYPASSRLS: row-level security would not hold for it.
+ALTER ROLE enrich_app PASSWORD :'app_password' CONNECTION LIMIT 200;
 ALTER ROLE enrich_read PASSWORD :'read_password' CONNECTION LIMIT 10;
 ALTER ROLE enrich_read SET default_transaction_read_only = on;
 ALTER ROLE enrich_read SET statement_timeout = '30s';

@@ -13,12 +13,14 @@ ALTER TABLE callers ADD COLUMN tenant_id text DEFAULT current_setting('enrich.te
 ALTER TABLE responses ADD COLUMN tenant_id text DEFAULT current_setting('enrich.tenant', true);
 
 -- Whose a run and a table are, for what hangs on them; nobody's when it is out of sight. No plain
--- sub-queries: every statement would be planned for longer than it runs.
-CREATE FUNCTION tenant_of_run(p_run bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
+-- sub-queries: every statement would be planned for longer than it runs. A dump has no search path.
+CREATE FUNCTION tenant_of_run(p_run bigint) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
     RETURN (SELECT r.tenant_id FROM runs r WHERE r.id = p_run);
 END $$;
-CREATE FUNCTION tenant_of_table(p_table bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION tenant_of_table(p_table bigint) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
     RETURN (SELECT t.tenant_id FROM tables t WHERE t.id = p_table);
 END $$;
