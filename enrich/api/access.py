@@ -49,19 +49,32 @@ class Access:
         prefix = prefix_of(credential)
         if prefix is None:
             return self._tokens.principal(credential) if self._tokens else None
-        found = self._found(prefix)
+        return self._opened(self._found(prefix), credential)
+
+    def at_once(self, credential: str) -> tuple[Principal | None] | None:
+        """Give what `principal` would if nobody has to be asked for it; None when one has to."""
+        prefix = prefix_of(credential)
+        if prefix is None:
+            return (self.principal(credential),)
+        kept = self._remembered(prefix)
+        return kept and (self._opened(kept[1], credential),)
+
+    def _opened(self, found: tuple[AccessKey, str] | None, credential: str) -> Principal | None:
         if found is None:
             return None
         key, expected = found
         opens = is_same_hash(secret_hash(credential), expected)
         return key.principal() if opens and key.is_valid(self._clock.now()) else None
 
+    def _remembered(self, prefix: str) -> tuple[float, tuple[AccessKey, str] | None] | None:
+        with self._lock:
+            kept = self._kept.get(prefix)
+        return kept if kept and self._clock.monotonic_s() < kept[0] else None
+
     def _found(self, prefix: str) -> tuple[AccessKey, str] | None:
         now_s = self._clock.monotonic_s()
-        with self._lock:
-            until_s, found = self._kept.get(prefix, (0.0, None))
-        if now_s < until_s:
-            return found
+        if kept := self._remembered(prefix):
+            return kept[1]
         found = self._keys.find(prefix)
         with self._lock:
             if len(self._kept) >= _MOST_KEPT:
@@ -98,7 +111,8 @@ async def identified(
 async def _principal(request: Request) -> Principal:
     access: Access = request.app.state.access
     credential = _credential(request.headers.getlist("authorization"))
-    principal = await run_in_threadpool(access.principal, credential)
+    known = access.at_once(credential)
+    principal = known[0] if known else await run_in_threadpool(access.principal, credential)
     if principal is None:
         raise _refused("the credential is unknown, expired or revoked", 'error="invalid_token"')
     return principal

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, Request, Response
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from enrich.api.access import allowed
 from enrich.api.problems import ProblemError
@@ -57,7 +58,7 @@ class Broker:
         """Count the workers that answer within a second. Raises `BrokerDownError`."""
         try:
             return len(app.control.ping(timeout=1.0) or ())
-        except (OSError, OperationalError) as exc:
+        except (OSError, OperationalError, RedisError) as exc:
             raise BrokerDownError("the broker does not answer") from exc
 
     def send(self, steps: Sequence[Step]) -> None:

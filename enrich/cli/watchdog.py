@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 __all__ = ["Watchdog", "answering"]
 
@@ -15,7 +16,7 @@ def answering(app: Celery, nodes: Collection[str]) -> frozenset[str] | None:
     """Give the nodes that answer through the broker; None while it cannot be known."""
     try:
         heard = app.control.ping(destination=list(nodes), timeout=_ANSWER_S, limit=len(nodes))
-    except (OSError, OperationalError):
+    except (OSError, OperationalError, RedisError):
         return None
     return frozenset(name for answer in heard or () for name in answer)
 
