@@ -1,8 +1,8 @@
 """`python -m tests.faults.api_fuzz`: schemathesis against the whole service, by its own OpenAPI.
 
-All checks, all phases, stateful ones too, from a seed. The service is started for it with a table,
-its worker and its key; what its programs log while they are asked must hold no traceback. Ends with
-1 when anything is found.
+All checks, all phases, stateful ones too, from a seed; further arguments go to the tool. The service
+is started for it with a table, its worker and its key; what its programs log while they are asked
+must hold no traceback. Ends with 1 when anything is found.
 """
 
 import argparse
@@ -24,10 +24,10 @@ _FAULTS = ("Traceback (most recent call last)", '"level": "error"', '"level": "c
 
 def main() -> int:
     """Run the tool for as long as asked; gives the exit code."""
-    asked = _arguments()
+    asked, more = _arguments()
     with serving_all("--threads", "8", settings={"ENRICH_API__WAIT_SECONDS": "2"}) as service:
         _make_data(service)
-        code = _fuzzed(service, asked)
+        code = _fuzzed(service, asked, more)
         broken = [line for line in service.said().splitlines() if any(f in line for f in _FAULTS)]
     console = Console(highlight=False, soft_wrap=True)
     for line in broken[:20]:
@@ -36,12 +36,12 @@ def main() -> int:
     return code or bool(broken)
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments() -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=900)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tool", type=Path, default=_TOOL, help="where schemathesis is installed")
-    return parser.parse_args()
+    return parser.parse_known_args()
 
 
 def _make_data(service: Service) -> None:
@@ -53,7 +53,7 @@ def _make_data(service: Service) -> None:
     assert service.caller().post("/v1/enrich/profile", profile).status_code in {200, 202}
 
 
-def _fuzzed(service: Service, asked: argparse.Namespace) -> int:
+def _fuzzed(service: Service, asked: argparse.Namespace, more: list[str]) -> int:
     command = [str(asked.tool), f"--config-file={Path(__file__).with_name('api_fuzz.toml')}"]
     command += [
         "run",
@@ -61,7 +61,7 @@ def _fuzzed(service: Service, asked: argparse.Namespace) -> int:
         f"--header=Authorization: Bearer {service.key}",
     ]
     command += ["--header=X-Tenant-ID: default", "--checks=all", f"--seed={asked.seed}"]
-    command += [f"--max-time={asked.seconds}"]
+    command += [f"--max-time={asked.seconds}", *more]
     own = {"SCHEMATHESIS_HOOKS": _HOOKS, "PYTHONPATH": str(_ROOT)}
     return subprocess.run(command, env=os.environ | own, cwd=service.shell.folder).returncode
 
