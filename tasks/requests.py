@@ -25,6 +25,7 @@ from tasks.app import app
 from tasks.canvas import CeleryDispatcher
 from tasks.envelope import sending_problem
 from tasks.express.asking import Asked, cell_asked, names_of_arguments, row_asked
+from tasks.express.sending import is_plain, send_plain
 from tasks.replies import ReplyTo, encoded
 from tasks.services import services
 from tasks.traces import carried, sending, taken_up
@@ -59,11 +60,16 @@ class Request(Task[Any, Any]):
         most = settings().broker.max_message_bytes
         if problem := sending_problem(args, kwargs, options, most_bytes=most):
             raise problem
-        check_broker(redis_url(self.app.conf.result_backend))
         try:
             with sending(str(self.name)):
                 headers = {**(options.pop("headers", None) or {}), **carried().get("headers", {})}
                 options |= {"headers": headers} if headers else {}
+                is_short = not more and is_plain(self, options)
+                if not (is_short and options.get("ignore_result")):
+                    # Asked before what would try for long: to subscribe, or to publish.
+                    check_broker(redis_url(self.app.conf.result_backend))
+                if is_short:
+                    return send_plain(self, args or (), kwargs or {}, **options)
                 return super().apply_async(args, kwargs, *more, **options)
         except (OperationalError, RedisError) as exc:
             raise BrokerDownError(

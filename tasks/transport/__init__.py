@@ -16,7 +16,7 @@ from kombu.transport import TRANSPORT_ALIASES
 
 from tasks.transport.transport import Transport
 
-__all__ = ["Transport", "atomic_url"]
+__all__ = ["Transport", "atomic_url", "plain_url"]
 
 _CLASS = "tasks.transport.transport:Transport"
 _PREFIX = "enrich-"
@@ -32,6 +32,11 @@ def atomic_url(broker_url: str) -> str:
         return broker_url
     _register(scheme)
     return f"{_PREFIX}{broker_url}"
+
+
+def plain_url(broker_url: str) -> str:
+    """Give an address without the choice of this transport."""
+    return broker_url.removeprefix(_PREFIX)
 
 
 def _register(scheme: str) -> None:

@@ -74,6 +74,14 @@ class Channel(OneClientChannel):
                 return message
         return None
 
+    def ack_together(self, messages: Sequence[Any]) -> None:
+        """Acknowledge messages of this channel, in one round trip; one that is settled is left."""
+        fresh = [message for message in messages if not message.acknowledged]
+        if fresh:
+            self.qos.ack_together([message.delivery_tag for message in fresh])
+        for message in fresh:
+            message._state = "ACK"
+
     def look_again_if_due(self) -> None:
         """Ask anew when nothing was heard for a while, or the queues have changed."""
         if self._wire.has_listened_for(self.brpop_timeout):

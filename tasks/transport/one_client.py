@@ -49,13 +49,13 @@ class OneClientChannel(_Stock):  # type: ignore[misc] # of no known type, see ab
             client=client,
         )
 
-    def drop(self, tag: str) -> None:
-        """Take a message from the unacknowledged, in one round trip.
+    def drop(self, *tags: str) -> None:
+        """Take messages from the unacknowledged, in one round trip.
 
         Kombu's own transaction of two commands takes half as much again of the loop's time.
         """
         keys = [self.unacked_key, self.full_key(self.unacked_index_key)]
-        self._forgetting(keys=keys, args=[tag], client=self._create_client())
+        self._forgetting(keys=keys, args=tags, client=self._create_client())
 
     def full_key(self, key: str) -> str:
         """Give the key as the server knows it."""

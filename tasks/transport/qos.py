@@ -37,6 +37,12 @@ class QoS(redis.QoS):
         self.channel.drop(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
 
+    def ack_together(self, tags: Sequence[str]) -> None:
+        """Take note that these messages have been dealt with, in one round trip."""
+        self.channel.drop(*tags)
+        for tag in tags:
+            virtual.QoS.ack(self, tag)
+
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """Give a message back to the end of its queue, or take note that nobody wants it."""
         if requeue:
