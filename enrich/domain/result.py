@@ -1,7 +1,7 @@
 """What a caller gets back about one cell."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from enrich.domain.values import Json, JsonObject
@@ -37,8 +37,9 @@ class CellResult:
 
     def to_json(self) -> JsonObject:
         """Encode for the wire and the cache."""
-        out: JsonObject = asdict(self)
-        metadata = asdict(self.metadata)
+        # Name by name: `asdict` copies every value to its last leaf, for every cell of a batch.
+        out: JsonObject = {name: getattr(self, name) for name in self.__slots__}
+        metadata: JsonObject = {n: getattr(self.metadata, n) for n in self.metadata.__slots__}
         metadata["providers_tried"] = list(self.metadata.providers_tried)
         out["metadata"] = metadata
         return out

@@ -29,7 +29,7 @@ __all__ = ["Carried", "carry", "keep_carried"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
-    """How far a unit was carried: its cells by row and column, as far as they are decided.
+    """How far a unit was carried: the decided cells of rows that somebody waits for, by column.
 
     `steps` are to be sent to others; `finished` is the run if this was its end.
     """
@@ -83,6 +83,10 @@ def _cells(
     """Give the cells of the rows that wait for nobody any more."""
     if joined.decision.phase is not Phase.DONE:
         return {}
+    # Whoever waits for nothing may read the row.
+    awaited = {caller.row for caller in unit.callers if caller.waits}
+    if not awaited:
+        return {}
     took_s = parts.clock.monotonic_s() - unit.began_s
     heard: dict[int, list[Response]] = {}
     for response in said:
@@ -93,7 +97,7 @@ def _cells(
             for key in batch.run.wanted
         }
         for row in _as_written(parts, batch, joined)
-        if row.id not in joined.decision.waiting
+        if row.key in awaited and row.id not in joined.decision.waiting
     }
 
 
