@@ -11,14 +11,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import orjson
 import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from enrich.errors import BadInputError, DatabaseDownError, EnrichError
@@ -45,6 +46,9 @@ _SESSION = {
     "idle_in_transaction_session_timeout": "15s",
     "timezone": "UTC",
 }
+_RETURNED_S = "returned_s"
+#: A connection that was used so lately is not asked whether it lives.
+_FRESH_S = 1.0
 _LONG_NUMBER = re.compile(r"[0-9]{19}")
 _CONNECT_TIMEOUT_S = 5
 _POOL_TIMEOUT_S = 5.0
@@ -77,11 +81,13 @@ def make_engine(
     application_name: str = "enrich",
     tracer: Tracer = NO_TRACES,
     is_walled: bool = False,
+    fresh_s: float = _FRESH_S,
 ) -> Engine:
     """Make the pool of connections of one process; nothing is connected yet.
 
     Make it after a fork, never before. `url` may begin with `postgres://` or `postgresql://`.
     Who finds all connections taken waits `pool_timeout_s` and gets a `DatabaseDownError`.
+    A connection that was used within `fresh_s` is given out without being asked whether it lives.
     `is_walled` takes from a superuser the right to see through the walls between tenants.
     """
     parsed = make_url(url.replace("postgres://", "postgresql://", 1))
@@ -91,8 +97,6 @@ def make_engine(
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_timeout=pool_timeout_s,
-        # A server that was restarted costs one ping, not one failed task per pooled connection.
-        pool_pre_ping=True,
         # An error's text would repeat the values of cells.
         hide_parameters=True,
         connect_args={
@@ -106,12 +110,35 @@ def make_engine(
         },
     )
     event.listen(engine, "connect", _read_json_quickly)
+    event.listen(engine, "checkin", _note_return)
+    event.listen(engine, "checkout", partial(_ping_if_idle, fresh_s))
     if tracer is not NO_TRACES:
         trace_statements(engine, tracer)
     if is_walled:
         event.listen(engine, "connect", step_behind)
     keep_walls(engine)
     return engine
+
+
+def _note_return(_connection: object, record: Any) -> None:
+    record.info[_RETURNED_S] = time.monotonic()
+
+
+def _ping_if_idle(fresh_s: float, connection: Any, record: Any, _proxy: object) -> None:
+    """Ask a connection whether it lives, unless it was used a moment ago.
+
+    A server that was restarted costs a ping, not a failed task per pooled connection; and a busy
+    process does not ask twice whatever it asks.
+    """
+    returned_s = record.info.get(_RETURNED_S)
+    if returned_s is None or time.monotonic() - returned_s < fresh_s:
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        connection.rollback()
+    except psycopg2.Error as error:
+        raise DisconnectionError from error
 
 
 def _read_json_quickly(connection: psycopg2.extensions.connection, _record: object) -> None:
