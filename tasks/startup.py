@@ -26,6 +26,9 @@ _POSTGRES = 140000
 _REDIS = (6, 2)
 _FULL = 0.9
 _ANSWER_S = 2.0
+_WHO_WE_ARE = """
+    SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ def examine(own: Settings, places: Endpoints, conf: Mapping[str, Any]) -> Iterat
     yield database
     if not database.exit_code:
         yield _checked("schema", partial(_schema, own, places.database_url))
+        yield _walls(own, places.database_url)
     yield from _both_redis(own, places)
     yield _account(production=own.production)
 
@@ -142,6 +146,23 @@ def _schema(own: Settings, url: str) -> str:
     if lacking := pending(url):
         raise DependencyError(f"{len(lacking)} migrations are pending; run `enrich migrate`")
     return f"{head()}, the newest"
+
+
+def _walls(own: Settings, url: str) -> Finding:
+    if own.database_url is None and pending(url):
+        return Finding("tenants", "ok", "walled off from each other when it is first used")
+    engine = make_engine(url, pool_size=1, is_walled=True)
+    try:
+        with translated(), engine.connect() as connection:
+            name, is_free = connection.execute(text(_WHO_WE_ARE)).one()
+    except EnrichError as exc:
+        return Finding("tenants", "note", f"cannot be asked for: {exc}", is_absence=True)
+    finally:
+        engine.dispose()
+    if is_free:
+        says = f"role {name!r} sees through the walls between tenants; log in as `enrich_app`"
+        return Finding("tenants", "note", says)
+    return Finding("tenants", "ok", f"walled off from each other, also for role {name!r}")
 
 
 def _account(*, production: bool) -> Finding:

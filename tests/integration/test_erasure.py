@@ -115,7 +115,7 @@ _STATE = "SELECT state FROM runs WHERE id = :run"
 
 
 #: Rows that are erased, and those that keep their run at work for longer than that takes.
-_CANARIES, _OTHERS = 8, 400
+_CANARIES, _OTHERS = 8, 200
 
 
 def rows_of(canary: str) -> Iterator[NewRow]:
