@@ -47,7 +47,7 @@ _SCHEDULE_EVERY_S = 20.0
 #: How often the numbers of all processes go to the log.
 OBSERVE_EVERY_S = 60.0
 _REPAIR_EVERY_S = 60.0
-_REQUESTS_EVERY_S = 2.0
+_REQUESTS_EVERY_S = 5.0
 _LEARN_EVERY_S = 86_400.0
 _REFRESH_EVERY_S = 86_400.0
 
