@@ -33,27 +33,27 @@ def frozen_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def producer(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+def producer(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Send a task in a process of its own, which must end long before Celery would give up."""
     code = """
 import sys
 from enrich.errors import EnrichError
 from tasks import enrich_cell
 try:
-    enrich_cell.delay("t", "r", "c")
+    enrich_cell.apply_async(("t", "r", "c"), ignore_result=len(sys.argv) > 1)
 except EnrichError as error:
     print(type(error).__name__)
     print(error, file=sys.stderr)
 """
 
-    def send(url: str) -> subprocess.CompletedProcess[str]:
+    def send(url: str, *args: str) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
             "DATABASE_URL": "postgresql:///unused",
             "REDIS_URL": url,
             "ENRICH_HOME": str(tmp_path),
         }
-        command = [sys.executable, "-c", code]
+        command = [sys.executable, "-c", code, *args]
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, check=True, timeout=15
         )
@@ -73,7 +73,7 @@ def test_an_absent_broker_is_told_in_our_words(absent_url: str, providers: tuple
 
 
 def test_f19_a_producer_hears_at_once_that_the_broker_is_away(
-    producer: Callable[[str], subprocess.CompletedProcess[str]], absent_url: str
+    producer: Callable[..., subprocess.CompletedProcess[str]], absent_url: str
 ) -> None:
     sent = producer(absent_url)
 
@@ -82,8 +82,16 @@ def test_f19_a_producer_hears_at_once_that_the_broker_is_away(
 
 
 def test_f20_a_producer_does_not_wait_for_a_frozen_broker(
-    producer: Callable[[str], subprocess.CompletedProcess[str]], frozen_url: str
+    producer: Callable[..., subprocess.CompletedProcess[str]], frozen_url: str
 ) -> None:
     sent = producer(frozen_url)
 
     assert sent.stdout == "BrokerDownError\n"
+
+
+def test_f20_nor_does_one_who_wants_no_result(
+    producer: Callable[..., subprocess.CompletedProcess[str]], absent_url: str, frozen_url: str
+) -> None:
+    sent = [producer(url, "ignored").stdout for url in (absent_url, frozen_url)]
+
+    assert sent == ["BrokerDownError\n"] * 2
