@@ -31,10 +31,6 @@ class Express:
         self._receipts.hold(call)
         self._gatherer.add(call)
 
-    def close(self) -> None:
-        """Let go of the threads."""
-        self._worker.close()
-
     def _begin(self, calls: Sequence[Call]) -> None:
         self._in_pool(partial(self._worker.do, calls))
 

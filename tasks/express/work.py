@@ -12,7 +12,13 @@ from enrich.engine.carrying import Carried, carry, keep_carried
 from enrich.engine.parts import Parts
 from enrich.engine.submit import resume
 from enrich.engine.together import Answer, Begun, Unit, Wish, begin_together
-from enrich.errors import BrokerDownError, EnrichError, UnknownNameError, UsageError
+from enrich.errors import (
+    BrokerDownError,
+    DatabaseDownError,
+    EnrichError,
+    UnknownNameError,
+    UsageError,
+)
 from enrich.ports.callers import Caller, Callers
 from tasks.canvas import CeleryDispatcher
 from tasks.express.asking import Asked, asked_of
@@ -69,7 +75,7 @@ class Worker:
             for call, asked in part.calls
         ]
         try:
-            begun = begin_together(own.parts, own.callers, part.wish, callers)
+            begun = _begun(own.parts, own.callers, part.wish, callers)
         except UsageError as exc:
             if len(callers) > 1 and not isinstance(exc, UnknownNameError):
                 self._one_by_one(part)
@@ -134,9 +140,13 @@ class Worker:
             failed = sum(isinstance(result, Exception) for result in results.values())
             log.info("calls.answered", extra={"calls": len(results), "failed": failed})
 
-    def close(self) -> None:
-        """Let go of the threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+
+def _begun(parts: Parts, store: Callers, wish: Wish, callers: Sequence[Caller]) -> Begun:
+    try:
+        return begin_together(parts, store, wish, callers)
+    except DatabaseDownError:
+        # A server that was restarted is asked anew: who was stored nonetheless is known there.
+        return begin_together(parts, store, wish, callers)
 
 
 def _parted(calls: Sequence[Call]) -> tuple[list[_Part], dict[str, Any]]:
