@@ -51,7 +51,7 @@ def first_key(services: Services) -> str | None:
 def api_lines(key: str | None) -> list[str]:
     """Say where the interface is, and with which key it opens."""
     own = settings().api
-    lines = [f"  api       http://{own.host}:{own.port}  (the page is at /docs)"]
+    lines = [f"  api       http://{own.host}:{own.port}  (the console; its description at /docs)"]
     if key:
         return [*lines, f"  key       {key}  (of tenant {_TENANT!r}; shown this once)"]
     return [*lines, "  key       enrich keys create"]

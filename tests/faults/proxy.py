@@ -39,7 +39,7 @@ class Faults:
 
 @dataclass(slots=True)
 class Proxy:
-    """Listens on a port of the loopback and speaks to a server behind a Unix socket."""
+    """Listens on a port of the loopback; `upstream` is a Unix socket's path, or `host:port`."""
 
     upstream: str
     seed: int = 1
@@ -106,11 +106,9 @@ class Proxy:
                 return
             self.done["connections"] += 1
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            server = socket.socket(socket.AF_UNIX)
             try:
-                server.connect(self.upstream)
+                server = _connected(self.upstream)
             except OSError:  # it is down: so are we
-                server.close()
                 client.close()
                 continue
             self._open |= {client, server}
@@ -172,3 +170,18 @@ class Proxy:
         except OSError:
             pass  # it was gone already
         side.close()
+
+
+def _connected(upstream: str) -> socket.socket:
+    if not upstream.startswith("/"):
+        host, _, port = upstream.rpartition(":")
+        reached = socket.create_connection((host, int(port)), timeout=10)
+        reached.settimeout(None)
+        return reached
+    server = socket.socket(socket.AF_UNIX)
+    try:
+        server.connect(upstream)
+    except OSError:
+        server.close()
+        raise
+    return server

@@ -27,8 +27,8 @@ _Key: TypeAlias = tuple[str, str]
 
 #: Somebody who hears nothing for three of these takes the connection for lost.
 _BEAT_S = 1.0
-#: A reading that takes long is taken less often: it works a quarter of the time at most.
-_REST = 3.0
+#: A reading that takes long is taken less often: it works half of the time at most.
+_REST = 1.0
 _BEAT = b"event: beat\ndata: {}\n\n"
 #: Of whom the readings are that belong to no tenant.
 _ALL = ""

@@ -35,7 +35,7 @@ _ENDED = ("done", "parked", "cancelled")
 def sections_of(own: Services, broker: Broker) -> tuple[Section, ...]:
     """Give what is told, and how often it is looked at."""
     return (
-        Section(name="runs", period_s=0.8, begin=lambda tenant: _Runs(own, tenant).read),
+        Section(name="runs", period_s=0.6, begin=lambda tenant: _Runs(own, tenant).read),
         Section(name="providers", period_s=0.9, begin=lambda _: _Providers(own).read, shared=True),
         Section(
             name="system", period_s=0.9, begin=lambda _: partial(_system, own, broker), shared=True

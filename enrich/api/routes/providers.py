@@ -10,6 +10,7 @@ from enrich.domain.keys import breaker_key
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.values import Json, JsonObject, credits_of
 from enrich.engine.gates import force_gate
+from enrich.errors import BadInputError
 from enrich.ports import BreakerStatus
 
 __all__ = ["router"]
@@ -31,6 +32,9 @@ def list_providers(_: Reading, own: Own) -> Answer:
 @router.post("/providers/{name}/breaker")
 def force_breaker(name: ProviderName, wish: BreakerWish, who: Operating, own: Own) -> Answer:
     """Force a provider's breaker into a state, or end a hold with `state: null`; audited."""
+    if not own.settings.breaker.enabled:
+        hint = "set ENRICH_BREAKER__ENABLED=true, or leave it unset"
+        raise BadInputError("state", "breakers are switched off and stop nobody", hint=hint)
     gate, breakers = own.parts.provider(name).spec.gate, own.parts.breakers
     if wish.state is None:
         breakers.release(breaker_key(gate), actor=who.name)

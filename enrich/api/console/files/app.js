@@ -46,6 +46,7 @@ function tell(state, detail = {}) {
 let lostUntil = 0;
 
 function tick() {
+  view?.tick?.();
   if (link === "live") return say(at("link-says"), `Live · ${timeOf(Date.now())}`);
   if (link === "opening") return say(at("link-says"), "Connecting…");
   const left = Math.max(0, Math.ceil((lostUntil - Date.now()) / 1000));

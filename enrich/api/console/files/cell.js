@@ -2,7 +2,7 @@
 
 import { call, lacking, query } from "/console/api.js";
 import { open } from "/console/dialogs.js";
-import { announce, make } from "/console/dom.js";
+import { make } from "/console/dom.js";
 import { ago, count, credits, dateOf, NONE, seconds, shown, STATES } from "/console/format.js";
 
 const METHODS = { best: "the surest answer", ensemble: "agreement between providers", learned: "what was learned about whom to trust" };
@@ -82,7 +82,6 @@ export class CellDialog {
   #note(text) {
     this.body.querySelector(".noted")?.remove();
     this.body.querySelector(".answers").after(make("p", { class: "noted", role: "status" }, text));
-    announce(text);
   }
 
   #reasons(told) {
@@ -98,7 +97,7 @@ export class CellDialog {
     const silent = told.evidence.length - telling.length;
     const rows = telling.map((one) => make("tr", {}, make("th", { scope: "row" }, one.provider), make("td", {}, said(one)), make("td", { class: "number" }, one.confidence === null ? NONE : one.confidence.toFixed(2)), make("td", { class: "number", title: one.fields > 1 ? `for ${one.fields} fields together` : null }, credits(one.cost)), make("td", { class: "number" }, one.from_cache ? "cached" : seconds(one.latency_s)), make("td", { title: dateOf(one.observed_at) }, ago(one.observed_at))));
     const heads = ["Provider", "Said", "Its own confidence", "Credits", "Took", "When"].map((name) => make("th", { scope: "col" }, name));
-    const others = silent ? make("p", { class: "hint" }, `${count(silent)} more answers about this row say nothing about ${told.column}.`) : null;
+    const others = silent ? make("p", { class: "hint" }, `${silent === 1 ? "One more answer about this row says" : `${count(silent)} more answers about this row say`} nothing about ${told.column}.`) : null;
     if (!rows.length) return part("Who said what", others);
     return part("Who said what", make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Who said what" }, make("table", { class: "plain" }, make("thead", {}, make("tr", {}, heads)), make("tbody", {}, rows))), others);
   }
@@ -148,5 +147,5 @@ function asked(list) {
   const others = list.filter((one) => !one.asked);
   if (!others.length) return null;
   const lines = others.map((one) => make("li", {}, make("b", {}, one.provider), make("span", { class: "muted" }, ` ${one.tier} – ${one.what}`)));
-  return make("details", {}, make("summary", {}, `${count(others.length)} providers were not asked`), make("ul", {}, lines));
+  return make("details", {}, make("summary", {}, others.length === 1 ? "1 provider was not asked" : `${count(others.length)} providers were not asked`), make("ul", {}, lines));
 }

@@ -1,6 +1,6 @@
 // Dialogs: the browser's own, which keep the focus within and give it back at their end.
 
-import { make } from "/console/dom.js";
+import { announce, make } from "/console/dom.js";
 
 let opened = 0;
 
@@ -42,20 +42,24 @@ function keepWithin(dialog, event) {
   }
 }
 
-/** Ask before something is done: what it is, what follows, and two answers. `act` may throw. */
+/**
+ * Ask before something is done: what it is, what follows, and two answers. `act` may throw; what it
+ * gives is announced once the dialog is gone, because nothing behind a dialog is read out.
+ */
 export function confirm({ title, says, yes, no = "Keep it as it is", danger = false, fields = [], act }) {
   const wrong = make("p", { class: "wrong", role: "alert" });
   const accept = make("button", { class: danger ? "danger" : "primary", type: "submit" }, yes);
   const refuse = make("button", { class: "quiet", type: "button" }, no);
-  const form = make("form", { class: "ask" }, says.map((text) => make("p", {}, text)), fields, wrong, make("div", { class: "answers" }, refuse, accept));
+  const form = make("form", { class: "ask", novalidate: true }, says.map((text) => make("p", {}, text)), fields, wrong, make("div", { class: "answers" }, refuse, accept));
   const dialog = open(title, form);
   refuse.addEventListener("click", () => dialog.close());
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     accept.disabled = true;
     try {
-      await act();
+      const told = await act();
       dialog.close();
+      announce(told);
     } catch (problem) {
       wrong.textContent = problem.message;
       accept.disabled = false;

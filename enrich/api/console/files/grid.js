@@ -83,6 +83,7 @@ export class Grid {
     const asked = query({ table_id: this.table, limit: ROWS, cursor: this.cursors[this.place] });
     const told = await call("GET", `/v1/console/rows?${asked}`);
     this.items = told.items;
+    this.loaded = true;
     this.cursors[this.place + 1] = told.next;
     this.back.disabled = this.place === 0;
     this.forth.disabled = !told.next;
@@ -111,6 +112,8 @@ export class Grid {
   #draw() {
     const columns = this.#shownColumns;
     const names = columns.map((column) => column.key).join("\n");
+    if (!this.loaded) return;
+    if (!this.items.length) return this.#none(columns);
     if (this.names !== names || this.body.rows.length !== this.items.length) this.#build(columns, names);
     this.items.forEach((item, place) => {
       const row = this.body.rows[place];
@@ -118,7 +121,12 @@ export class Grid {
       columns.forEach((column, side) => fillCell(row.cells[side + 1], item.row, column, item.cells[column.key]));
     });
     mark(this.grid, "aria-rowcount", String(this.items.length + 1));
-    if (!this.items.length && this.all) this.body.replaceChildren(make("tr", {}, make("td", { class: "empty", colspan: columns.length + 1 }, "No rows yet. ", make("code", {}, `enrich import FILE --table ${this.table}`), " brings some in.")));
+  }
+
+  #none(columns) {
+    this.names = null;
+    const way = make("code", {}, `enrich import FILE --table ${this.table}`);
+    this.body.replaceChildren(make("tr", {}, make("td", { class: "empty", colspan: columns.length + 1 }, "No rows yet. ", way, " brings some in.")));
   }
 
   #build(columns, names) {

@@ -13,7 +13,7 @@ export class Overview {
 
   constructor(latest) {
     this.tiles = new Tiles();
-    this.runs = new Runs();
+    this.runs = new Runs(() => this.acts.load());
     this.providers = new Providers(() => this.acts.load());
     this.acts = new Acts();
     this.attention = make("ul", { class: "attention", "aria-label": "What needs a look" });
@@ -73,6 +73,15 @@ export class Overview {
     this.attention.replaceChildren(...lines.map((line) => make("li", {}, line)));
   }
 
+  // Every second: what is told in seconds goes on between two readings.
+  tick() {
+    this.tiles.tick();
+    const runs = this.latest.get("runs");
+    if (runs) this.runs.show(runs.items);
+    this.#providers();
+    this.#attend();
+  }
+
   leave() {
     this.acts.leave();
   }
@@ -108,7 +117,7 @@ class Tiles {
       tile("speed", "Cells a second", this.chart),
       tile("cache", "From the cache"),
       tile("joins", "Calls shared"),
-      tile("queue", "Messages waiting"),
+      tile("queue", "In the queues"),
       tile("batches", "Open batches"),
       tile("workers", "Workers"),
       tile("spent", "Spent today"),
@@ -122,7 +131,11 @@ class Tiles {
 
   speed(speed) {
     this.#set("speed", speed === null ? "0" : compact(Math.round(speed)), speed === null ? "no run is under way" : "over the last seconds");
-    this.points.push(speed ?? 0);
+    this.now = speed ?? 0;
+  }
+
+  tick() {
+    this.points.push(this.now ?? 0);
     if (this.points.length > POINTS) this.points.shift();
     const most = Math.max(1, ...this.points);
     const first = POINTS - this.points.length;
@@ -134,7 +147,7 @@ class Tiles {
     this.#set("joins", compact(told.singleflight_joins), "asked once for several");
     const waiting = Object.entries(told.queues).filter(([, depth]) => depth);
     const sum = waiting.reduce((all, [, depth]) => all + depth, 0);
-    this.#set("queue", compact(sum), waiting.length ? waiting.map(([name, depth]) => `${name.replace("enrich.", "")} ${compact(depth)}`).join(" · ") : "queues are empty");
+    this.#set("queue", compact(sum), waiting.length ? waiting.map(([name, depth]) => `${name.replace("enrich.", "")} ${compact(depth)}`).join(" · ") : "no message waits");
     const open = Object.values(told.open_batches).reduce((all, one) => all + one, 0);
     this.#set("batches", compact(open), open ? `the oldest for ${lasting(told.oldest_run_s)}` : "nothing under way");
   }

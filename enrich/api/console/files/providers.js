@@ -34,7 +34,7 @@ export class Providers {
       this.#draw();
     });
     this.empty = make("p", { class: "empty" }, "No provider was asked yet. They appear with the first run; ", make("code", {}, "enrich providers"), " lists them in a terminal.");
-    this.node = make("section", { "aria-labelledby": "providers-title" }, make("h2", { id: "providers-title" }, "Providers"), this.empty, make("div", { class: "scroll" }, this.table), this.more);
+    this.node = make("section", { "aria-labelledby": "providers-title" }, make("h2", { id: "providers-title" }, "Providers"), this.empty, (this.box = make("div", { class: "scroll" }, this.table)), this.more);
     this.keyed = new Keyed(this.body, { keyOf: (one) => one.provider, create: (one) => create(one, (now) => this.#force(now)), update });
     this.states = new Map();
   }
@@ -55,10 +55,10 @@ export class Providers {
     const others = this.items.length - used.length;
     this.keyed.show(this.all ? this.items : used);
     mark(this.empty, "hidden", used.length || this.all ? true : null);
-    mark(this.table, "hidden", used.length || this.all ? null : true);
+    mark(this.box, "hidden", used.length || this.all ? null : true);
     mark(this.more, "hidden", others ? null : true);
     mark(this.more, "aria-expanded", String(this.all));
-    say(this.more, this.all ? "Show only those that were asked" : `Show ${others} more that were never asked`);
+    say(this.more, this.all ? "Show only those that were asked" : `Show ${others}${used.length ? " more" : ""} that were never asked`);
   }
 
   #force(one) {
@@ -147,8 +147,8 @@ function breakerDialog(one, acted) {
     act: async () => {
       const chosen = choices.find((choice) => choice.value === fields.querySelector("input:checked").value);
       const told = await call("POST", `/v1/providers/${encodeURIComponent(one.provider)}/breaker`, { state: chosen.state, hold: chosen.hold });
-      announce(`The breaker of ${one.provider} is ${WORDS[told.state]}${told.held ? ", held" : ""}.`);
       acted();
+      return `The breaker of ${one.provider} is ${WORDS[told.state]}${told.held ? ", held" : ""}.`;
     },
   });
 }

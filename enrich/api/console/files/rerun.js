@@ -2,7 +2,7 @@
 
 import { call } from "/console/api.js";
 import { confirm } from "/console/dialogs.js";
-import { announce, make } from "/console/dom.js";
+import { make } from "/console/dom.js";
 
 const WHICH = [
   ["failed", "Failed cells", { state: ["failed"] }],
@@ -33,8 +33,8 @@ export function rerunDialog(table, columns) {
     fields: [field("Which cells", which), daysLine, field("Of which columns", column), field("Spend at most, in credits", most)],
     act: async () => {
       const told = await call("POST", "/v1/runs", wish(table, which.value, days.value, column.value, most.value));
-      announce(`Run ${told.run_id} has begun over ${told.rows} rows.`);
-      if (!told.rows) throw new Error("No row has such cells; nothing was begun.");
+      if (!told.rows) throw new Error("No row has such cells; there is nothing to do.");
+      return `Run ${told.run_id} has begun over ${told.rows} rows.`;
     },
   });
 }

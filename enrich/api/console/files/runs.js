@@ -2,7 +2,7 @@
 
 import { call, lacking } from "/console/api.js";
 import { confirm } from "/console/dialogs.js";
-import { announce, Keyed, make, mark, notice, say } from "/console/dom.js";
+import { Keyed, make, mark, notice, say } from "/console/dom.js";
 import { ago, count, credits, dateOf, lasting } from "/console/format.js";
 
 const COUNTS = [
@@ -14,7 +14,8 @@ const COUNTS = [
 ];
 
 export class Runs {
-  constructor() {
+  /** `acted` is called when one was cancelled. */
+  constructor(acted) {
     this.list = make("ol", { class: "runs", "aria-label": "Runs, newest first" });
     this.empty = make(
       "p",
@@ -27,7 +28,7 @@ export class Runs {
     );
     this.node = make("section", { "aria-labelledby": "runs-title" }, make("h2", { id: "runs-title" }, "Runs"), this.empty, this.list);
     mark(this.empty, "hidden", true);
-    this.keyed = new Keyed(this.list, { keyOf: (run) => run.run_id, create, update });
+    this.keyed = new Keyed(this.list, { keyOf: (run) => run.run_id, create: (run) => create(run, acted), update });
   }
 
   show(items) {
@@ -36,14 +37,14 @@ export class Runs {
   }
 }
 
-function create(run) {
+function create(run, acted) {
   const part = { counts: {}, run };
   part.state = make("span", { class: "badge" });
   part.bar = make("progress", { max: "1", value: "0", "aria-label": `Progress of run ${run.run_id}` });
   part.says = make("p", { class: "muted says" });
   part.money = make("span", { class: "number" });
   part.cancel = make("button", { class: "quiet small", type: "button", "aria-label": `Cancel run ${run.run_id}` }, "Cancel");
-  part.cancel.addEventListener("click", () => cancel(part.run));
+  part.cancel.addEventListener("click", () => cancel(part.run, acted));
   const counted = COUNTS.map(([key, word]) => {
     part.counts[key] = make("dd", { class: "number" });
     return make("div", { data: { state: key } }, make("dt", {}, word), part.counts[key]);
@@ -65,7 +66,7 @@ function update(part, run) {
   say(part.state, run.state);
   mark(part.state, "data-state", run.state);
   mark(part.cancel, "hidden", running ? null : true);
-  const done = run.batches ? run.batches_ended / run.batches : 1;
+  const done = doneOf(run);
   mark(part.bar, "value", done.toFixed(4));
   mark(part.bar, "hidden", running ? null : true);
   say(part.says, running ? underWay(run, done) : ended(run));
@@ -75,6 +76,14 @@ function update(part, run) {
     mark(part.counts[key].parentElement, "data-none", run[key] ? null : true);
   }
   say(part.money, credits(run.cost));
+}
+
+// Batches end late and at once, cells by and by; of cells some are never taken up.
+function doneOf(run) {
+  const cells = run.rows * run.columns.length;
+  const decided = COUNTS.reduce((sum, [key]) => sum + run[key], 0);
+  const share = Math.max(run.batches ? run.batches_ended / run.batches : 1, cells ? Math.min(0.99, decided / cells) : 0);
+  return run.state === "running" ? share : 1;
 }
 
 function underWay(run, done) {
@@ -93,7 +102,7 @@ function ended(run) {
   return parts.join(" · ");
 }
 
-function cancel(run) {
+function cancel(run, acted) {
   const lacks = lacking("enrich");
   if (lacks) return notice(lacks);
   return confirm({
@@ -104,7 +113,8 @@ function cancel(run) {
     danger: true,
     act: async () => {
       const told = await call("POST", `/v1/runs/${run.run_id}/cancel`);
-      announce(`Run ${run.run_id} is ${told.state}.`);
+      acted();
+      return `Run ${run.run_id} is ${told.state}.`;
     },
   });
 }
