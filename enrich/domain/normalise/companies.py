@@ -50,7 +50,7 @@ def _forms() -> tuple[frozenset[tuple[str, ...]], frozenset[str], int]:
     return frozenset(forms), frozenset(form[-1] for form in forms), max(map(len, forms))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def company_words(name: str, *, keep_group: bool = False) -> tuple[str, ...]:
     """Give the folded words of a name that tell it from other companies', at least one.
 

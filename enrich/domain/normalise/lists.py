@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from functools import lru_cache
 
 from enrich.domain.fields import FieldType
 from enrich.domain.normalise.model import (
@@ -15,6 +14,7 @@ from enrich.domain.normalise.model import (
     Relation,
     alike,
 )
+from enrich.domain.normalise.remembering import remembering
 from enrich.domain.normalise.text import canonical, is_placeholder
 from enrich.domain.values import Json
 
@@ -22,7 +22,6 @@ __all__ = ["ListNormaliser", "split_items"]
 
 _ITEMS = re.compile(r"\s*[;|\n•]\s*")
 _COMMAS = re.compile(r"\s*,\s*")
-_REMEMBERED = 16_384
 
 
 def split_items(text: str) -> list[str]:
@@ -38,7 +37,7 @@ class ListNormaliser:
         self, kind: FieldType, item: Normaliser, split: Callable[[str], list[str]]
     ) -> None:
         self._type, self._item, self._split = kind, item, split
-        self._of_text = lru_cache(maxsize=_REMEMBERED)(self._normalise_text)
+        self._of_text = remembering(self._normalise_text)
 
     @property
     def type(self) -> FieldType:

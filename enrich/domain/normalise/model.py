@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Protocol
 
 from enrich.domain.fields import FieldType
+from enrich.domain.normalise.remembering import remembering
 from enrich.domain.normalise.text import canonical, is_placeholder, unescaped
 from enrich.domain.values import Json
 
@@ -23,9 +23,6 @@ __all__ = [
     "Unreadable",
     "alike",
 ]
-
-#: Values a normaliser remembers; providers repeat one another, so few are read twice.
-_REMEMBERED = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +134,7 @@ class TypedNormaliser:
 
     def __init__(self, kind: FieldType, read: Read, compare: Compare) -> None:
         self._type, self._read, self._compare = kind, read, compare
-        self._of_text = lru_cache(maxsize=_REMEMBERED)(self._normalise_text)
+        self._of_text = remembering(self._normalise_text)
 
     @property
     def type(self) -> FieldType:

@@ -89,12 +89,14 @@ _IN_CONTEXT: dict[
 }
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def normaliser_of(kind: FieldType, context: Context = ANYWHERE) -> Normaliser:
     """Give the normaliser of a kind of field, the same one each time."""
     if kind in _IN_CONTEXT:
         make, compare = _IN_CONTEXT[kind]
         return TypedNormaliser(kind, make(context), compare)
+    if context != ANYWHERE:
+        return normaliser_of(kind)
     if kind is FieldType.NAMES:
         return ListNormaliser(kind, normaliser_of(FieldType.PERSON), split_names)
     if kind is FieldType.LIST:
