@@ -22,6 +22,7 @@ import psycopg2
 from rich.console import Console
 
 from enrich import embedded
+from enrich.cli.workers import stopped_by_signals
 from tests.acceptance.service import Service, serving_all
 from tests.faults.instant import NAMES, PLACES
 from tests.integration.nodes import eventually
@@ -48,7 +49,7 @@ def main() -> int:
         "ENRICH_LOG__LEVEL": "WARNING",
         **dict(pair.split("=", 1) for pair in asked.setting),
     }
-    with serving_all(settings=settings) as service:
+    with stopped_by_signals(), serving_all(settings=settings) as service:
         told = _measured(service, asked)
     _FILE.parent.mkdir(parents=True, exist_ok=True)
     _FILE.write_text(json.dumps(told, indent=2) + "\n")

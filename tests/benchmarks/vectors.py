@@ -21,6 +21,7 @@ import psycopg2
 from psycopg2.extras import execute_values
 from rich.console import Console
 
+from enrich.cli.workers import stopped_by_signals
 from enrich.domain.table import Column
 from enrich.ports.vectors import EmbeddingModel
 from enrich.store.engine import make_engine
@@ -47,7 +48,7 @@ _WORDS = {
 def main() -> int:
     """Measure, print and write."""
     asked = _arguments()
-    with opened() as place:
+    with stopped_by_signals(), opened() as place:
         told = _measured(place, asked.rows, asked.questions)
     _FILE.parent.mkdir(parents=True, exist_ok=True)
     _FILE.write_text(json.dumps(told, indent=2) + "\n")

@@ -1,8 +1,8 @@
 """`python -m tests.faults.api_fuzz`: schemathesis against the whole service, by its own OpenAPI.
 
-All checks, all phases, stateful ones too, from a seed; further arguments go to the tool. The service
-is started for it with a table, its worker and its key; what its programs log while they are asked
-must hold no traceback. Ends with 1 when anything is found.
+All checks, all phases, stateful ones too, from a seed; further arguments go to the tool. The
+service is started for it with a table, its worker and its key; what its programs log while they are
+asked must hold no traceback. Ends with 1 when anything is found.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from enrich.cli.workers import stopped_by_signals
 from tests.acceptance.service import Service, serving_all
 
 _ROOT = Path(__file__).parents[2]
@@ -25,7 +26,8 @@ _FAULTS = ("Traceback (most recent call last)", '"level": "error"', '"level": "c
 def main() -> int:
     """Run the tool for as long as asked; gives the exit code."""
     asked, more = _arguments()
-    with serving_all("--threads", "8", settings={"ENRICH_API__WAIT_SECONDS": "2"}) as service:
+    settings = {"ENRICH_API__WAIT_SECONDS": "2"}
+    with stopped_by_signals(), serving_all("--threads", "8", settings=settings) as service:
         _make_data(service)
         code = _fuzzed(service, asked, more)
         broken = [line for line in service.said().splitlines() if any(f in line for f in _FAULTS)]

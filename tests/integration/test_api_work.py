@@ -64,6 +64,15 @@ def test_a_label_is_kept_and_leaves_the_cell_as_it_is(acme: Caller, world: World
     check(acme.post(f"{cell}/labels", {"right": True}), 422)
 
 
+def test_details_tell_what_waits_and_who_works(acme: Caller) -> None:
+    told = acme.get("/health/details").json()
+
+    assert told["workers"] == 1
+    assert told["migrations_pending"] == []
+    assert "enrich.urgent" in told["queues"]
+    assert {"batches", "oldest_batch_s", "parked"} <= told.keys()
+
+
 def test_a_run_that_is_cancelled_says_so(acme: Caller, world: World) -> None:
     table = world.make_table(len(ENRICHED), tenant="acme")
     begun = acme.post("/v1/runs", {"table_id": table}).json()

@@ -5,13 +5,14 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
+from typing import TypeVar
 
 from fastapi import APIRouter, Request, Response
 
 from enrich.api.asked import Answer, Own, Queue, Reading
 from enrich.bootstrap import Services
 from enrich.domain.values import JsonObject
-from enrich.errors import EnrichError
+from enrich.errors import DependencyError, EnrichError
 from enrich.store.migrate import pending
 
 __all__ = ["Availability", "router"]
@@ -20,6 +21,7 @@ log = logging.getLogger("enrich.api")
 router = APIRouter(tags=["health"])
 
 _PATIENCE_S = 2.0
+T = TypeVar("T")
 
 
 class Availability:
@@ -61,10 +63,24 @@ def ready(request: Request, answer: Response, own: Own, queue: Queue) -> Answer:
 
 
 @router.get("/health/details")
-def details(_: Reading, own: Own) -> Answer:
-    """Tell what waits, for those who may know."""
+def details(_: Reading, own: Own, queue: Queue) -> Answer:
+    """Tell what waits and who works, for those who may know; null is what cannot be told now."""
     waiting = own.board.waiting()
-    return {"batches": dict(waiting.batches), "oldest_batch_s": waiting.oldest_s}
+    return {
+        "batches": dict(waiting.batches),
+        "oldest_batch_s": waiting.oldest_s,
+        "queues": _or_none(lambda: dict(queue.depths())),
+        "parked": _or_none(queue.parked),
+        "workers": _or_none(queue.workers),
+        "migrations_pending": list(pending(own.endpoints.database_url)),
+    }
+
+
+def _or_none(look: Callable[[], T]) -> T | None:
+    try:
+        return look()
+    except DependencyError:
+        return None
 
 
 def _check_schema(own: Services) -> None:
