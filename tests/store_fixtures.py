@@ -85,7 +85,9 @@ def store_engine(store_url: str) -> Iterator[Engine]:
 def clean_engine(store_engine: Engine) -> Engine:
     """Connections to it, with nothing in its tables."""
     with store_engine.begin() as connection:
-        connection.exec_driver_sql("TRUNCATE tenants CASCADE; ALTER SEQUENCE stamps RESTART")
+        connection.exec_driver_sql(
+            "TRUNCATE tenants, responses CASCADE; ALTER SEQUENCE stamps RESTART"
+        )
     return store_engine
 
 

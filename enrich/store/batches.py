@@ -7,18 +7,13 @@ from sqlalchemy import Connection, text
 
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Progress, RunState, RunView
 from enrich.ports.durable import Finished, Settled, Settlement, Swept, WriteReport
-from enrich.store.codec import (
-    counts_to_json,
-    dumps,
-    response_from_json,
-    row_from_json,
-    run_view,
-    writes_to_json,
-)
+from enrich.store.bulk import RESPONSES, ROWS, patches_of, response_from_line, row_from_line
+from enrich.store.codec import counts_to_json, dumps, run_view
+from enrich.store.engine import read_json
 
 __all__ = ["finished_of", "let_go", "open_batch", "settle_batch", "sweep_batches"]
 
-_OPEN = text("""
+_OPEN = text(f"""
     WITH held AS (
         UPDATE batches b
         SET lease_until = now() + make_interval(secs => :lease_s), holder = :holder
@@ -28,10 +23,9 @@ _OPEN = text("""
           AND r.id = b.run_id AND r.state = 'running'
         RETURNING b.run_id, b.number, b.row_ids)
     SELECT v.*,
-           (SELECT json_agg(json_build_object(
-                'id', r.id, 'key', r.key, 'data', r.data, 'cells', r.cells) ORDER BY r.id)
+           (SELECT '[' || string_agg({ROWS}, ',' ORDER BY r.id) || ']'
             FROM rows r WHERE r.id = ANY (h.row_ids)) AS rows,
-           (SELECT json_agg(row_to_json(s) ORDER BY s.id) FROM (
+           (SELECT '[' || string_agg({RESPONSES}, ',' ORDER BY s.id) || ']' FROM (
                 SELECT DISTINCT ON (row_id, provider, input_key) *
                 FROM responses
                 WHERE run_id = h.run_id AND row_id = ANY (h.row_ids)
@@ -48,11 +42,14 @@ _OPEN = text("""
                 coalesce(CAST(r.counts ->> 'cost_microcredits' AS bigint), 0))
             FROM runs r WHERE r.id = h.run_id) AS progress
     FROM held h JOIN run_views v ON v.run_id = h.run_id
-""")
+""")  # noqa: S608 - the text is ours
 
 _SETTLE = text("""
     SELECT settle_batch(
-        :run_id, :number, :attempt, :phase, :wave, CAST(:writes AS jsonb),
+        :run_id, :number, :attempt, :phase, :wave,
+        CAST(:columns AS text[]), CAST(:rows AS bigint[]),
+        ARRAY(SELECT jsonb_array_elements(CAST(:data AS jsonb))),
+        ARRAY(SELECT jsonb_array_elements(CAST(:cells AS jsonb))),
         :next_phase, :next_wave, CAST(:counts AS jsonb),
         CAST(:deferred AS bigint[]), CAST(:ready_at AS timestamptz), :in_flight, :lease_s)
 """)
@@ -124,8 +121,10 @@ def open_batch(
     return OpenBatch(
         ref=ref,
         run=run_view(found),
-        rows=tuple(row_from_json(row) for row in found["rows"] or ()),
-        responses=tuple(response_from_json(raw) for raw in found["responses"] or ()),
+        rows=tuple([row_from_line(line) for line in read_json(found["rows"] or "[]")]),
+        responses=tuple(
+            [response_from_line(line) for line in read_json(found["responses"] or "[]")]
+        ),
         tokens={(row, key): token for row, key, token in found["tokens"] or ()},
         progress=Progress(total=total, ended=ended, spent_microcredits=spent),
     )
@@ -144,7 +143,7 @@ def settle_batch(
     deferred = settlement.deferred
     asked = {
         **_where(ref),
-        "writes": writes_to_json(settlement.writes),
+        **patches_of(settlement.writes),
         "next_phase": settlement.phase.value,
         "next_wave": settlement.wave,
         "counts": dumps(counts_to_json(settlement.counts), name="counts"),

@@ -36,6 +36,7 @@ __all__ = [
     "counts_to_json",
     "dumps",
     "dumps_each",
+    "moment_of",
     "options_from_json",
     "options_to_json",
     "provenance_from_json",
@@ -153,11 +154,11 @@ def provenance_from_json(raw: Mapping[Any, Any]) -> Provenance:
         stamp=Stamp(int(raw["run"]), int(raw["fence"])),
         provider=raw.get("provider", ""),
         confidence=float(raw.get("confidence", 0.0)),
-        observed_at=_moment(raw.get("observed_at")),
+        observed_at=moment_of(raw.get("observed_at")),
         support=int(raw.get("support", 0)),
         agreement=float(raw.get("agreement", 0.0)),
         reason=raw.get("reason", ""),
-        retry_at=_moment(raw.get("retry_at")),
+        retry_at=moment_of(raw.get("retry_at")),
         flags=tuple(raw.get("flags", ())),
         fusion=raw.get("fusion", ""),
         trust=int(raw.get("trust", 0)),
@@ -216,7 +217,7 @@ def options_from_json(raw: Mapping[Any, Any]) -> RunOptions:
     if (where := given.get("where")) is not None:
         given["where"] = CellFilter(
             states=frozenset(where["states"]),
-            observed_before=_moment(where["observed_before"]),
+            observed_before=moment_of(where["observed_before"]),
             confidence_below=where["confidence_below"],
         )
     return RunOptions(**given)
@@ -270,7 +271,7 @@ def response_to_json(response: Response) -> JsonObject:
 
 def response_from_json(raw: Mapping[Any, Any]) -> Response:
     """Decode a line of the ledger."""
-    observed_at = _moment(raw["observed_at"])
+    observed_at = moment_of(raw["observed_at"])
     if observed_at is None:
         raise BadInputError("observed_at", "is not there")
     return Response(
@@ -301,7 +302,8 @@ def _text_of(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def _moment(raw: str | None) -> datetime | None:
+def moment_of(raw: str | None) -> datetime | None:
+    """Read a moment as PostgreSQL or Python write it, in UTC; None when there is none."""
     if not raw:
         return None
     moment = datetime.fromisoformat(raw)

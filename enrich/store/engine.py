@@ -6,7 +6,6 @@ tried again here and nowhere else.
 
 import json
 import random
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,7 +33,7 @@ from enrich.store.walls import (
     step_behind,
 )
 
-__all__ = ["Database", "Transactions", "make_engine", "translated"]
+__all__ = ["Database", "Transactions", "make_engine", "read_json", "translated"]
 
 T = TypeVar("T")
 
@@ -49,7 +48,9 @@ _SESSION = {
 _RETURNED_S = "returned_s"
 #: A connection that was used so lately is not asked whether it lives.
 _FRESH_S = 1.0
-_LONG_NUMBER = re.compile(r"[0-9]{19}")
+#: Turns all digits into one, and everything else into spaces.
+_DIGITS = bytes(48 if 48 <= code < 58 else 32 for code in range(256))
+_LONG_NUMBER = b"0" * 19
 _CONNECT_TIMEOUT_S = 5
 _POOL_TIMEOUT_S = 5.0
 
@@ -142,16 +143,18 @@ def _ping_if_idle(fresh_s: float, connection: Any, record: Any, _proxy: object) 
 
 
 def _read_json_quickly(connection: psycopg2.extensions.connection, _record: object) -> None:
-    psycopg2.extras.register_default_json(connection, loads=_loads)
-    psycopg2.extras.register_default_jsonb(connection, loads=_loads)
+    psycopg2.extras.register_default_json(connection, loads=read_json)
+    psycopg2.extras.register_default_jsonb(connection, loads=read_json)
 
 
-def _loads(text: str) -> object:
+def read_json(text: str) -> Any:
     """Read JSON: a batch is a document of a few hundred kilobytes, and orjson five times as fast.
 
     It would make a float of a whole number beyond 64 bits, so texts with one go the long way.
     """
-    return json.loads(text) if _LONG_NUMBER.search(text) else orjson.loads(text)
+    raw = text.encode()
+    # A fixed text is searched by leaps; a pattern takes longer than all the parsing.
+    return json.loads(text) if _LONG_NUMBER in raw.translate(_DIGITS) else orjson.loads(raw)
 
 
 class Database:

@@ -8,29 +8,26 @@ from enrich.domain.endings import Ending
 from enrich.domain.run import BatchRef, Response
 from enrich.domain.table import CellState
 from enrich.errors import UnknownNameError
-from enrich.store.codec import cleaned, dumps_each, response_from_json, response_to_json
+from enrich.store.bulk import LINES, lines_of
+from enrich.store.codec import cleaned, response_from_json
 
 __all__ = ["endings_of", "evidence_of", "record_responses", "skipped_by"]
 
-_RECORD = text("""
+_RECORD = text(f"""
+    -- Once for all lines, as a foreign key would do for each: the run stays until we are done.
+    WITH run AS MATERIALIZED (SELECT id FROM runs WHERE id = :run_id FOR KEY SHARE)
     INSERT INTO responses (
         run_id, batch, attempt, row_id, provider, provider_version, input_key, slot, kind, outcome,
-        cost_microcredits, latency_s, observed_at, from_cache, coalesced,
-        stale, calls)
-    SELECT :run_id, :batch, :attempt, u.row_id, u.provider, u.provider_version, u.input_key,
+        cost_microcredits, latency_s, observed_at, from_cache, coalesced, stale, calls)
+    SELECT run.id, :batch, :attempt, u.row_id, u.provider, u.provider_version, u.input_key,
            CASE WHEN u.final THEN 0 ELSE :attempt END, u.kind, u.outcome,
-           u.cost_microcredits, u.latency_s, u.observed_at, u.from_cache, u.coalesced,
-           u.stale, u.calls
-    FROM jsonb_to_recordset(CAST(:responses AS jsonb)) AS u (
-        row_id bigint, provider text, provider_version text, input_key text, final boolean,
-        kind text, outcome jsonb, cost_microcredits bigint, latency_s double precision,
-        observed_at timestamptz, from_cache boolean, coalesced boolean,
-        stale boolean, calls integer)
-    JOIN rows r ON r.id = u.row_id
+           u.cost_microcredits, u.latency_s, u.observed_at, u.from_cache, u.coalesced, u.stale,
+           u.calls
+    FROM run, {LINES} JOIN rows r ON r.id = u.row_id
     -- In one order for everybody: two probes that wait for each other's keys would deadlock.
     ORDER BY u.row_id, u.provider, u.input_key
     ON CONFLICT DO NOTHING
-""")
+""")  # noqa: S608 - the text is ours
 
 _EVIDENCE = text("""
     SELECT s.run_id, to_jsonb(s) AS response
@@ -62,10 +59,8 @@ def record_responses(connection: Connection, ref: BatchRef, responses: Sequence[
     """Append; gives how many were new."""
     if not responses:
         return 0
-    encoded = [response_to_json(response) for response in responses]
-    lines = dumps_each(encoded, [f"provider {response.provider}" for response in responses])
     batch = {"run_id": ref.run_id, "batch": ref.number, "attempt": ref.attempt}
-    return connection.execute(_RECORD, {**batch, "responses": lines}).rowcount
+    return connection.execute(_RECORD, {**batch, **lines_of(responses)}).rowcount
 
 
 def evidence_of(

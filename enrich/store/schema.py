@@ -208,7 +208,7 @@ responses = Table(
     "responses",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("run_id", BigInteger, nullable=False),
     Column("batch", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("row_id", BigInteger, nullable=False),

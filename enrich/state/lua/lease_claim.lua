@@ -6,20 +6,25 @@
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local names = (#KEYS - 1) / 2
-local reply, fence = { 0 }, 0
+local value = ARGV[1] .. ' ' .. string.format('%.0f', now_ms)
+local held = redis.call('MGET', unpack(KEYS, 2, names + 1))
+local reply, marks, ours = { 0 }, {}, {}
 for i = 2, names + 1 do
-  local value = ARGV[1] .. ' ' .. string.format('%.0f', now_ms)
-  local won = redis.call('SET', KEYS[i], value, 'NX', 'PX', ARGV[2])
+  local key = KEYS[i]
+  -- A name may be asked for twice in one call: the first has it.
+  local won = not held[i - 1] and not ours[key]
   if won then
-    redis.call('DEL', KEYS[i + names])
+    redis.call('SET', key, value, 'PX', ARGV[2])
+    ours[key] = true
+    marks[#marks + 1] = KEYS[i + names]
   end
   reply[i] = won and 1 or 0
-  fence = fence + reply[i]
 end
-if fence > 0 then
+if #marks > 0 then
+  redis.call('DEL', unpack(marks))
   -- Time under the counter: were it lost with the server, fences would still not go back.
   local last = tonumber(redis.call('GET', KEYS[1]) or '0')
-  fence = math.max(last + 1, now_ms * 1024)
+  local fence = math.max(last + 1, now_ms * 1024)
   redis.call('SET', KEYS[1], string.format('%.0f', fence), 'PX', ARGV[3])
   reply[1] = fence
 end

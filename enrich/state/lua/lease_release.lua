@@ -3,16 +3,27 @@
 -- ARGV    1: token; 2: error to share ('' for none); 3: ttl_ms of an end mark
 -- Result  for each name 1 (was ours) or 0
 local names = #KEYS / 2
-local reply = {}
+local prefix = ARGV[1] .. ' '
+local held = redis.call('MGET', unpack(KEYS, 1, names))
+local reply, freed = {}, {}
 for i = 1, names do
-  local token = string.match(redis.call('GET', KEYS[i]) or '', '^(%S+) ')
-  reply[i] = token == ARGV[1] and 1 or 0
-  if reply[i] == 1 then
-    redis.call('DEL', KEYS[i])
+  local ours = held[i] and string.sub(held[i], 1, #prefix) == prefix
+  reply[i] = ours and 1 or 0
+  if ours then
+    freed[#freed + 1] = KEYS[i]
     if ARGV[2] ~= '' then
       redis.call('SET', KEYS[i + names], ARGV[2], 'PX', ARGV[3])
     end
-    redis.call('PUBLISH', KEYS[i], '1')
+  end
+end
+if #freed > 0 then
+  redis.call('DEL', unpack(freed))
+  -- One question for all of them: as a rule nobody waits.
+  local heard = redis.call('PUBSUB', 'NUMSUB', unpack(freed))
+  for i = 1, #heard, 2 do
+    if heard[i + 1] > 0 then
+      redis.call('PUBLISH', heard[i], '1')
+    end
   end
 end
 return reply
