@@ -66,13 +66,15 @@ def advance(
     by_name = {spec.name: spec for spec in specs}
     after, accepted = with_accepted(batch, by_name, fusion=fusion)
     waiting = waiting_rows(after, by_name, runs=runs, now=now)
-    onward = None if batch.ref.wave >= runs.max_waves else _onward(after, specs_onward, waiting)
+    # Every look at a row's cells counts: most rows are decided by now.
+    rest = replace(after, rows=tuple([r for r in after.rows if open_columns(r, batch.run)]))
+    onward = None if batch.ref.wave >= runs.max_waves else _onward(rest, specs_onward, waiting)
     if onward is not None:
         return replace(onward, writes=accepted, counts=_count(accepted, batch))
-    final = accepted + final_writes(after, by_name, waiting, fusion)
+    final = accepted + final_writes(rest, by_name, waiting, fusion)
     saved = _premium_saved(batch, after, specs, waiting)
     return Decision(
-        writes=final + interim_writes(after, waiting),
+        writes=final + interim_writes(rest, waiting),
         phase=Phase.DONE,
         wave=batch.ref.wave,
         waiting=tuple(sorted(waiting)),
@@ -138,11 +140,13 @@ def waiting_rows(
 def _onward(
     batch: OpenBatch, specs: Sequence[ProviderSpec], waiting: Mapping[int, datetime]
 ) -> Decision | None:
-    """Name the next wave: probes while there are any, then premium; None at the end."""
-    probes = [spec for spec in waterfall_order(specs) if spec.tier in PROBE_TIERS]
-    batch = replace(batch, rows=tuple(r for r in batch.rows if open_columns(r, batch.run)))
+    """Name the next wave: probes while there are any, then premium; None at the end.
+
+    The batch has only rows with an open cell.
+    """
     if not batch.rows:
         return None
+    probes = [spec for spec in waterfall_order(specs) if spec.tier in PROBE_TIERS]
     able = next_questions(batch, probes, waiting=waiting)
     if able:
         chosen = able if batch.run.options.order is Order.PARALLEL else able[:1]

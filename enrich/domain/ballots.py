@@ -1,12 +1,16 @@
 """From the ledger to votes: what each provider said about a cell, as fusion takes it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TypeAlias
 
-from enrich.domain.fusion import Fused, Vote, fuse
+from enrich.domain.fusion import Fused, Vote, fuse, groups_of
+from enrich.domain.fusion.counted import fuse_counted
 from enrich.domain.fusion.notations import same_kind
 from enrich.domain.normalise import ANYWHERE, Context, Normalised
 from enrich.domain.outcome import Found
-from enrich.domain.policy import FusionPolicy
+from enrich.domain.policy import FusionMethod, FusionPolicy
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.reading import context_of, reader_of
 from enrich.domain.run import Response
@@ -29,12 +33,92 @@ def fuse_cell(
 
     What else the `row` says helps to read it.
     """
+    own = fusion.for_column(column)
+    context = context_of(column.field, said, row, columns)
+    if context is ANYWHERE and own.method is not FusionMethod.LEARNED:
+        ballots = _ballots(column.field, said, specs)
+        if ballots is not None:
+            return _counted(column, ballots, own, said)
     return fuse(
-        votes_of(column, said, specs, context_of(column.field, said, row, columns)),
-        fusion.for_column(column),
+        votes_of(column, said, specs, context),
+        own,
         min_confidence=column.min_confidence,
         field=column.field,
     )
+
+
+#: What decides when votes are counted: provider, family, rank, value and confidence of each.
+_Ballot: TypeAlias = tuple[str, str, int, str, float]
+
+
+def _ballots(
+    field: str, said: Sequence[Response], specs: Mapping[str, ProviderSpec]
+) -> tuple[_Ballot, ...] | None:
+    """Give what was said about a cell where it is texts, and nobody spoke twice; else None."""
+    ballots, names = [], set()
+    for response in said:
+        outcome = response.outcome
+        if not isinstance(outcome, Found) or (seen := outcome.observations.get(field)) is None:
+            continue
+        name, spec = response.provider, specs.get(response.provider)
+        # Numbers are left out: 1 and True are equal, and not the same.
+        if name in names or type(seen.value) is not str:
+            return None
+        names.add(name)
+        family, rank = (spec.family or spec.name, spec.price_microcredits) if spec else (name, 0)
+        ballots.append((name, family, rank, seen.value, seen.confidence))
+    return tuple(ballots)
+
+
+def _counted(
+    column: Column, ballots: tuple[_Ballot, ...], fusion: FusionPolicy, said: Iterable[Response]
+) -> Fused | None:
+    threshold = fusion.agreement_threshold if fusion.method is FusionMethod.ENSEMBLE else None
+    fused = _remembered(column.field, ballots, threshold, column.min_confidence)
+    if fused is None:
+        return None
+    seen_at = next(r.observed_at for r in said if r.provider == fused.provider)
+    return Fused(
+        value=fused.value,
+        provider=fused.provider,
+        confidence=fused.confidence,
+        observed_at=seen_at,
+        support=fused.support,
+        agreement=fused.agreement,
+        verdict=fused.verdict,
+        flags=fused.flags,
+        candidates=fused.candidates,
+    )
+
+
+@lru_cache(maxsize=8192)
+def _remembered(
+    field: str, ballots: tuple[_Ballot, ...], threshold: float | None, min_confidence: float
+) -> Fused | None:
+    """Count votes whose moments do not matter; remembered, as most columns hold few values."""
+    normalise = reader_of(field).normalise
+    votes = [
+        Vote(
+            provider=provider,
+            family=family,
+            rank=rank,
+            value=same_kind(read.display, value),
+            confidence=confidence,
+            observed_at=_ANY_MOMENT,
+            key=read.canonical,
+            raw=value,
+            readable=not read.problem,
+        )
+        for provider, family, rank, value, confidence in ballots
+        if (read := normalise(value)).canonical
+    ]
+    groups = groups_of(votes)
+    if not groups:
+        return None
+    return fuse_counted(groups, threshold=threshold, min_confidence=min_confidence)
+
+
+_ANY_MOMENT = datetime.min.replace(tzinfo=UTC)
 
 
 def votes_of(

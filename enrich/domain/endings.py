@@ -83,13 +83,17 @@ def _accept(
     fusion: FusionPolicy,
 ) -> tuple[Row, list[CellWrite]]:
     writes = []
-    for column in open_columns(row, batch.run):
+    for column in open_columns(row, batch.run) if said else ():
         fused = fuse_cell(column, said, specs, fusion, row=row, columns=batch.run.columns)
         if fused is not None and fused.verdict is Verdict.ACCEPT:
             writes.append(_filled(row, column, fused, said, batch.ref.stamp, fusion))
-    data = row.data | {write.column: write.value for write in writes}
-    cells = {**row.cells, **{write.column: write.provenance for write in writes}}
-    return replace(row, data=data, cells=cells), writes
+    if not writes:
+        return row, writes
+    data, cells = dict(row.data), dict(row.cells)
+    for write in writes:
+        data[write.column] = write.value
+        cells[write.column] = write.provenance
+    return Row(id=row.id, key=row.key, data=data, cells=cells), writes
 
 
 def _filled(
@@ -113,7 +117,7 @@ def _filled(
         support=fused.support,
         agreement=fused.agreement,
         reason=STALE if is_stale else _note(column, spoke),
-        flags=tuple(flag.value for flag in fused.flags),
+        flags=tuple([flag.value for flag in fused.flags]),
         fusion=own.method.value,
         trust=judge.state.version if judge else 0,
     )
@@ -122,8 +126,12 @@ def _filled(
 
 def _note(column: Column, spoke: Iterable[Response]) -> str:
     """Give why the one who spoke is as sure as it is, in its own words."""
-    found = (r.outcome.observations for r in spoke if isinstance(r.outcome, Found))
-    return next((seen[column.field].note for seen in found if column.field in seen), "")
+    for response in spoke:
+        if isinstance(response.outcome, Found):
+            seen = response.outcome.observations.get(column.field)
+            if seen is not None:
+                return seen.note
+    return ""
 
 
 def final_writes(

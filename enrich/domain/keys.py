@@ -20,6 +20,8 @@ _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 def folded(value: Json) -> Json:
     """Fold what never makes a different question: width, case and spaces of text."""
     if isinstance(value, str):
+        if value.isascii():
+            return " ".join(value.split()).lower()
         return " ".join(unicodedata.normalize("NFKC", value).split()).casefold()
     if isinstance(value, list):
         return [folded(item) for item in value]

@@ -268,7 +268,7 @@ def _observations(raw: Json, notes: Json) -> dict[str, Observation]:
         if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], int | float):
             msg = f"observation {name!r} must be a value and a confidence"
             raise TypeError(msg)
-        note = str(notes.get(name, "")) if isinstance(notes, dict) else ""
+        note = str(notes.get(name, "")) if notes and isinstance(notes, dict) else ""
         decoded[name] = Observation(value=pair[0], confidence=float(pair[1]), note=note)
     return decoded
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from enrich.domain.outcome import Outcome, OutcomeKind
-from enrich.domain.table import Column, Row, Stamp
+from enrich.domain.table import Column, Row, Stamp, by_weight
 
 __all__ = [
     "BatchRef",
@@ -160,7 +160,8 @@ class Step:
     asks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen, as other values that come by the million: see `Observation`.
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class Response:
     """What one provider said about one row: a line of the ledger, never changed.
 
@@ -207,10 +208,13 @@ class RunView:
     state: RunState = RunState.RUNNING
     #: The columns to be enriched, in the table's order. Kept, because every row asks for them.
     wanted_columns: tuple[Column, ...] = field(init=False, repr=False, compare=False)
+    #: All columns, those last whose values speak for their field.
+    columns_by_weight: tuple[Column, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         wanted = tuple(column for column in self.columns if column.key in self.wanted)
         object.__setattr__(self, "wanted_columns", wanted)
+        object.__setattr__(self, "columns_by_weight", by_weight(self.columns))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

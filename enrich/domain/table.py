@@ -1,6 +1,6 @@
 """Tables as the engine sees them: columns, rows and the cells' own history."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,17 @@ from enum import StrEnum
 from enrich.domain.prompt import Prompt
 from enrich.domain.values import Json, JsonObject, is_blank
 
-__all__ = ["PERSON", "CellState", "CellWrite", "Column", "Overwrite", "Provenance", "Row", "Stamp"]
+__all__ = [
+    "PERSON",
+    "CellState",
+    "CellWrite",
+    "Column",
+    "Overwrite",
+    "Provenance",
+    "Row",
+    "Stamp",
+    "by_weight",
+]
 
 #: Who gave a value that came with an import or was typed.
 PERSON = "person"
@@ -52,6 +62,11 @@ class Column:
     loss_microcredits: int | None = None
 
 
+def by_weight(columns: Iterable[Column]) -> tuple[Column, ...]:
+    """Order columns so that of several of one field the last speaks: a typed one if there is."""
+    return tuple(sorted(columns, key=lambda c: (not c.enriched, -c.position)))
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Stamp:
     """What orders two writes of one cell: the run's number, then the batch's attempt.
@@ -63,7 +78,8 @@ class Stamp:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Neither is frozen, as other values that come by the million: see `Observation`.
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class Provenance:
     """Why a cell is as it is.
 
@@ -86,7 +102,7 @@ class Provenance:
     trust: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class CellWrite:
     """One cell to be written: a value (only when filled) and its provenance."""
 
@@ -108,10 +124,13 @@ class Row:
     data: JsonObject
     cells: Mapping[str, Provenance]
 
-    def known_fields(self, columns: tuple[Column, ...]) -> JsonObject:
-        """Give the row's values by field; of two columns of one field the typed one speaks."""
+    def known_fields(self, columns: Iterable[Column], *, is_ordered: bool = False) -> JsonObject:
+        """Give the row's values by field; of two columns of one field the typed one speaks.
+
+        `is_ordered`: the columns are in the order of `by_weight` already.
+        """
         known: JsonObject = {}
-        for column in sorted(columns, key=lambda c: (not c.enriched, -c.position)):
+        for column in columns if is_ordered else by_weight(columns):
             value = self.data.get(column.key)
             if not is_blank(value):
                 known[column.field] = value

@@ -25,7 +25,8 @@ JsonObject: TypeAlias = "dict[str, Json]"
 MICROCREDITS_PER_CREDIT = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen: there are millions, and a frozen one takes twice as long to fill. Nobody changes one.
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class Observation:
     """One value that a provider gives for one field, and how sure it is.
 

@@ -85,7 +85,7 @@ def _is_doubtful(confidence: float, where: CellFilter) -> bool:
 
 def open_columns(row: Row, run: RunView) -> tuple[Column, ...]:
     """List the wanted cells of a row that are still open."""
-    return tuple(column for column in run.wanted_columns if is_open(row, column, run))
+    return tuple([column for column in run.wanted_columns if is_open(row, column, run)])
 
 
 def questions_for(
@@ -102,8 +102,9 @@ def questions_for(
     left_out = {r.row for r in mine if r.outcome.kind is OutcomeKind.FOUND}.union(waiting)
     asked = {(r.row, r.input_key) for r in mine if r.is_final or r.attempt >= batch.ref.attempt}
     questions = []
+    asking = _Asking(batch.run, spec)
     for row in batch.rows:
-        query = None if row.id in left_out else _question(row, batch.run, spec)
+        query = None if row.id in left_out else asking.question(row)
         if query is None:
             continue
         if not asked and not batch.tokens:
@@ -120,20 +121,44 @@ def key_of(run: RunView, spec: ProviderSpec, query: Query) -> str:
     return input_key(run.tenant, spec.name, spec.version, query.inputs)
 
 
-def _question(row: Row, run: RunView, spec: ProviderSpec) -> Query | None:
-    undecided = open_columns(row, run)
-    wanted = {column.field for column in undecided if column.field in spec.gives}
-    if not wanted:
-        return None
-    # A value that is about to be decided again is no input: what it was must not answer for itself.
-    left_out = {column.key for column in undecided}
-    known = row.known_fields(tuple(c for c in run.columns if c.key not in left_out))
-    if not spec.can_ask_with(known):
-        return None
-    inputs = spec.inputs_of(known)
-    return Query(
-        row=row.id, inputs=inputs, wanted=frozenset(wanted), tenant=run.tenant, run=run.id
-    )
+class _Asking:
+    """The questions of a run to one provider, row by row."""
+
+    def __init__(self, run: RunView, spec: ProviderSpec) -> None:
+        self._run, self._spec = run, spec
+        # Most rows of a batch have the same open cells.
+        self._plans: dict[tuple[str, ...], tuple[frozenset[str], tuple[Column, ...]]] = {}
+
+    def question(self, row: Row) -> Query | None:
+        """Give the question about a row; None when the provider has no part in it."""
+        undecided = open_columns(row, self._run)
+        keys = tuple([column.key for column in undecided])
+        plan = self._plans.get(keys) or self._planned(keys, undecided)
+        wanted, speaking = plan
+        if not wanted:
+            return None
+        known = row.known_fields(speaking, is_ordered=True)
+        if not self._spec.can_ask_with(known):
+            return None
+        return Query(
+            row=row.id,
+            inputs=self._spec.inputs_of(known),
+            wanted=wanted,
+            tenant=self._run.tenant,
+            run=self._run.id,
+        )
+
+    def _planned(
+        self, keys: tuple[str, ...], undecided: Iterable[Column]
+    ) -> tuple[frozenset[str], tuple[Column, ...]]:
+        """Say what is wanted, and which columns are inputs.
+
+        A value that is about to be decided again is none: what it was must not answer for itself.
+        """
+        wanted = frozenset(c.field for c in undecided if c.field in self._spec.gives)
+        speaking = tuple(c for c in self._run.columns_by_weight if c.key not in keys)
+        self._plans[keys] = wanted, speaking
+        return wanted, speaking
 
 
 def next_questions(

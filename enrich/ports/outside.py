@@ -114,6 +114,13 @@ class Recorder(Protocol):
         """Add to a counter."""
         ...
 
-    def observe(self, name: str, seconds: float, labels: Mapping[str, str] | None = None) -> None:
-        """Add one duration to a histogram."""
+    def observe(
+        self,
+        name: str,
+        seconds: float,
+        labels: Mapping[str, str] | None = None,
+        *,
+        times: int = 1,
+    ) -> None:
+        """Add a duration to a histogram, that many times."""
         ...

@@ -34,7 +34,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Neither is frozen, as other values that come by the million: see `Observation`.
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class CacheEntry:
     """What is kept under a key.
 
@@ -55,7 +56,7 @@ class CacheEntry:
     forced: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class CacheHit:
     """What was kept, how old it is, and whether to ask for a new one meanwhile."""
 

@@ -5,7 +5,7 @@ its kind, which every look-up reads along and one INCR moves on.
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha1
@@ -18,7 +18,7 @@ from enrich.ports.shared import CacheEntry, CacheHit
 from enrich.state.cache_envelope import Envelope, ForeignError, UnreadableError, decode
 from enrich.state.cache_rules import CacheRules, CacheStats, Parcel
 from enrich.state.link import LinkAwayError, RedisLink
-from enrich.state.names import key_of
+from enrich.state.names import key_of, keys_of
 
 __all__ = ["RedisCache"]
 
@@ -71,8 +71,8 @@ class RedisCache:
             BadInputError: a lifetime is negative or beyond 2³¹ s; nothing was kept.
         """
         parcels = {}
-        for name, entry in entries.items():
-            key = self.key_of(tenant, name)
+        keys = self._keys_of(tenant, entries)
+        for key, entry in zip(keys, entries.values(), strict=True):
             parcel = self._rules.parcel(key, entry)
             if parcel is not None:
                 parcels[key] = parcel
@@ -80,7 +80,7 @@ class RedisCache:
 
     def drop_many(self, tenant: str, names: Sequence[str]) -> None:
         """Forget many."""
-        self.drop_keys([self.key_of(tenant, name) for name in names])
+        self.drop_keys(self._keys_of(tenant, names))
 
     def clear(self) -> None:
         """Void all entries of this kind and version, for all tenants and workers at once."""
@@ -98,6 +98,9 @@ class RedisCache:
     def key_of(self, tenant: str, name: str) -> str:
         """Name an entry as Redis does."""
         return key_of(self._version, self._kind, tenant, name)
+
+    def _keys_of(self, tenant: str, names: Iterable[str]) -> list[str]:
+        return keys_of(self._version, self._kind, tenant, names)
 
     def keep(self, parcels: Mapping[str, Parcel]) -> None:
         """Store wrapped entries by Redis key."""
@@ -119,7 +122,7 @@ class RedisCache:
     def _get_chunk(
         self, tenant: str, names: Sequence[str], *, stale_ok: bool
     ) -> dict[str, CacheHit]:
-        keys = [self.key_of(tenant, name) for name in names]
+        keys = self._keys_of(tenant, names)
         reply = self._link.run(
             "cache_get",
             keys=[self._generation, *keys],

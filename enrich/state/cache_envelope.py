@@ -31,7 +31,8 @@ class ForeignError(UnreadableError):
     """These bytes are of another version of the envelope: somebody else can read them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen, as other values that come by the million.
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class Envelope:
     """A decoded entry; its lifetimes in milliseconds, as Redis counts them."""
 

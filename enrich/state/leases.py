@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enrich.domain.policy import SingleflightPolicy
 from enrich.ports.shared import Claim
 from enrich.state.link import RedisLink
-from enrich.state.names import key_of
+from enrich.state.names import key_of, keys_of
 from enrich.state.subscription import Subscription
 
 __all__ = ["RedisLeases", "poll_pause_s"]
@@ -127,10 +127,10 @@ class RedisLeases:
         return ended
 
     def _leases(self, tenant: str, names: Sequence[str]) -> list[str]:
-        return [key_of(self._version, "lease", tenant, name) for name in names]
+        return keys_of(self._version, "lease", tenant, names)
 
     def _marks(self, tenant: str, names: Sequence[str]) -> list[str]:
-        return [key_of(self._version, "lease-end", tenant, name) for name in names]
+        return keys_of(self._version, "lease-end", tenant, names)
 
 
 def _chunks(names: Sequence[str]) -> list[Sequence[str]]:

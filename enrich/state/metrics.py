@@ -68,10 +68,17 @@ class RedisMetrics:
         own.pending.count(name, amount, labels)
         self._send_later(own, self._flush_s)
 
-    def observe(self, name: str, seconds: float, labels: Mapping[str, str] | None = None) -> None:
-        """Add one duration."""
+    def observe(
+        self,
+        name: str,
+        seconds: float,
+        labels: Mapping[str, str] | None = None,
+        *,
+        times: int = 1,
+    ) -> None:
+        """Add a duration, that many times."""
         own = self._mine()
-        own.pending.observe(name, seconds, labels)
+        own.pending.observe(name, seconds, labels, times=times)
         self._send_later(own, self._flush_s)
 
     def flush(self) -> bool:

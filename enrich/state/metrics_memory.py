@@ -27,12 +27,19 @@ class MemoryMetrics:
         with self._lock:
             self._amounts[key] += amount
 
-    def observe(self, name: str, seconds: float, labels: Mapping[str, str] | None = None) -> None:
-        """Add one duration."""
+    def observe(
+        self,
+        name: str,
+        seconds: float,
+        labels: Mapping[str, str] | None = None,
+        *,
+        times: int = 1,
+    ) -> None:
+        """Add a duration, that many times."""
         ordered = labels_of(labels)
         with self._lock:
-            self._amounts["b", name, ordered, bucket_of(seconds)] += 1
-            self._amounts["us", name, ordered, 0] += round(seconds * 1_000_000)
+            self._amounts["b", name, ordered, bucket_of(seconds)] += times
+            self._amounts["us", name, ordered, 0] += times * round(seconds * 1_000_000)
 
     def take(self) -> Counter[Amount]:
         """Give all amounts and begin anew."""

@@ -62,7 +62,14 @@ class Sums:
         with self.lock:
             self.counts[name, tuple(sorted((labels or {}).items()))] += amount
 
-    def observe(self, name: str, seconds: float, labels: Mapping[str, str] | None = None) -> None:
+    def observe(
+        self,
+        name: str,
+        seconds: float,
+        labels: Mapping[str, str] | None = None,
+        *,
+        times: int = 1,
+    ) -> None:
         """Keep nothing."""
 
     def total(self, name: str, **labels: str) -> int:

@@ -57,7 +57,14 @@ class _Counts:
         """Add."""
         self.totals[name] += amount
 
-    def observe(self, name: str, seconds: float, labels: Mapping[str, str] | None = None) -> None:
+    def observe(
+        self,
+        name: str,
+        seconds: float,
+        labels: Mapping[str, str] | None = None,
+        *,
+        times: int = 1,
+    ) -> None:
         """Count the observation."""
         self.totals[name] += 1
 

@@ -67,9 +67,16 @@ class Counts:
         """Add."""
         self.totals[name] += amount
 
-    def observe(self, name: str, seconds: float, labels: Mapping[str, str] | None = None) -> None:
+    def observe(
+        self,
+        name: str,
+        seconds: float,
+        labels: Mapping[str, str] | None = None,
+        *,
+        times: int = 1,
+    ) -> None:
         """Count the observation."""
-        self.totals[name] += 1
+        self.totals[name] += times
 
 
 @dataclass(frozen=True)
