@@ -342,6 +342,32 @@ def test_settling_writes_cells_counts_and_moves_on(stores: Stores) -> None:
     assert stores.runs.summary(TENANT, run.id).counts == Counts(filled=1)
 
 
+def test_settling_judges_each_cell_of_rows_that_hold_something_already(stores: Stores) -> None:
+    free, typed, newer, gone = make_table(stores.rows, 4)
+    _, (ref,) = begin(stores, batch_rows=4)
+    at = ref.stamp.number, ref.stamp.attempt
+    stores.rows.type_value(TENANT, TABLE, "k2", "city", "Oslo")
+    stores.rows.write_cells(TENANT, TABLE, [filled(newer, "city", "Lima", at[0] + 1)])
+    stores.rows.delete_row(TENANT, TABLE, "k4")
+    writes = [filled(row, "city", "Bern", *at) for row in (free, typed, newer, gone)]
+    writes += [
+        CellWrite(
+            row=row,
+            column="industry",
+            provenance=provenance(*at, state=CellState.NOT_FOUND),
+        )
+        for row in (free, typed)
+    ]
+
+    settled = settle(stores, ref, Settlement(writes=tuple(writes), phase=Phase.DONE))
+
+    rows = stores.rows.read(TENANT, TABLE, ["k1", "k2", "k3"])
+    assert settled.report == WriteReport(written=3, superseded=1, protected=1, gone=1)
+    assert [row.data["city"] for row in rows] == ["Bern", "Oslo", "Lima"]
+    assert [row.cells["industry"].state for row in rows[:2]] == [CellState.NOT_FOUND] * 2
+    assert all("industry" not in row.data for row in rows)
+
+
 def test_only_the_first_of_two_settlements_counts(stores: Stores) -> None:
     row = make_table(stores.rows, 1)[0]
     run, (ref,) = begin(stores)
