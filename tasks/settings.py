@@ -170,6 +170,7 @@ def _schedule() -> dict[str, Any]:
             }
             for name, every_s in _EVERY_S.items()
         },
+        "beat_scheduler": "tasks.beat:HomeScheduler",
         "beat_schedule_filename": str(settings().home / "beat-schedule"),
         "timezone": "UTC",
         "enable_utc": True,
