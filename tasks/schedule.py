@@ -5,14 +5,19 @@ at once, and the numbers are told once a period.
 """
 
 import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 from enrich.domain.metric_events import counted_events, named_ms, standing_events
 from enrich.domain.metrics import worst_states
 from enrich.engine.requests import begin_requests
 from enrich.engine.schedules import begin_due
+from enrich.settings import MonitoringSettings
 from enrich.state.broker import queue_depths
 from enrich.state.link import RedisLink
 from enrich.state.metrics_news import MetricsNews
+from enrich.telemetry.cloud import CloudMonitoring
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
 from tasks.services import services
@@ -72,4 +77,18 @@ def observe() -> bool:
     ]  # fmt: skip
     for event in events:
         log.info(str(event["metric"]), extra=event)
+    _export(own.settings.monitoring, events, seconds=news.seconds)
     return True
+
+
+def _export(
+    wish: MonitoringSettings, events: Sequence[Mapping[str, Any]], *, seconds: float
+) -> None:
+    """Send to the cloud what was logged, where that is wanted."""
+    if wish.project is None:
+        return
+    cloud = CloudMonitoring(wish.project, prefix=wish.prefix, endpoint=wish.endpoint or "")
+    try:
+        cloud.send(events, datetime.now(UTC), seconds=seconds)
+    finally:
+        cloud.close()

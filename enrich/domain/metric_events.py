@@ -22,8 +22,9 @@ def counted_events(sums: Sums, seconds: float) -> Iterator[Event]:
     for tenant in sorted(sums.values_of("tenant")):
         hits = sums.total(CACHE_HITS, tenant=tenant)
         lookups = hits + sums.total(CACHE_MISSES, tenant=tenant)
-        if lookups:
-            usage = {"tenant": tenant, "lookups": lookups, "cache_hits": hits}
+        runs = sums.total("runs_submitted", tenant=tenant)
+        if lookups or runs:
+            usage = {"tenant": tenant, "lookups": lookups, "cache_hits": hits, "runs": runs}
             yield {"metric": "tenant.usage", **usage}
     for provider in sorted(sums.values_of("provider")):
         yield from _of_provider(sums, provider)

@@ -45,6 +45,7 @@ from enrich.settings.installation import (
 )
 from enrich.settings.jobs import JobSettings
 from enrich.settings.llm import LlmSettings
+from enrich.settings.monitoring import MonitoringSettings
 from enrich.settings.traces import TraceSettings
 from enrich.settings.values import Flag
 from enrich.settings.webhooks import WebhookSettings
@@ -64,6 +65,7 @@ __all__ = [
     "KeyringSettings",
     "LlmSettings",
     "LogSettings",
+    "MonitoringSettings",
     "ProbeSettings",
     "ProviderSettings",
     "RunSettings",
@@ -115,6 +117,7 @@ class Settings(BaseSettings):
     webhooks: WebhookSettings = WebhookSettings()
     callbacks: CallbackSettings = CallbackSettings()
     traces: TraceSettings = TraceSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     credentials: dict[str, SecretStr] = Field(default_factory=dict)
 
     @classmethod

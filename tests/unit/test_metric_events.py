@@ -34,7 +34,8 @@ def test_throughput_is_by_the_second(told: dict[str, list[Any]]) -> None:
 
 
 def test_usage_is_by_tenant(told: dict[str, list[Any]]) -> None:
-    assert told["tenant.usage"] == [{"tenant": "globex", "lookups": 11, "cache_hits": 5}]
+    usage = {"tenant": "globex", "lookups": 11, "cache_hits": 5, "runs": 0}
+    assert told["tenant.usage"] == [usage]
 
 
 def test_failures_are_by_category_and_success_is_none(told: dict[str, list[Any]]) -> None:
