@@ -1,5 +1,6 @@
 """`enrich up`: servers, workers and the scheduler in the foreground."""
 
+import socket
 import threading
 import time
 from functools import partial
@@ -23,8 +24,9 @@ from enrich.cli.workers import (
     worker_programs,
 )
 from enrich.embedded.home import claimed
-from enrich.embedded.processes import Supervisor
+from enrich.embedded.processes import Program, Supervisor
 from enrich.errors import BadInputError
+from enrich.settings import FlowerSettings
 from enrich.state.broker import check_broker
 from tasks.app import app
 
@@ -38,7 +40,8 @@ _LOOK_EVERY_S = 2.0
 @click.option("--threads", type=click.IntRange(1, 1000), help="Of each worker; default: its own.")
 @click.option("--no-beat", is_flag=True, help="Without the scheduler; one must run somewhere.")
 @click.option("--no-api", is_flag=True, help="Without the REST interface.")
-@click.option("--flower", is_flag=True, help="With Flower, which shows tasks in a browser.")
+@click.option("--flower/--no-flower", default=True, show_default=True,
+              help="Flower shows tasks in a browser.")  # fmt: skip
 def up_command(
     *, workers: int, threads: int | None, no_beat: bool, no_api: bool, flower: bool
 ) -> None:
@@ -51,7 +54,7 @@ def up_command(
     nodes = {program.name: node_of(program.name) for program in programs}
     programs += [] if no_beat else [beat_program()]
     programs += [api_program()] if has_api() and not no_api else []
-    programs += [flower_program(settings().flower)] if flower else []
+    programs += _flower(settings().flower) if flower else []
     home = settings().home
     with stopped_by_signals(), claimed(up_lock(home)) as is_first, own_servers() as started:
         if not is_first:
@@ -114,6 +117,20 @@ def _tell(started: tuple[embedded.Server, ...], supervisor: Supervisor, key: str
     )
     for line in lines:
         print_note(line)
+
+
+def _flower(own: FlowerSettings) -> list[Program]:
+    """Describe Flower; where its port is taken, most likely by another one, it is left out."""
+    try:
+        with socket.create_server((own.host, own.port)):
+            return [flower_program(own)]
+    except OSError as exc:
+        where = f"{own.host}:{own.port}"
+        print_note(
+            f"Flower is not started: {where} cannot be had ({exc.strerror}); "
+            "set ENRICH_FLOWER__PORT to another"
+        )
+        return []
 
 
 def _of_flower(supervisor: Supervisor) -> list[str]:

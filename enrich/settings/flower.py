@@ -18,7 +18,7 @@ def is_loopback(host: str) -> bool:
 
 
 class FlowerSettings(Values):
-    """Where Flower listens, as `enrich up --flower` starts it.
+    """Where Flower listens, as `enrich up` starts it.
 
     `basic_auth` is `name:password`, with commas between several. Off loopback it is demanded:
     whoever reaches Flower sees all tasks, and may send some.

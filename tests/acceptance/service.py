@@ -79,7 +79,7 @@ def serving_all(
 def _begun(shell: Shell, log: Path, arguments: tuple[str, ...]) -> "subprocess.Popen[bytes]":
     with log.open("wb") as out:
         return subprocess.Popen(
-            [sys.executable, "-m", "enrich.cli", "up", *arguments],
+            [sys.executable, "-m", "enrich.cli", "up", "--no-flower", *arguments],
             cwd=shell.folder,
             env=shell.own_environment(),
             stdout=out,
