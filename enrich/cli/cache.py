@@ -48,6 +48,7 @@ def clear_command(*, kinds: tuple[str, ...], as_json: bool) -> None:
     """Forget providers' answers and cells' results, for all tenants and workers."""
     chosen = kinds or _KINDS
     with opened() as services:
+        services.check_redis()  # else it would be the memory of this process that is cleared
         caches = {"responses": services.parts.responses, "cells": services.parts.cells}
         for kind in chosen:
             caches[kind].clear()

@@ -57,6 +57,7 @@ _POOL_TIMEOUT_S = 5.0
 #: Deadlock and serialization failure: the transaction was undone and may simply run again.
 _TRY_AGAIN = frozenset({"40P01", "40001"})
 _TRIES = 4
+_NO_RIGHT = "42501"
 _UNDEFINED = frozenset({"42P01", "42703", "42883", "3F000"})
 
 #: From the driver's classes to ours; the nearest base class decides. A value that the server does
@@ -263,6 +264,11 @@ def _sentence(error: BaseException) -> str:
     name = type(error).__name__
     if code in _UNDEFINED:
         return f"{name} ({code}): the schema is not of this version; run `enrich migrate`"
+    if code == _NO_RIGHT:
+        return (
+            f"its role may not do this ({name}, {code}): connect as the application's, with the "
+            "rights of deploy/postgres/roles.sql"
+        )
     if code is None and isinstance(error, psycopg2.OperationalError):
         # Not an answer of the server: says host and port, never a value or a password.
         return (str(error).strip().splitlines() or [name])[0]
