@@ -17,6 +17,8 @@ class HomeScheduler(PersistentScheduler):
     Which beat keeps which file does not matter: what must come once is taken in PostgreSQL.
     """
 
+    schedule_filename: str
+
     def setup_schedule(self) -> None:
         """Open the file, or one of our own beside it where another beat has it open."""
         path = Path(self.schedule_filename)

@@ -36,7 +36,7 @@ class CloudMonitoring:
             ) from exc
         self._api = monitoring_v3
         self._project, self._prefix = f"projects/{project}", prefix.rstrip("/")
-        self._client = monitoring_v3.MetricServiceClient(transport=self._transport(endpoint))
+        self._client: Any = monitoring_v3.MetricServiceClient(transport=self._transport(endpoint))
 
     def send(self, events: Iterable[Mapping[str, Any]], now: datetime, *, seconds: float) -> int:
         """Send what has been counted within the last `seconds`; gives how many series arrived.

@@ -226,7 +226,9 @@ def test_the_roles_name_tables_that_there_are() -> None:
     assert set(re.findall(r"'(\w+)'", excepted)) <= metadata.tables.keys()
 
 
-@pytest.mark.parametrize("name", ["backup.sh", "restore.sh", "upgrade-drill.sh", "postgres/roles.sh"])
+@pytest.mark.parametrize(
+    "name", ["backup.sh", "restore.sh", "upgrade-drill.sh", "postgres/roles.sh"]
+)
 def test_a_script_can_be_run_and_stops_at_the_first_fault(name: str) -> None:
     script = DEPLOY / name
 
