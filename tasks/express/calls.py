@@ -59,14 +59,15 @@ class Receipts:
 
     def __init__(self, consumer: Any, *, most: int) -> None:
         self._consumer, self._most = consumer, most
-        self._held = 0  # only changed in the thread that fetches
+        # By message the limit that was raised for it: each connection has one of its own. Only
+        # changed in the thread that fetches.
+        self._raised: dict[int, Any] = {}
 
     def hold(self, call: Call) -> None:
         """Take note of a message that is held."""
-        del call
-        if self._held < self._most:
+        if len(self._raised) < self._most:
             self._consumer.qos.increment_eventually()
-        self._held += 1
+            self._raised[id(call.message)] = self._consumer.qos
 
     def acknowledge(self, calls: Sequence[Call]) -> None:
         """Have the messages of these forgotten; from any thread."""
@@ -78,8 +79,10 @@ class Receipts:
             hub.call_soon(work)
 
     def _forget(self, calls: Sequence[Call]) -> None:
-        kept, self._held = min(self._held, self._most), max(0, self._held - len(calls))
-        self._consumer.qos.decrement_eventually(kept - min(self._held, self._most))
+        for call in calls:
+            qos = self._raised.pop(id(call.message), None)
+            if qos is not None:
+                qos.decrement_eventually()
         by_channel: dict[int, list[Any]] = {}
         for call in calls:
             by_channel.setdefault(id(call.message.channel), []).append(call.message)
