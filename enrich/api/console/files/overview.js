@@ -64,7 +64,7 @@ export class Overview {
     if (system?.parked_messages) lines.push(`${count(system.parked_messages)} messages were put aside, because no task can be made of them; \`enrich doctor\` tells more.`);
     for (const one of this.latest.get("providers")?.items ?? []) {
       if (one.breaker.state === "open" && one.breaker.held) lines.push(`${one.provider} is held open by hand; nobody calls it until it is released.`);
-      else if (one.breaker.state === "open") lines.push(`${one.provider} is left alone: ${why(one.breaker)}; ${again(one.breaker)}.`);
+      else if (isWaiting(one.breaker)) lines.push(`${one.provider} is left alone: ${why(one.breaker)}; it is tried again at ${timeOf(one.breaker.retry_at)}.`);
       else if (one.breaker.keys_open) lines.push(`${one.provider} is closed to ${one.breaker.keys_open === 1 ? "a key" : `${one.breaker.keys_open} keys`} that it refused or that is used up.`);
     }
     const text = lines.join("\n");
@@ -88,15 +88,15 @@ export class Overview {
 }
 
 /** Why a breaker is open, in words. */
-export function why(breaker) {
+function why(breaker) {
   const reasons = { auth: "it refused our key", credits: "its account is used up", rate: "it asked us to slow down", gone: "nobody is there" };
   const calls = (breaker.failures ?? 0) + (breaker.successes ?? 0);
   return reasons[breaker.reason] ?? (calls ? `${breaker.failures} of its last ${calls} calls failed` : "too many of its calls failed");
 }
 
-function again(breaker) {
-  const passed = !breaker.retry_at || new Date(breaker.retry_at).getTime() <= Date.now();
-  return passed ? "the next call tries it" : `it is tried again at ${timeOf(breaker.retry_at)}`;
+// One whose wait has passed needs no look: the next call tries it.
+function isWaiting(breaker) {
+  return breaker.state === "open" && breaker.retry_at && new Date(breaker.retry_at).getTime() > Date.now();
 }
 
 class Tiles {
