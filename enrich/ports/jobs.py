@@ -25,20 +25,14 @@ class Beginning:
 class Jobs(Protocol):
     """Jobs by their id. Equal submits at the same time make one job, and all are given its id."""
 
-    def submit(self, new: NewJob, *, window_s: float) -> tuple[Submission, str]:
-        """Store a job, or find the equal one of the last `window_s` seconds that has not failed.
-
-        A key is held for as long as its job is kept. The id is empty for `IN_FLIGHT`.
-        """
-        ...
-
     def take(
         self, new: NewJob, beginning: Beginning, *, window_s: float
     ) -> tuple[Submission, Job | None, RunView | None]:
-        """Store a job as `submit` does, and begin a new one, all in one statement.
+        """Store and begin a job, or find the equal one of the last `window_s` seconds.
 
-        Gives the job, and its run when that has begun here. A new job that is still queued has no
-        table, or none with all its columns.
+        One that has failed is no equal. A key is held for as long as its job is kept. Gives the
+        job, none for `IN_FLIGHT`, and its run when that has begun here. A new job that is still
+        queued has no table, or none with all its columns. All of it is one statement.
         """
         ...
 

@@ -17,11 +17,6 @@ from enrich.store.engine import Database
 
 __all__ = ["PostgresJobs"]
 
-_SUBMIT = text("""
-    SELECT verdict, CAST(job_id AS text) FROM submit_job(
-        :tenant, :candidate, :payload_hash, CAST(:payload AS jsonb), :is_forced, :key, :body_hash,
-        :window_s)
-""")
 _TAKE = text("""
     SELECT verdict, job, run FROM take_profile(
         :tenant, :candidate, :payload_hash, CAST(:payload AS jsonb), :is_forced, :key, :body_hash,
@@ -75,20 +70,18 @@ class PostgresJobs:
     def __init__(self, engine: Engine) -> None:
         self._database = Database(engine)
 
-    def submit(self, new: NewJob, *, window_s: float) -> tuple[Submission, str]:
-        """Store a job or find the equal one; the port's promise."""
-        values = {**_new(new), "window_s": window_s}
-        verdict, job_id = self._database.of(new.tenant).do(
-            lambda c: c.execute(_SUBMIT, values).one()
-        )
-        return Submission(verdict), job_id or ""
-
     def take(
         self, new: NewJob, beginning: Beginning, *, window_s: float
     ) -> tuple[Submission, Job | None, RunView | None]:
-        """Store a job and begin it; the port's promise."""
+        """Store a job and begin it, or find the equal one; the port's promise."""
         values = {
-            **_new(new),
+            "tenant": checked_name("tenant", new.tenant),
+            "candidate": cleaned(new.candidate),
+            "payload_hash": new.payload_hash,
+            "payload": dumps(new.payload, name="payload"),
+            "is_forced": new.is_forced,
+            "key": new.key,
+            "body_hash": new.body_hash,
             "window_s": window_s,
             "table": cleaned(beginning.table),
             "data": dumps(beginning.data, name="payload"),
@@ -140,18 +133,6 @@ class PostgresJobs:
         """Remove old jobs; the port's promise."""
         asked = {"older_than_s": older_than_s, "limit": limit}
         return self._database.of_all().run(lambda c: c.execute(_FORGET, asked).rowcount)
-
-
-def _new(new: NewJob) -> dict[str, Any]:
-    return {
-        "tenant": checked_name("tenant", new.tenant),
-        "candidate": cleaned(new.candidate),
-        "payload_hash": new.payload_hash,
-        "payload": dumps(new.payload, name="payload"),
-        "is_forced": new.is_forced,
-        "key": new.key,
-        "body_hash": new.body_hash,
-    }
 
 
 def _job_of_json(raw: Mapping[str, Any]) -> Job:
