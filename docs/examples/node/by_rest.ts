@@ -7,7 +7,6 @@ const client = createClient<paths>({
 });
 
 const { data, error } = await client.POST("/v1/enrich/cell", {
-  params: { header: { "X-Tenant-ID": "default" } },
   body: { table_id: "companies", row_id: "1", column_key: "country", wait_s: 30 },
 });
 if (error) throw new Error(JSON.stringify(error));
