@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import redis
 from kombu import Connection, Exchange, Queue
+from kombu.asynchronous import Hub
 from kombu.exceptions import ChannelError
 
 from enrich.state.parked import ParkedMessages
@@ -459,3 +460,19 @@ def test_an_encrypted_address_keeps_its_options() -> None:
 
     assert tls.ssl == {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     assert tls.get_transport_cls() is Transport
+
+
+def test_a_loop_forgets_a_connection_that_was_closed(url: str, broker: redis.Redis) -> None:
+    loop = Hub()
+    with connect(url) as staying:
+        staying.register_with_event_loop(loop)
+        kept = set(loop.on_tick)
+        for _ in range(3):
+            with connect(url) as passing:
+                passing.register_with_event_loop(loop)
+                passing.register_with_event_loop(loop)
+
+        assert len(kept) == 1
+        assert loop.on_tick == kept
+    assert not loop.on_tick
+    loop.close()
