@@ -29,6 +29,7 @@ from sqlalchemy.exc import DBAPIError
 from enrich import embedded
 from enrich.embedded.home import Home
 from enrich.errors import EnrichError
+from tests.faults.growth import Growth
 from tests.faults.kills import TWICE, Tally, figures_of
 from tests.faults.lab import COLUMNS, Lab, lab
 from tests.faults.proxy import Faults, Proxy
@@ -180,13 +181,13 @@ def soak(it: Lab, proxy: Proxy, *, seconds: float, seed: int) -> dict[str, Any]:
     """Keep two tables under way until the time is over, heal, and count."""
     weather = Weather(it, proxy, random.Random(seed))
     it.audit()
-    end_s, tables, memory = time.monotonic() + seconds, 0, _Memory()
+    end_s, tables, growth = time.monotonic() + seconds, 0, Growth()
     said_s = time.monotonic()
     while time.monotonic() < end_s:
         next_s = time.monotonic() + weather.rng.uniform(5.0, 20.0)
         while time.monotonic() < next_s:
             tables += _topped_up(it, tables)
-            memory.note(it)
+            _weigh(it, growth)
             it.pause(1.0)
         with suppress(psycopg2.Error, DBAPIError, redis.RedisError):
             weather.strike()
@@ -208,7 +209,8 @@ def soak(it: Lab, proxy: Proxy, *, seconds: float, seed: int) -> dict[str, Any]:
         "reasons": it.scalar(_REASONS),
         "stale_writes": it.scalar(_OLDER),
         "calls_per_cell": round(asked / max(1, rows * len(COLUMNS)), 3),
-        "memory_growth": memory.worst(),
+        # Of each life of three minutes and more, since its first minute; the largest first.
+        "memory_growth": growth.of_lives(),
     }
 
 
@@ -241,27 +243,13 @@ def _topped_up(it: Lab, tables: int) -> int:
         return 0  # a server is down on purpose; the next look tries again
 
 
-class _Memory:
-    """How much each life of a worker has grown since its first half minute."""
-
-    def __init__(self) -> None:
-        self._seen: dict[int, list[tuple[float, int]]] = {}
-
-    def note(self, it: Lab) -> None:
-        for name, pid in it.supervisor.pids.items():
-            if name.startswith("worker"):
-                with suppress(OSError, IndexError):
-                    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-                    self._seen.setdefault(pid, []).append((time.monotonic(), pages))
-
-    def worst(self) -> float | None:
-        """Give the largest growth of a life of a minute and more; 0.1 is ten per cent."""
-        grown = [
-            seen[-1][1] / next(p for at, p in seen if at >= seen[0][0] + 30) - 1
-            for seen in self._seen.values()
-            if seen[-1][0] - seen[0][0] >= 60
-        ]
-        return round(max(grown), 3) if grown else None
+def _weigh(it: Lab, growth: Growth) -> None:
+    """Take a sample of each worker's memory; a worker that was started again is another life."""
+    for name, pid in it.supervisor.pids.items():
+        if name.startswith("worker"):
+            with suppress(OSError, IndexError):
+                pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+                growth.add(pid, time.monotonic(), pages)
 
 
 def main() -> int:
