@@ -49,12 +49,14 @@ def fuse_cell(
 
 #: What decides when votes are counted: provider, family, rank, value and confidence of each.
 _Ballot: TypeAlias = tuple[str, str, int, str, float]
+#: Longer texts hardly come twice, and remembering them takes room.
+_LONGEST = 100
 
 
 def _ballots(
     field: str, said: Sequence[Response], specs: Mapping[str, ProviderSpec]
 ) -> tuple[_Ballot, ...] | None:
-    """Give what was said about a cell where it is texts, and nobody spoke twice; else None."""
+    """Give what was said about a cell; None where it is no short texts, or somebody spoke twice."""
     ballots, names = [], set()
     for response in said:
         outcome = response.outcome
@@ -62,7 +64,7 @@ def _ballots(
             continue
         name, spec = response.provider, specs.get(response.provider)
         # Numbers are left out: 1 and True are equal, and not the same.
-        if name in names or type(seen.value) is not str:
+        if name in names or type(seen.value) is not str or len(seen.value) > _LONGEST:
             return None
         names.add(name)
         family, rank = (spec.family or spec.name, spec.price_microcredits) if spec else (name, 0)

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from enrich.domain.ballots import fuse_cell, key_of_value, votes_of
-from enrich.domain.fusion import Fused, Judge, TrustState
+from enrich.domain.fusion import Fused, Judge, TrustState, fuse
 from enrich.domain.learning import Evidence, learn
 from enrich.domain.outcome import Found
 from enrich.domain.policy import FusionMethod, FusionPolicy
@@ -45,6 +45,32 @@ def fused(field: str, *values: Json, policy: FusionPolicy = BEST, **row: Json) -
 
 def a_row(data: Mapping[str, Json]) -> Row:
     return Row(id=1, key="r1", data=dict(data), cells={})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(["Tools", "tools", "Retail"], id="short"),
+        pytest.param(["Tools " * 40, "tools " * 40, "Retail"], id="too long to remember"),
+        pytest.param([1, "1", True], id="not all texts"),
+        pytest.param(["n/a", "Retail"], id="one says nothing"),
+    ],
+)
+@pytest.mark.parametrize("method", [FusionMethod.BEST, FusionMethod.ENSEMBLE])
+def test_what_was_decided_before_is_decided_alike_with_the_moments_of_its_own_row(
+    values: Sequence[Json], method: FusionMethod
+) -> None:
+    policy, column = FusionPolicy(method=method), Column(key="industry", field="industry")
+    heard = said("industry", dict(zip("abc", values, strict=False)))
+    later = [replace(one, observed_at=AT + timedelta(days=n)) for n, one in enumerate(heard, 1)]
+    fuse_cell(column, heard, {}, policy)
+
+    again = fuse_cell(column, later, {}, policy)
+
+    anew = fuse(
+        votes_of(column, later, {}), policy, min_confidence=column.min_confidence, field="industry"
+    )
+    assert again == anew
 
 
 @pytest.mark.parametrize(
