@@ -14,7 +14,7 @@ from celery import Task
 from enrich.bootstrap import process_tracer
 from enrich.ports.tracing import NO_TRACES, Fact, Span
 
-__all__ = ["carried", "sending", "taken_up"]
+__all__ = ["carried", "sending", "taken_together", "taken_up"]
 
 _SENT = "enrich_sent"
 _CARRIED = ("traceparent", "tracestate")
@@ -47,6 +47,24 @@ def taken_up(task: Task[Any, Any], args: Sequence[Any]) -> AbstractContextManage
     return tracer.span(task.name, _facts(request, args), kind="consumer", parent=parent)
 
 
+def taken_together(task: str, messages: Sequence[Any]) -> AbstractContextManager[Span]:
+    """Note messages that are done as one, under the span that the first was sent from."""
+    tracer = process_tracer()
+    if tracer is NO_TRACES:
+        return tracer.span(task)
+    headers: Mapping[str, Any] = messages[0].headers
+    parent = {name: str(headers[name]) for name in _CARRIED if headers.get(name)}
+    facts: dict[str, Fact] = {"enrich.calls": len(messages), **_waited(headers)}
+    return tracer.span(task, facts, kind="consumer", parent=parent)
+
+
+def _waited(headers: Any) -> dict[str, Fact]:
+    sent_ms = headers.get(_SENT)
+    if not isinstance(sent_ms, int):
+        return {}
+    return {"enrich.waited_ms": max(0, time.time_ns() // 1_000_000 - sent_ms)}
+
+
 def _facts(request: Any, args: Sequence[Any]) -> dict[str, Fact]:
     message = next((each for each in args if isinstance(each, Mapping) and "run" in each), {})
     facts: dict[str, Fact] = {
@@ -56,7 +74,4 @@ def _facts(request: Any, args: Sequence[Any]) -> dict[str, Fact]:
     }
     if message and isinstance(args[-1], str):
         facts["enrich.provider"] = args[-1]
-    sent_ms = request.get(_SENT)
-    if isinstance(sent_ms, int):
-        facts["enrich.waited_ms"] = max(0, time.time_ns() // 1_000_000 - sent_ms)
-    return facts
+    return facts | _waited(request)

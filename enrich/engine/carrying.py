@@ -8,6 +8,7 @@ their moment.
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from enrich.domain.result import CellResult
 from enrich.domain.run import OpenBatch, Phase, Response, Step, StepKind
@@ -22,6 +23,7 @@ from enrich.engine.report import standing_result
 from enrich.engine.stale import note_stale
 from enrich.engine.submit import resume
 from enrich.engine.together import Unit
+from enrich.engine.traced import facts_of
 from enrich.ports import Finished, WriteReport
 
 __all__ = ["Carried", "carry", "keep_carried"]
@@ -72,9 +74,15 @@ def _asked(parts: Parts, batch: OpenBatch, step: Step, pool: Executor) -> tuple[
     if step.kind is not StepKind.PROBE or not step.providers:
         return ()
     first, *others = step.providers
-    beside = [pool.submit(answers_of, parts, batch, step, name) for name in others]
-    said = answers_of(parts, batch, step, first)
+    bound = parts.tracer.bound
+    beside = [pool.submit(bound(partial(_probed, parts, batch, step, name))) for name in others]
+    said = _probed(parts, batch, step, first)
     return said + tuple(response for future in beside for response in future.result())
+
+
+def _probed(parts: Parts, batch: OpenBatch, step: Step, provider: str) -> tuple[Response, ...]:
+    with parts.tracer.span("probe", facts_of(step, provider)):
+        return answers_of(parts, batch, step, provider)
 
 
 def _cells(

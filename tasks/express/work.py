@@ -25,6 +25,7 @@ from tasks.express.asking import Asked, asked_of
 from tasks.express.calls import Call
 from tasks.replies import answer_run, encoded, store_results
 from tasks.services import services
+from tasks.traces import taken_together
 
 __all__ = ["Worker"]
 
@@ -69,6 +70,11 @@ class Worker:
             self._do(parts[0])
 
     def _do(self, part: _Part) -> None:
+        calls = [call for call, _ in part.calls]
+        with taken_together(calls[0].task, [call.message for call in calls]):
+            self._done(part)
+
+    def _done(self, part: _Part) -> None:
         own = services()
         callers = [
             Caller(id=call.id, row=asked.row, is_single=asked.is_single, waits=call.waits)
