@@ -76,6 +76,7 @@ def _answer(link: socket.socket) -> None:
     os.environ.clear()
     os.environ.update(wish["env"])
     os.chdir(wish["cwd"])
+    sys.path[:0] = [place for place in wish["env"].get("PYTHONPATH", "").split(":") if place]
     code = _run(wish)
     try:
         sys.stdout.flush()
