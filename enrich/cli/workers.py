@@ -34,6 +34,9 @@ __all__ = [
 _READY_S = 90.0
 _EXPRESS_THREADS = 8
 _LOG_LINES = 15
+#: The C library keeps an arena for each of a worker's threads, and in each what was freed there:
+#: 25 MB of 162 after 50,000 rows, and 8 MB of 152 with two arenas, at the same rate.
+_FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 
 
 def worker_program(
@@ -47,7 +50,8 @@ def worker_program(
     more = {} if threads is None else {"threads": threads}
     arguments = worker_arguments(queues=queues, **more)
     command = [*_celery(), *arguments, f"--hostname={node_of(name)}"]
-    return Program(name=name, command=command, log=log)
+    environment = {key: os.environ.get(key, value) for key, value in _FEW_ARENAS.items()}
+    return Program(name=name, command=command, environment=environment, log=log)
 
 
 def worker_programs(
