@@ -16,6 +16,6 @@ html_use_opensearch = ""
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-# Pages also lead to files outside of the site; a test of ours looks whether all links lead somewhere.
+# Pages also lead to files outside of the site; a test looks whether all links lead somewhere.
 suppress_warnings = ["misc.highlighting_failure", "myst.xref_missing"]
 nitpicky = True
