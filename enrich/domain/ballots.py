@@ -79,7 +79,9 @@ def _counted(
     fused = _remembered(column.field, ballots, threshold, column.min_confidence)
     if fused is None:
         return None
-    seen_at = next(r.observed_at for r in said if r.provider == fused.provider)
+    # It may have been asked before, with less, and have had nothing to say of this field.
+    spoke = (r for r in said if r.provider == fused.provider and isinstance(r.outcome, Found))
+    seen_at = next(r.observed_at for r in spoke if column.field in r.outcome.observations)
     return Fused(
         value=fused.value,
         provider=fused.provider,

@@ -9,7 +9,7 @@ import pytest
 from enrich.domain.ballots import fuse_cell, key_of_value, votes_of
 from enrich.domain.fusion import Fused, Judge, TrustState, fuse
 from enrich.domain.learning import Evidence, learn
-from enrich.domain.outcome import Found
+from enrich.domain.outcome import Found, NotFound
 from enrich.domain.policy import FusionMethod, FusionPolicy
 from enrich.domain.reading import context_of
 from enrich.domain.run import Response
@@ -71,6 +71,19 @@ def test_what_was_decided_before_is_decided_alike_with_the_moments_of_its_own_ro
         votes_of(column, later, {}), policy, min_confidence=column.min_confidence, field="industry"
     )
     assert again == anew
+
+
+@pytest.mark.parametrize("method", [FusionMethod.BEST, FusionMethod.ENSEMBLE])
+def test_a_value_is_as_old_as_the_answer_that_gave_it(method: FusionMethod) -> None:
+    (found,) = said("industry", {"a": "Tools"})
+    nothing = replace(found, input_key="less", outcome=NotFound(), observed_at=AT + timedelta(1))
+
+    fused = fuse_cell(
+        Column(key="industry", field="industry"), [nothing, found], {}, FusionPolicy(method=method)
+    )
+
+    assert fused is not None
+    assert fused.observed_at == AT
 
 
 @pytest.mark.parametrize(
