@@ -1,7 +1,7 @@
 """Begin what was asked for by SQL: put the row's values in, and store one run for each pack.
 
-A run is known by its pack, so that one which is taken up twice, because somebody died in between,
-still makes one run.
+A run is known by the first request of its pack, so that a pack which is taken up twice, because
+somebody died in between, still makes one run.
 """
 
 import logging
@@ -45,8 +45,10 @@ def begin_requests(parts: Parts, requests: SqlRequests) -> Requested:
     taken = requests.take(retake_s=_RETAKE_S, limit=_MOST)
     ordered = sorted(taken, key=lambda one: (one.pack, one.id))
     steps: list[Step] = []
-    for pack, members in groupby(ordered, key=lambda one: one.pack):
-        steps += _begun(parts, requests, tuple(members), f"{_PREFIX}{pack}")
+    for _, members in groupby(ordered, key=lambda one: one.pack):
+        # By its first, not by its pack: of a pack that died, two may take up a part each.
+        together = tuple(members)
+        steps += _begun(parts, requests, together, f"{_PREFIX}{together[0].id}")
     if taken:
         log.info("requests.begun", extra={"requests": len(taken)})
     requests.forget(older_than_s=_KEPT_S)
