@@ -55,7 +55,8 @@ class PostgresSqlRequests:
             "data": None if new.data is None else dumps(new.data, name="data"),
             "options": dumps(new.options, name="options"),
         }
-        return int(self._database.of_all().run(lambda c: c.execute(_ADD, values).scalar_one()))
+        database = self._database.of(new.tenant)
+        return int(database.run(lambda c: c.execute(_ADD, values).scalar_one()))
 
     def take(self, *, retake_s: float, limit: int) -> Sequence[SqlRequest]:
         """Take what waits; the port's promise."""
