@@ -94,7 +94,14 @@ class ReplyTo:
 
 def answer_run(app: Celery, own: Services, finished: Finished) -> None:
     """Answer whoever waits for a run, and tell webhooks of it; a job tells of its own end."""
-    reply(app, own, finished)
+    try:
+        reply(app, own, finished)
+    finally:
+        # An end comes once: webhooks are told of it also when Redis takes no answers.
+        _note(app, own, finished)
+
+
+def _note(app: Celery, own: Services, finished: Finished) -> None:
     is_told = job_of_reply(finished.reply_to) is None
     is_logged = not is_for_cells(finished.reply_to)
     if is_told and note_end(own.desk, finished, is_logged=is_logged):
