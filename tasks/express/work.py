@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery
 
+from enrich.bootstrap import Services
 from enrich.engine.carrying import Carried, carry, keep_carried
 from enrich.engine.parts import Parts
 from enrich.engine.submit import resume
@@ -52,9 +53,10 @@ class Worker:
         *,
         acknowledge: Callable[[Sequence[Call]], None],
         spawn: Callable[[Callable[[], None]], None],
+        own: Callable[[], Services] = services,
     ) -> None:
         """`spawn` has something done in a thread of its own, as part of the same group."""
-        self._app, self._acknowledge, self._spawn = app, acknowledge, spawn
+        self._app, self._acknowledge, self._spawn, self._own = app, acknowledge, spawn, own
         self._dispatcher = CeleryDispatcher(app)
         self._pool: Executor = ThreadPoolExecutor(_PROBES, thread_name_prefix="enrich-express")
 
@@ -62,7 +64,7 @@ class Worker:
         """Do a group: who asks for the same kind of thing shares a run."""
         parts, refused = _parted(calls)
         if refused:
-            self._tell(refused)
+            self._tell({c.id: refused[c.id] for c in calls if c.waits and c.id in refused})
             self._acknowledge([call for call in calls if call.id in refused])
         for part in parts[1:]:
             self._spawn(lambda part=part: self._do(part))  # type: ignore[misc] # bound now
@@ -75,7 +77,7 @@ class Worker:
             self._done(part)
 
     def _done(self, part: _Part) -> None:
-        own = services()
+        own = self._own()
         callers = [
             Caller(id=call.id, row=asked.row, is_single=asked.is_single, waits=call.waits)
             for call, asked in part.calls
@@ -90,11 +92,14 @@ class Worker:
         except Exception as exc:  # noqa: BLE001 - told to who waits, and logged
             begun = self._broken(callers, exc)
         known = {c.id: (begun.answers[c.id], c) for c in callers if c.id in begun.answers}
-        self._tell({key: _result(answer, c) for key, (answer, c) in known.items() if c.waits})
-        # All are answered, stored now or stored before.
-        self._acknowledge([call for call, _ in part.calls])
-        if begun.unit is not None:
-            self._carry(own.parts, own.callers, begun.unit)
+        try:
+            self._tell({key: _result(answer, c) for key, (answer, c) in known.items() if c.waits})
+            # All are answered, stored now or stored before.
+            self._acknowledge([call for call, _ in part.calls])
+        finally:
+            # Under a lease of ours: nobody else would take it up for as long as that lasts.
+            if begun.unit is not None:
+                self._carry(own.parts, own.callers, begun.unit)
 
     def _one_by_one(self, part: _Part) -> None:
         """Find out who of them it is that cannot be served, so that the others are."""
@@ -113,11 +118,17 @@ class Worker:
         except Exception as exc:  # noqa: BLE001 - logged, and done by others
             self._hand_on(parts, unit, exc)
             return
-        self._answer(store, unit, carried)
+        try:
+            self._answer(store, unit, carried)
+        finally:
+            # Whoever could not be told is, by the sweep; the run goes on, and ends once.
+            self._go_on(parts, unit, carried)
+
+    def _go_on(self, parts: Parts, unit: Unit, carried: Carried) -> None:
         keep_carried(parts, unit, carried)
         self._dispatch(carried.steps, unit)
         if carried.finished is not None:
-            answer_run(self._app, services(), carried.finished)
+            answer_run(self._app, self._own(), carried.finished)
 
     def _answer(self, store: Callers, unit: Unit, carried: Carried) -> None:
         mine = [c for c in unit.callers if c.waits and c.row in carried.cells]

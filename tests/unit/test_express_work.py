@@ -1,0 +1,87 @@
+"""What a worker does with requests that it gathered, when their answers cannot be given."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+import redis
+
+from enrich.domain.outcome import Found
+from enrich.domain.values import Observation
+from enrich.store.callers_memory import MemoryCallers
+from tasks.express.calls import Call
+from tasks.express.work import Worker
+from tests.unit.batches import spec
+from tests.unit.engine_world import Scripted, World, world
+from tests.unit.replying import Hooks, Results, app_of, services_of
+
+EMAILS = ("a@acme.com", "b@bolt.com")
+FOUND = {email: Found({"domain": Observation(value="x.com", confidence=0.9)}) for email in EMAILS}
+
+
+@dataclass
+class Bench:
+    """A worker over a world, the Redis of its answers, and what it has acknowledged."""
+
+    world: World
+    vendor: Scripted
+    results: Results = field(default_factory=Results)
+    hooks: Hooks = field(default_factory=Hooks)
+    acknowledged: list[str] = field(default_factory=list)
+
+    def do(self, *calls: Call) -> None:
+        own = services_of(self.world, self.hooks, MemoryCallers(self.world.database))
+        Worker(
+            app_of(self.results),
+            acknowledge=self._acknowledge,
+            spawn=lambda work: work(),
+            own=lambda: own,
+        ).do(calls)
+
+    def _acknowledge(self, calls: Sequence[Call]) -> None:
+        self.acknowledged += [call.id for call in calls]
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    vendor = Scripted(spec("vendor", "email", "domain"), FOUND)
+    with world(vendor, emails=EMAILS) as made:
+        yield Bench(made, vendor)
+
+
+def call(number: int, *args: str, waits: bool = True) -> Call:
+    return Call(
+        id=f"c{number}",
+        task="enrich.cell",
+        args=args,
+        kwargs={},
+        waits=waits,
+        message=None,
+        at_s=0.0,
+    )
+
+
+def test_whoever_does_not_wait_is_not_told_that_it_asks_wrongly(bench: Bench) -> None:
+    bench.do(call(1, "t"), call(2, "t", waits=False))
+
+    assert list(bench.results.stored) == [b"celery-task-meta-c1"]
+    assert bench.acknowledged == ["c1", "c2"]
+
+
+def test_who_was_stored_is_seen_to_although_a_neighbour_cannot_be_told(bench: Bench) -> None:
+    bench.world.parts.rows.type_value("default", "t", "r1", "domain", "typed.com")
+    bench.results.is_away = True
+
+    with pytest.raises(redis.ConnectionError):
+        bench.do(call(1, "t", "r1", "domain"), call(2, "t", "r2", "domain"))
+
+    assert bench.world.value("domain", "r2") == "x.com"
+
+
+def test_a_run_whose_callers_cannot_be_told_ends_all_the_same(bench: Bench) -> None:
+    bench.results.is_away = True
+
+    with pytest.raises(redis.ConnectionError):
+        bench.do(call(1, "t", "r1", "domain"))
+
+    assert len(bench.hooks.noted) == 1
