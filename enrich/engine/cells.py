@@ -12,8 +12,7 @@ from enrich.domain.waterfall import is_protected
 from enrich.engine.fuse import cell_name
 from enrich.engine.parts import Parts
 from enrich.engine.report import cell_results, standing_result
-from enrich.engine.submit import RunRequest, Submitted, enriched_columns, submit
-from enrich.errors import UnknownNameError
+from enrich.engine.submit import RunRequest, Submitted, known_columns, submit
 from enrich.ports import CacheEntry, CacheHit, Selection
 
 __all__ = [
@@ -99,11 +98,7 @@ def _standing(parts: Parts, request: CellsRequest, *, forced: bool) -> Known | N
     """Give the row's cells if none of them is to be decided: typed, or filled and not forced."""
     view = parts.rows.table(request.tenant, request.table)
     columns = {column.key: column for column in view.columns}
-    wanted = request.columns or enriched_columns(parts, request.tenant, request.table)
-    for key in wanted:
-        if key not in columns:
-            within = f"table {request.table!r}"
-            raise UnknownNameError("column", key, known=tuple(columns), within=within)
+    wanted = known_columns(view.columns, request.columns or None, table=request.table)
     (row,) = parts.rows.read(request.tenant, request.table, [request.row])
     if any(
         is_undecided(row, key, forced=forced, protected=is_protected(row, columns[key]))
