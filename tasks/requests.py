@@ -51,7 +51,7 @@ class Request(Task[Any, Any]):
     resultrepr_maxsize = 0
 
     def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
-        """Send it; when it raises, nothing was sent.
+        """Send it; when it raises, nothing was sent, or the connection broke meanwhile.
 
         Raises:
             BadInputError: a worker would have to park it.
