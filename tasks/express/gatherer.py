@@ -60,14 +60,14 @@ class Gatherer(Generic[T]):
         self._go()
 
     def _tick(self) -> None:
-        with self._lock:
-            self._has_timer = False
-            left_s = self._left_s()
-            again = left_s is not None and left_s > 0
-            self._has_timer = again
-        if again:
-            self._later(left_s or 0.0, self._tick)
         self._go()
+        with self._lock:
+            left_s = self._left_s()
+            # Also when the first waits for the end of a group: those behind it have a window too.
+            self._has_timer = left_s is not None and self._policy.window_s > 0
+            again = self._has_timer
+        if again and left_s is not None:
+            self._later(left_s if left_s > 0 else self._policy.window_s, self._tick)
 
     def _left_s(self) -> float | None:
         """Say for how long the first who waits still does; None when nobody waits."""

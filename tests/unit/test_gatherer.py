@@ -112,3 +112,17 @@ def test_every_call_is_in_one_group_and_in_order(line: Line, calls: int) -> None
         line.gatherer.ended()
 
     assert [call for group in line.groups for call in group] == list(range(calls))
+
+
+def test_who_is_left_over_by_a_whole_group_waits_no_longer_than_the_window(line: Line) -> None:
+    line.add(1, 2, 3, 4, 5)
+    line.wait(0.004)
+    line.add(6, 7, 8)
+    line.wait(0.001)
+    line.gatherer.ended()
+    line.gatherer.ended()
+    assert line.groups == [[1], [2, 3, 4], [5, 6, 7]]
+
+    line.wait(0.005)
+
+    assert line.groups[3:] == [[8]]
