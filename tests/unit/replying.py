@@ -59,7 +59,7 @@ class Hooks:
 
 
 def app_of(results: Results) -> Celery:
-    backend = KeyValueStoreBackend(app=Celery(set_as_current=False))
+    backend: Any = KeyValueStoreBackend(app=Celery(set_as_current=False))
     backend.client = results
     return cast(Celery, SimpleNamespace(backend=backend))
 

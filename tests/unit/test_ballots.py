@@ -78,12 +78,12 @@ def test_a_value_is_as_old_as_the_answer_that_gave_it(method: FusionMethod) -> N
     (found,) = said("industry", {"a": "Tools"})
     nothing = replace(found, input_key="less", outcome=NotFound(), observed_at=AT + timedelta(1))
 
-    fused = fuse_cell(
+    decided = fuse_cell(
         Column(key="industry", field="industry"), [nothing, found], {}, FusionPolicy(method=method)
     )
 
-    assert fused is not None
-    assert fused.observed_at == AT
+    assert decided is not None
+    assert decided.observed_at == AT
 
 
 @pytest.mark.parametrize(
