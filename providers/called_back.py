@@ -73,11 +73,11 @@ class CalledBack:
         return f"{self._door.base_url}/v1/callbacks/{signed_name(callback.name, self._door.secret)}"
 
     def settled(
-        self, callback: Callback, told: Sequence[Answer], keys: Sequence[str]
+        self, tenant: str, callback: Callback, told: Sequence[Answer], keys: Sequence[str]
     ) -> list[Answer]:
         """Let rows that are worked on wait for the answer; where none are, nobody waits for it."""
         if not any(isinstance(answer.outcome, Pending) for answer in told):
-            self._forgotten(callback)
+            self._forgotten(tenant, callback)
             return list(told)
         return [
             replace(answer, outcome=Pending(callback.expires_at, ticket_of(callback.name, key)))
@@ -116,9 +116,9 @@ class CalledBack:
         is_over = kept is None or (kept.body is None and kept.is_late)
         return None if is_over else replace(query, token=ticket_of(name, key))
 
-    def _forgotten(self, callback: Callback) -> None:
+    def _forgotten(self, tenant: str, callback: Callback) -> None:
         try:
-            self._door.kept.forget(callback.name)
+            self._door.kept.forget(tenant, callback.name)
         except DatabaseDownError:
             return  # it expires
 

@@ -114,7 +114,7 @@ class HttpProvider:
                 tenant = queries[group.places[0]].tenant
                 told = self._told(group, tenant, deadline)
                 if self._back and group.callback:
-                    told = self._back.settled(group.callback, told, group.keys)
+                    told = self._back.settled(tenant, group.callback, told, group.keys)
                 answers |= dict(zip(group.places, told, strict=True))
         except DatabaseDownError:
             pass  # where answers are waited for; those that were not asked are asked again

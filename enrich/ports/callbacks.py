@@ -26,7 +26,7 @@ class Callbacks(Protocol):
         """Give the name of what a paid call waits for, the newest, and its row's key within."""
         ...
 
-    def forget(self, name: str) -> None:
+    def forget(self, tenant: str, name: str) -> None:
         """Wait no longer for an answer that has not come."""
         ...
 

@@ -35,7 +35,9 @@ _RECEIVE = text("""
 """)
 _KNOWN = text("SELECT provider FROM callbacks WHERE name = :name")
 _WAKE = text("SELECT wake_answered(:run_id)")
-_DROP = text("DELETE FROM callbacks WHERE name = :name AND state = 'open'")
+_DROP = text("""
+    DELETE FROM callbacks WHERE name = :name AND tenant_id = :tenant AND state = 'open'
+""")
 # A day: an answer that came in time is read whenever its batch is taken up again.
 _FORGET = text("DELETE FROM callbacks WHERE expires_at < now() - interval '1 day'")
 _CONTENT_TYPE_CHARS = 200
@@ -74,9 +76,10 @@ class PostgresCallbacks:
         found = self._database.of(tenant).run(lambda c: c.execute(_FIND, named).one_or_none())
         return None if found is None else (found[0], found[1])
 
-    def forget(self, name: str) -> None:
+    def forget(self, tenant: str, name: str) -> None:
         """Wait no longer; the port's promise."""
-        self._database.of_all().run(lambda c: c.execute(_DROP, {"name": cleaned(name)}))
+        named = {"tenant": cleaned(tenant), "name": cleaned(name)}
+        self._database.of(tenant).run(lambda c: c.execute(_DROP, named))
 
     def receive(self, name: str, *, body: bytes, content_type: str) -> Received:
         """Keep what was sent, once, and wake who waits; the port's promise."""

@@ -54,11 +54,11 @@ class MemoryCallbacks:
                     return kept.new.name, kept.new.calls[call]
             return None
 
-    def forget(self, name: str) -> None:
+    def forget(self, tenant: str, name: str) -> None:
         """Wait no longer for an answer that has not come."""
         with self._db.lock:
             kept = self._kept.get(name)
-            if kept is not None and kept.body is None:
+            if kept is not None and kept.new.tenant == tenant and kept.body is None:
                 del self._kept[name]
 
     def receive(self, name: str, *, body: bytes, content_type: str) -> Received:

@@ -110,7 +110,7 @@ def test_an_answer_to_a_cancelled_run_changes_nothing(stores: Stores, run: RunVi
 
 def test_an_answer_that_nobody_waits_for_is_unknown(stores: Stores, run: RunView) -> None:
     opened(stores, run, "one")
-    stores.callbacks.forget("one")
+    stores.callbacks.forget(TENANT, "one")
 
     assert receive(stores, "one") is Receipt.UNKNOWN
     assert stores.callbacks.read(TENANT, "one") is None
@@ -121,6 +121,14 @@ def test_nobody_reads_what_another_tenant_waits_for(stores: Stores, run: RunView
 
     assert stores.callbacks.read("another", "one") is None
     assert stores.callbacks.find("another", "call-of-one") is None
+
+
+def test_nobody_ends_what_another_tenant_waits_for(stores: Stores, run: RunView) -> None:
+    opened(stores, run, "one")
+
+    stores.callbacks.forget("another", "one")
+
+    assert stores.callbacks.read(TENANT, "one") is not None
 
 
 def test_what_a_paid_call_waits_for_is_found_by_its_name(stores: Stores, run: RunView) -> None:
