@@ -32,11 +32,13 @@ def _begin(**_: Any) -> None:
     """Take over from the last life of this name, once: a consumer is ready after each reconnect."""
     if not _began.is_set():
         _began.set()
+        # Before the first message is fetched: what this life will hold has the same name.
+        _end_leases(is_lost=True)
         threading.Thread(target=_take_over, name="enrich-begin", daemon=True).start()
 
 
 def _take_over() -> None:
-    _let_go(is_lost=True)
+    _sweep()  # also for leases that ran out while nobody was there to sweep
     services().warm()
 
 
@@ -49,7 +51,7 @@ def _hand_back(patience_s: float) -> None:
     """Wait for what is under way; let others have what takes longer, and end."""
     if _ended.wait(patience_s):
         return
-    _let_go(is_lost=False)
+    _let_go()
     if not _ended.wait(_LAST_S):
         services().metrics.flush()
         services().parts.tracer.flush()
@@ -60,19 +62,31 @@ def _hand_back(patience_s: float) -> None:
 def _end(**_: Any) -> None:
     """Hand back what others wait for: parts of ours that were fetched and not begun."""
     _ended.set()
-    _let_go(is_lost=False)
+    _let_go()
     close()
 
 
-def _let_go(*, is_lost: bool) -> None:
+def _let_go() -> None:
+    if _end_leases(is_lost=False):
+        _sweep()
+
+
+def _end_leases(*, is_lost: bool) -> int:
     try:
         held = services().parts.runs.let_go(holder(), is_lost=is_lost)
-        if held:
-            log.info("batches.handed_on", extra={"batches": held, "is_lost": is_lost})
-        if held or is_lost:  # some leases may have run out while nobody was there to sweep
-            sweep()
     except EnrichError as exc:
         # Their leases run out by themselves.
+        log.warning("batches.left_to_leases", extra={"error": str(exc)})
+        return 0
+    if held:
+        log.info("batches.handed_on", extra={"batches": held, "is_lost": is_lost})
+    return held
+
+
+def _sweep() -> None:
+    try:
+        sweep()
+    except EnrichError as exc:
         log.warning("batches.left_to_leases", extra={"error": str(exc)})
 
 
