@@ -116,8 +116,8 @@ def test_the_next_key_is_tried_when_one_is_refused_or_used_up(
     second = ask(provider, "b.example")
 
     assert values_in(first[0].outcome) == values_in(second[0].outcome) == FOUND
-    # The refused one rests.
-    assert sent(rude, "X-Api-Key") == ["k1", "k2", "k2"]
+    # Any key may be the first; the refused one rests.
+    assert sent(rude, "X-Api-Key") in (["k1", "k2", "k2"], ["k2", "k1", "k1"])
 
 
 def test_when_all_keys_are_refused_the_provider_says_so(rude: Rude, client: HttpClient) -> None:
@@ -127,7 +127,7 @@ def test_when_all_keys_are_refused_the_provider_says_so(rude: Rude, client: Http
     (answer,) = ask(provider, "a.example")
 
     assert answer.outcome == Unauthorized("status 401")
-    assert sent(rude, "X-Api-Key") == ["k1", "k2"]
+    assert sorted(sent(rude, "X-Api-Key")) == ["k1", "k2"]
 
 
 def test_a_tenant_is_asked_for_with_its_own_key(rude: Rude, client: HttpClient) -> None:
@@ -151,7 +151,7 @@ def test_the_next_key_is_asked_with_when_one_has_reached_its_rate(
     answers = [*ask(provider, "a.example"), *ask(provider, "b.example")]
 
     assert [values_in(answer.outcome) for answer in answers] == [{"company_name": "Acme"}] * 2
-    assert sent(rude, "X-Api-Key") == ["k1", "k2", "k2"]
+    assert sent(rude, "X-Api-Key") in (["k1", "k2", "k2"], ["k2", "k1", "k1"])
 
 
 def test_a_rate_that_all_keys_share_is_no_reason_for_the_next(
