@@ -45,7 +45,7 @@ class Door:
 
 
 class CalledBack:
-    """The answers of one provider; every method but `settled` raises `DatabaseDownError`."""
+    """The answers of one provider; `opened`, `answers`, `found` raise `DatabaseDownError`."""
 
     def __init__(self, provider: str, door: Door, *, wait_s: float) -> None:
         self._provider, self._door = provider, door
@@ -77,7 +77,7 @@ class CalledBack:
     ) -> list[Answer]:
         """Let rows that are worked on wait for the answer; where none are, nobody waits for it."""
         if not any(isinstance(answer.outcome, Pending) for answer in told):
-            self._forgotten(tenant, callback)
+            self.forget(tenant, callback)
             return list(told)
         return [
             replace(answer, outcome=Pending(callback.expires_at, ticket_of(callback.name, key)))
@@ -104,23 +104,20 @@ class CalledBack:
         return checked(told, reply, queries[0].tenant)
 
     def found(self, query: Query) -> Query | None:
-        """Give a paid question with the ticket of what it waits for; None: it was never asked.
+        """Give a paid question with the ticket of what it waits for; None when no trace is left.
 
-        What was waited for in vain counts as never asked.
+        None does not say that it was never asked: what was answered at once, and what was waited
+        for long ago, are forgotten as well.
         """
         known = self._door.kept.find(query.tenant, query.call_key)
-        if known is None:
-            return None
-        name, key = known
-        kept = self._door.kept.read(query.tenant, name)
-        is_over = kept is None or (kept.body is None and kept.is_late)
-        return None if is_over else replace(query, token=ticket_of(name, key))
+        return None if known is None else replace(query, token=ticket_of(*known))
 
-    def _forgotten(self, tenant: str, callback: Callback) -> None:
+    def forget(self, tenant: str, callback: Callback) -> None:
+        """Wait no longer; when the database is away it expires by itself."""
         try:
             self._door.kept.forget(tenant, callback.name)
         except DatabaseDownError:
-            return  # it expires
+            return
 
 
 def _reply(kept: Callback) -> Reply:

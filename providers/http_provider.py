@@ -18,7 +18,7 @@ from enrich.domain.outcome import (
     Skipped,
     Unavailable,
 )
-from enrich.domain.paid import CallState, end_state_of
+from enrich.domain.paid import NO_TRACE, CallState, end_state_of
 from enrich.domain.provider import Answer, ProviderSpec, Query
 from enrich.domain.values import microcredits_of
 from enrich.errors import DatabaseDownError
@@ -123,14 +123,20 @@ class HttpProvider:
     def look_up(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer | None]:
         """Say what came of each call, by its key; None where it was never made.
 
-        What is no answer about the row is `Unavailable`: then nobody knows yet.
+        What is no answer about the row is `Unavailable`: then nobody knows yet. Of what would
+        have been sent to us, and was not, nobody can know more: `NO_TRACE`.
         """
         return [self._looked_up(query, deadline) for query in queries]
 
     def _looked_up(self, query: Query, deadline: Deadline) -> Answer | None:
-        if self._back:
-            waits = self._back.found(query)
-            return self._answered(self._back, [waits])[0] if waits else None
+        if self._back and query.token:
+            return None  # it only reads what was sent
+        if self._back and (waits := self._back.found(query)):
+            (sent,) = self._answered(self._back, [waits])
+            if not isinstance(sent.outcome, Unavailable):
+                return sent
+        if self._back and not self._http.provider_spec.can_look_up:
+            return NO_TRACE
         unknown = self._http.idempotency.unknown if self._http.idempotency else ()
         asked, never = Asked(query.inputs), Gone()
 
@@ -175,6 +181,8 @@ class HttpProvider:
             call = request_for(self._http, query.inputs, base_url=self._base_url, callback=url)
             call = with_key(self._http, call, [query.call_key])
         except BadValueError as exc:
+            if self._back and callback:
+                self._back.forget(query.tenant, callback)
             refused[place] = free(InvalidInput(str(exc)))
             return
         yield _Group((place,), call, lambda reply: [self._read_one(reply, asked)], callback, [""])

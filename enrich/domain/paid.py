@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from enrich.domain.outcome import Outcome, OutcomeKind
-from enrich.domain.provider import ProviderSpec
+from enrich.domain.outcome import Outcome, OutcomeKind, Skipped
+from enrich.domain.provider import Answer, ProviderSpec
 
 __all__ = [
+    "NO_TRACE",
     "Asked",
     "Booking",
     "CallEnd",
@@ -77,17 +78,21 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnd:
-    """What came of a call; written once, before anything else is done with it."""
+    """What came of a call; written once, before anything else is done with it.
+
+    `is_parked`: nobody knows, and a person has to say; its outcome is not kept.
+    """
 
     outcome: Outcome
     observed_at: datetime
     cost_microcredits: int = 0
     latency_s: float = 0.0
+    is_parked: bool = False
 
     @property
     def state(self) -> CallState:
         """What the call is from now on."""
-        return end_state_of(self.outcome)
+        return CallState.PARKED if self.is_parked else end_state_of(self.outcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +147,11 @@ class Spending:
     spent_microcredits: int = 0
     holds: tuple[Hold, ...] = field(default=())
 
+
+#: What a provider says of a call of which it will never be able to tell whether it was made.
+NO_TRACE = Answer(
+    outcome=Skipped("nobody can tell whether it was made"), cost_microcredits=0, calls=0
+)
 
 _ANSWERS = frozenset(
     {

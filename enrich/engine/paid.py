@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from enrich.domain.outcome import OutcomeKind, Pending, Skipped
-from enrich.domain.paid import Asked, Booking, CallEnd, InDoubt, Verdict, doubt_of
+from enrich.domain.paid import NO_TRACE, Asked, Booking, CallEnd, InDoubt, Verdict, doubt_of
 from enrich.domain.provider import Query, charged
 from enrich.domain.run import RunView
 from enrich.engine.call import Said
@@ -126,7 +126,10 @@ class _Paying:
         told = self.provider.look_up(tuple(doubtful.values()), self.deadline)
         said = {}
         for name, answer in zip(doubtful, told, strict=True):
-            if answer is None:
+            if answer is None or (answer == NO_TRACE and not self._parks_untraced()):
+                continue
+            if answer == NO_TRACE:
+                said[name] = self._parked(name, journal)
                 continue
             if answer.outcome.kind is OutcomeKind.UNAVAILABLE:
                 journal.leave(name)
@@ -141,6 +144,16 @@ class _Paying:
                 latency_s=answer.latency_s,
             )
         return said
+
+    def _parks_untraced(self) -> bool:
+        """Say whether a call that has left no trace waits for a person."""
+        spec = replace(self.provider.spec, can_look_up=False)
+        return doubt_of(spec, self.parts.policies.budgets.in_doubt) is InDoubt.PARK
+
+    def _parked(self, name: str, journal: Journal) -> Said:
+        now = self.parts.clock.now()
+        journal.end({name: CallEnd(outcome=Skipped(PARKED), observed_at=now, is_parked=True)})
+        return Said(outcome=Skipped(PARKED), observed_at=now)
 
     def _as_it_stands(self, booking: Booking | None) -> Said:
         """Say what a question gets that is not ours to call."""

@@ -70,6 +70,7 @@ class KnowsCalls(Protocol):
     def look_up(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer | None]:
         """Say what came of each call, by its key; None where it was never made.
 
-        An answer that is `Unavailable` leaves the doubt as it is.
+        An answer that is `Unavailable` leaves the doubt as it is; `NO_TRACE` says that it will
+        stay one, and the rule for calls in doubt decides.
         """
         ...

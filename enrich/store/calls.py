@@ -160,7 +160,8 @@ def _line(key: str, end: CallEnd) -> JsonObject:
     return {
         "k": key,
         "state": end.state.value,
-        "outcome": outcome_to_json(end.outcome),
+        # What is parked has none: whatever a person says of it is no answer.
+        "outcome": None if end.is_parked else outcome_to_json(end.outcome),
         "cost": end.cost_microcredits,
         "latency_s": end.latency_s,
         "observed_at": end.observed_at.isoformat(),

@@ -146,7 +146,8 @@ class MemoryPaidCalls:
                 end = ended[key]
                 call.state, call.held_until = end.state, None
                 call.begun = call.begun and end.state is not CallState.FREE
-                call.end, call.cost = end, end.cost_microcredits
+                call.end = None if end.is_parked else end
+                call.cost = end.cost_microcredits
                 call.ended_at = self._db.now() if end.state is not CallState.FREE else None
             return frozenset(ours)
 

@@ -1,6 +1,7 @@
 """The ledger of paid calls, in memory and in PostgreSQL."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -125,6 +126,24 @@ def test_a_call_without_an_answer_is_made_again_under_its_own_key(
 
     assert verdict(again) in {next_run, Verdict.DOUBTFUL}
     assert again["q1"].key == first["q1"].key
+
+
+@pytest.mark.parametrize(
+    ("ruling", "then"),
+    [(Ruling.PAID, Verdict.PARKED), (Ruling.NOT_PAID, Verdict.OURS)],
+    ids=["paid", "not paid"],
+)
+def test_a_call_whose_holder_cannot_tell_what_came_of_it_waits_for_a_person(
+    stores: Stores, run: RunView, ruling: Ruling, then: Verdict
+) -> None:
+    name = reserve(stores, run)["q1"].key
+    stores.paid.note("one", ended={"q1": replace(end(cost=0), is_parked=True)})
+
+    assert verdict(reserve(stores, run, holder="two")) is Verdict.PARKED
+    assert [each.key for each in stores.paid.doubts(TENANT, unsettled=True)] == [name]
+
+    stores.paid.settle(TENANT, name, ruling)
+    assert verdict(reserve(stores, run, holder="two")) is then
 
 
 def test_a_reservation_that_was_given_up_is_taken_and_counted_as_a_doubt(

@@ -1,12 +1,22 @@
 """What a provider sends by itself is read as a reply would be, and no key of ours is kept of it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from enrich.domain.callback import NewCallback, name_in, new_name, signed_name, ticket_of
-from enrich.domain.outcome import Malformed, NotFound, Outcome, Pending, Skipped, Unavailable
+from enrich.domain.outcome import (
+    InvalidInput,
+    Malformed,
+    NotFound,
+    Outcome,
+    Pending,
+    Skipped,
+    Unavailable,
+)
+from enrich.domain.paid import NO_TRACE
 from enrich.domain.provider import Query
 from enrich.domain.run import RunOptions
 from enrich.ports import Deadline, NewRun, Selection
@@ -22,7 +32,10 @@ from tests.specs import spec_of, values_in
 from tests.store_fixtures import TABLE, TENANT, make_table
 
 KEY = "canary-key-0123456789"
-ASKING = '[[request]]\nmethod = "POST"\npath = "/c"\njson = { d = "{domain}", to = "{$callback}" }'
+ASKING = (
+    '[[request]]\nmethod = "POST"\npath = "/c"\nneeds = ["domain"]\n'
+    'json = { d = "{domain}", to = "{$callback}" }'
+)
 LATER = '[[outcomes]]\nstatus = 202\noutcome = "pending"\n[deferred]\nmode = "webhook"\nwait_s = 60'
 AUTH = '[auth]\nkind = "bearer"'
 
@@ -30,7 +43,7 @@ AUTH = '[auth]\nkind = "bearer"'
 class Waiting:
     """A question whose answer is waited for, and the provider that was asked."""
 
-    def __init__(self, *, has_door: bool = True) -> None:
+    def __init__(self, *, has_door: bool = True, calls: Mapping[str, str] | None = None) -> None:
         self.clock = HandClock()
         database = MemoryDatabase(now=self.clock.now)
         self.kept = MemoryCallbacks(database)
@@ -46,7 +59,13 @@ class Waiting:
         run = MemoryRunStore(database).create(new, in_flight=9, lease_s=60)[0]
         self.kept.open(
             NewCallback(
-                name="n", tenant=TENANT, run_id=run.id, provider="acme", rows=(1,), wait_s=60
+                name="n",
+                tenant=TENANT,
+                run_id=run.id,
+                provider="acme",
+                rows=(1,),
+                wait_s=60,
+                calls=calls or {},
             )
         )
         door = Door(base_url="https://e.example", secret="s", kept=self.kept, longest_s=900)
@@ -101,6 +120,48 @@ def test_an_answer_that_does_not_come_ends_as_timed_out() -> None:
     own.clock.sleep(61)
 
     assert own.told() == Unavailable("timed out: its answer was not sent to us")
+
+
+@pytest.mark.parametrize(
+    ("after_s", "calls"), [(0, {}), (61, {"paid": ""})], ids=["no row of it", "in vain"]
+)
+def test_what_was_waited_for_in_vain_is_not_taken_for_never_asked(
+    after_s: float, calls: dict[str, str]
+) -> None:
+    own = Waiting(calls=calls)
+    own.clock.sleep(after_s)
+    paid = replace(own.query, token="", call_key="paid")
+
+    assert own.provider.look_up([paid], Deadline(1e9)) == [NO_TRACE]
+
+
+def test_a_paid_question_is_found_by_what_it_waits_for() -> None:
+    own = Waiting(calls={"paid": ""})
+    paid = replace(own.query, token="", call_key="paid")
+
+    (waits,) = own.provider.look_up([paid], Deadline(1e9))
+    own.kept.receive("n", body=b'{"name": "Acme"}', content_type="application/json")
+    (sent,) = own.provider.look_up([paid], Deadline(1e9))
+
+    assert waits is not None
+    assert isinstance(waits.outcome, Pending)
+    assert sent is not None
+    assert values_in(sent.outcome) == {"company_name": "Acme"}
+
+
+def test_of_a_question_that_only_waits_nothing_is_in_doubt() -> None:
+    own = Waiting(calls={"paid": ""})
+    own.clock.sleep(61)
+
+    assert own.provider.look_up([replace(own.query, call_key="paid")], Deadline(1e9)) == [None]
+
+
+def test_a_row_that_cannot_be_asked_about_leaves_nothing_open() -> None:
+    own = Waiting()
+    unsendable = replace(own.query, token="", call_key="paid", inputs={})
+
+    assert isinstance(own.told(unsendable), InvalidInput)
+    assert own.kept.find(TENANT, "paid") is None
 
 
 def test_without_an_address_nobody_is_asked() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from enrich.domain.outcome import NotFound, Outcome, Unavailable
-from enrich.domain.paid import Asked, CallEnd, InDoubt, Verdict
+from enrich.domain.paid import NO_TRACE, Asked, CallEnd, InDoubt, Ruling, Verdict
 from enrich.domain.policy import BudgetPolicy
 from enrich.domain.provider import Answer, ProviderSpec, Query, Tier
 from enrich.domain.run import Force, Step
@@ -168,6 +168,45 @@ def test_who_can_be_asked_by_key_says_what_came_of_a_call_in_doubt(
 
         assert provider.asked == asked
         assert own.row().cells["domain"].state is state
+
+
+@pytest.mark.parametrize(
+    ("rule", "asked", "state"),
+    [
+        (InDoubt.CALL_AGAIN, ["a@acme.com"], CellState.FILLED),
+        (InDoubt.PARK, [], CellState.SKIPPED),
+    ],
+    ids=["called again", "parked"],
+)
+def test_a_call_that_left_no_trace_is_dealt_with_as_the_setting_says(
+    rule: InDoubt, asked: list[str], state: CellState
+) -> None:
+    provider = LooksUp(replace(PAID, can_look_up=True), KNOWS)
+    provider.told = NO_TRACE
+
+    with world(provider, columns=COLUMNS, budgets=BudgetPolicy(in_doubt=rule)) as own:
+        _, steps = own.submit()
+        die_calling(own, steps, provider.spec)
+        own.runner.run(steps, patience_s=0)
+
+        assert provider.asked == asked
+        assert own.row().cells["domain"].state is state
+        assert len(own.parts.paid.doubts("default", unsettled=True)) == (not asked)
+
+
+def test_what_left_no_trace_is_called_once_a_person_says_that_it_never_was() -> None:
+    provider = LooksUp(replace(PAID, can_look_up=True), KNOWS)
+    provider.told = NO_TRACE
+
+    with world(provider, columns=COLUMNS, budgets=BudgetPolicy(in_doubt=InDoubt.PARK)) as own:
+        _, steps = own.submit()
+        die_calling(own, steps, provider.spec)
+        own.runner.run(steps, patience_s=0)
+        (doubt,) = own.parts.paid.doubts("default", unsettled=True)
+        own.parts.paid.settle("default", doubt.key, Ruling.NOT_PAID)
+        own.run()
+
+        assert provider.asked == ["a@acme.com"]
 
 
 def test_money_of_a_worker_that_died_before_booking_it_is_counted() -> None:
