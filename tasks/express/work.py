@@ -16,6 +16,7 @@ from enrich.engine.together import Answer, Begun, Unit, Wish, begin_together
 from enrich.errors import (
     BrokerDownError,
     DatabaseDownError,
+    DependencyError,
     EnrichError,
     UnknownNameError,
     UsageError,
@@ -84,12 +85,10 @@ class Worker:
         ]
         try:
             begun = _begun(own.parts, own.callers, part.wish, callers)
-        except UsageError as exc:
-            if len(callers) > 1 and not isinstance(exc, UnknownNameError):
+        except Exception as exc:  # noqa: BLE001 - told to who waits, and logged
+            if len(callers) > 1 and not isinstance(exc, UnknownNameError | DependencyError):
                 self._one_by_one(part)
                 return
-            begun = Begun(answers={caller.id: exc for caller in callers})
-        except Exception as exc:  # noqa: BLE001 - told to who waits, and logged
             begun = self._broken(callers, exc)
         known = {c.id: (begun.answers[c.id], c) for c in callers if c.id in begun.answers}
         try:

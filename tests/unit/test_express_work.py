@@ -8,6 +8,7 @@ import redis
 
 from enrich.domain.outcome import Found
 from enrich.domain.values import Observation
+from enrich.ports.callers import NewCalls, Shared
 from enrich.store.callers_memory import MemoryCallers
 from tasks.express.calls import Call
 from tasks.express.work import Worker
@@ -29,8 +30,10 @@ class Bench:
     hooks: Hooks = field(default_factory=Hooks)
     acknowledged: list[str] = field(default_factory=list)
 
+    store: type[MemoryCallers] = MemoryCallers
+
     def do(self, *calls: Call) -> None:
-        own = services_of(self.world, self.hooks, MemoryCallers(self.world.database))
+        own = services_of(self.world, self.hooks, self.store(self.world.database))
         Worker(
             app_of(self.results),
             acknowledge=self._acknowledge,
@@ -40,6 +43,15 @@ class Bench:
 
     def _acknowledge(self, calls: Sequence[Call]) -> None:
         self.acknowledged += [call.id for call in calls]
+
+
+class Picky(MemoryCallers):
+    """Breaks at one caller."""
+
+    def store(self, new: NewCalls, *, lease_s: float) -> Shared | None:
+        if "c2" in {caller.id for caller, _ in new.callers}:
+            raise ValueError("a value that cannot be stored")
+        return super().store(new, lease_s=lease_s)
 
 
 @pytest.fixture
@@ -85,3 +97,13 @@ def test_a_run_whose_callers_cannot_be_told_ends_all_the_same(bench: Bench) -> N
         bench.do(call(1, "t", "r1", "domain"))
 
     assert len(bench.hooks.noted) == 1
+
+
+def test_one_caller_that_breaks_the_storing_fails_none_of_its_neighbours(bench: Bench) -> None:
+    bench.store = Picky
+
+    bench.do(call(1, "t", "r1", "domain"), call(2, "t", "r2", "domain"))
+
+    told = {key[-2:]: said["status"] for key, said in bench.results.stored.items()}
+    assert told == {b"c1": "SUCCESS", b"c2": "FAILURE"}
+    assert bench.acknowledged == ["c1", "c2"]
