@@ -1,4 +1,4 @@
-"""A request as the worker received it, and how its message is acknowledged."""
+"""A request as the worker received it, and how its message is acknowledged or given back."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -50,8 +50,12 @@ def call_of(message: Any) -> Call | None:
 _ALONE = ("eta", "expires", "retries", "stamps")
 
 
+#: What cannot be served now is asked again after so long.
+_PAUSE_S = 1.0
+
+
 class Receipts:
-    """Acknowledges messages in the thread that fetches them.
+    """Acknowledges messages, or gives them back, in the thread that fetches them.
 
     Messages that are held for a group do not count against the prefetch limit, up to `most`: a
     group could never grow beyond it.
@@ -59,30 +63,43 @@ class Receipts:
 
     def __init__(self, consumer: Any, *, most: int) -> None:
         self._consumer, self._most = consumer, most
-        # By message the limit that was raised for it: each connection has one of its own. Only
-        # changed in the thread that fetches.
-        self._raised: dict[int, Any] = {}
+        # By delivery tag the limit that was raised for a message: each connection has one of its
+        # own. Only changed in the thread that fetches.
+        self._raised: dict[str, Any] = {}
 
     def hold(self, call: Call) -> None:
         """Take note of a message that is held."""
-        if len(self._raised) < self._most:
+        tag = call.message.delivery_tag
+        if len(self._raised) < self._most and tag not in self._raised:
             self._consumer.qos.increment_eventually()
-            self._raised[id(call.message)] = self._consumer.qos
+            self._raised[tag] = self._consumer.qos
 
     def acknowledge(self, calls: Sequence[Call]) -> None:
         """Have the messages of these forgotten; from any thread."""
         self._soon(lambda: self._forget(calls))
+
+    def give_back(self, calls: Sequence[Call]) -> None:
+        """Have these come again, but for those that are acknowledged; from any thread."""
+        hub = self._consumer.hub
+        self._soon(lambda: hub.call_later(_PAUSE_S, lambda: self._return(calls)))
 
     def _soon(self, work: Callable[[], None]) -> None:
         hub = self._consumer.hub
         if hub is not None:
             hub.call_soon(work)
 
-    def _forget(self, calls: Sequence[Call]) -> None:
+    def _return(self, calls: Sequence[Call]) -> None:
+        self._lower(calls)
+        _requeue([c.message for c in calls], self._consumer.connection_errors)
+
+    def _lower(self, calls: Sequence[Call]) -> None:
         for call in calls:
-            qos = self._raised.pop(id(call.message), None)
+            qos = self._raised.pop(call.message.delivery_tag, None)
             if qos is not None:
                 qos.decrement_eventually()
+
+    def _forget(self, calls: Sequence[Call]) -> None:
+        self._lower(calls)
         by_channel: dict[int, list[Any]] = {}
         for call in calls:
             by_channel.setdefault(id(call.message.channel), []).append(call.message)
@@ -101,3 +118,13 @@ def _ack(messages: Sequence[Any], errors: Any) -> None:
     except errors as exc:
         # They come again, and are known by their callers.
         log.warning("messages.not_acknowledged", extra={"error": str(exc), "count": len(messages)})
+
+
+def _requeue(messages: Sequence[Any], errors: Any) -> None:
+    try:
+        for message in messages:
+            if not message.acknowledged:
+                message.reject(requeue=True)
+    except errors as exc:
+        # They come again when the channel is closed, or in time.
+        log.warning("messages.not_given_back", extra={"error": str(exc), "count": len(messages)})

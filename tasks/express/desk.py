@@ -23,7 +23,12 @@ class Express:
     def __init__(self, app: Celery, consumer: Any, policy: GatherPolicy) -> None:
         self._consumer = consumer
         self._receipts = Receipts(consumer, most=policy.most * (policy.at_once + 1))
-        self._worker = Worker(app, acknowledge=self._receipts.acknowledge, spawn=self._spawn)
+        self._worker = Worker(
+            app,
+            acknowledge=self._receipts.acknowledge,
+            give_back=self._receipts.give_back,
+            spawn=self._spawn,
+        )
         self._gatherer: Gatherer[Call] = Gatherer(self._begin, self._later, policy)
 
     def take(self, call: Call) -> None:

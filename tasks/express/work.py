@@ -53,11 +53,16 @@ class Worker:
         app: Celery,
         *,
         acknowledge: Callable[[Sequence[Call]], None],
+        give_back: Callable[[Sequence[Call]], None],
         spawn: Callable[[Callable[[], None]], None],
         own: Callable[[], Services] = services,
     ) -> None:
-        """`spawn` has something done in a thread of its own, as part of the same group."""
-        self._app, self._acknowledge, self._spawn, self._own = app, acknowledge, spawn, own
+        """`spawn` has something done in a thread of its own, as part of the same group.
+
+        `give_back` has those come again that are not acknowledged.
+        """
+        self._app, self._spawn, self._own = app, spawn, own
+        self._acknowledge, self._give_back = acknowledge, give_back
         self._dispatcher = CeleryDispatcher(app)
         self._pool: Executor = ThreadPoolExecutor(_PROBES, thread_name_prefix="enrich-express")
 
@@ -85,6 +90,11 @@ class Worker:
         ]
         try:
             begun = _begun(own.parts, own.callers, part.wish, callers)
+        except DatabaseDownError as exc:
+            # They have patience; whoever was stored nonetheless is known when it comes again.
+            log.warning("calls.given_back", extra={"calls": len(callers), "error": str(exc)})
+            self._give_back([call for call, _ in part.calls])
+            return
         except Exception as exc:  # noqa: BLE001 - told to who waits, and logged
             if len(callers) > 1 and not isinstance(exc, UnknownNameError | DependencyError):
                 self._one_by_one(part)

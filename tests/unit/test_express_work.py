@@ -8,6 +8,7 @@ import redis
 
 from enrich.domain.outcome import Found
 from enrich.domain.values import Observation
+from enrich.errors import DatabaseDownError
 from enrich.ports.callers import NewCalls, Shared
 from enrich.store.callers_memory import MemoryCallers
 from tasks.express.calls import Call
@@ -30,6 +31,7 @@ class Bench:
     hooks: Hooks = field(default_factory=Hooks)
     acknowledged: list[str] = field(default_factory=list)
 
+    given_back: list[str] = field(default_factory=list)
     store: type[MemoryCallers] = MemoryCallers
 
     def do(self, *calls: Call) -> None:
@@ -37,12 +39,16 @@ class Bench:
         Worker(
             app_of(self.results),
             acknowledge=self._acknowledge,
+            give_back=self._give_back,
             spawn=lambda work: work(),
             own=lambda: own,
         ).do(calls)
 
     def _acknowledge(self, calls: Sequence[Call]) -> None:
         self.acknowledged += [call.id for call in calls]
+
+    def _give_back(self, calls: Sequence[Call]) -> None:
+        self.given_back += [call.id for call in calls if call.id not in self.acknowledged]
 
 
 class Picky(MemoryCallers):
@@ -52,6 +58,13 @@ class Picky(MemoryCallers):
         if "c2" in {caller.id for caller, _ in new.callers}:
             raise ValueError("a value that cannot be stored")
         return super().store(new, lease_s=lease_s)
+
+
+class Away(MemoryCallers):
+    """A database that is away."""
+
+    def store(self, new: NewCalls, *, lease_s: float) -> Shared | None:
+        raise DatabaseDownError("the database does not answer")
 
 
 @pytest.fixture
@@ -107,3 +120,14 @@ def test_one_caller_that_breaks_the_storing_fails_none_of_its_neighbours(bench: 
     told = {key[-2:]: said["status"] for key, said in bench.results.stored.items()}
     assert told == {b"c1": "SUCCESS", b"c2": "FAILURE"}
     assert bench.acknowledged == ["c1", "c2"]
+
+
+def test_while_the_database_is_away_nobody_is_told_and_all_messages_come_again(
+    bench: Bench,
+) -> None:
+    bench.store = Away
+
+    bench.do(call(1, "t", "r1", "domain"), call(2, "t", "r2", "domain", waits=False))
+
+    assert bench.results.stored == {}
+    assert (bench.acknowledged, bench.given_back) == ([], ["c1", "c2"])
