@@ -54,7 +54,7 @@ def _done(work: Callable[[], None], ended: Callable[[], None]) -> None:
     try:
         work()
     except Exception:
-        # What was not acknowledged comes again; what was stored is swept.
+        # What was not acknowledged is given back; what was stored is swept.
         log.exception("calls.broke")
     finally:
         ended()

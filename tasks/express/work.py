@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from celery import Celery
@@ -67,15 +68,32 @@ class Worker:
         self._pool: Executor = ThreadPoolExecutor(_PROBES, thread_name_prefix="enrich-express")
 
     def do(self, calls: Sequence[Call]) -> None:
-        """Do a group: who asks for the same kind of thing shares a run."""
-        parts, refused = _parted(calls)
+        """Do a group: who asks for the same kind of thing shares a run.
+
+        Raises what broke; whoever is not acknowledged by then comes again.
+        """
+        try:
+            parts, refused = _parted(calls)
+            self._refuse(calls, refused)
+        except Exception:
+            self._give_back(calls)
+            raise
+        for part in parts[1:]:
+            self._spawn(partial(self._each, [part]))
+        self._each(parts[:1])
+
+    def _refuse(self, calls: Sequence[Call], refused: Mapping[str, Any]) -> None:
         if refused:
             self._tell({c.id: refused[c.id] for c in calls if c.waits and c.id in refused})
             self._acknowledge([call for call in calls if call.id in refused])
-        for part in parts[1:]:
-            self._spawn(lambda part=part: self._do(part))  # type: ignore[misc] # bound now
-        if parts:
-            self._do(parts[0])
+
+    def _each(self, parts: Sequence[_Part]) -> None:
+        try:
+            for part in parts:
+                self._do(part)
+        except Exception:
+            self._give_back([call for part in parts for call, _ in part.calls])
+            raise
 
     def _do(self, part: _Part) -> None:
         calls = [call for call, _ in part.calls]

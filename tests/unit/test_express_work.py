@@ -131,3 +131,19 @@ def test_while_the_database_is_away_nobody_is_told_and_all_messages_come_again(
 
     assert bench.results.stored == {}
     assert (bench.acknowledged, bench.given_back) == ([], ["c1", "c2"])
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [pytest.param(("t", "r1", "domain"), id="answered"), pytest.param(("t",), id="refused")],
+)
+def test_whoever_could_not_be_told_comes_again_at_once(
+    bench: Bench, asked: tuple[str, ...]
+) -> None:
+    bench.world.parts.rows.type_value("default", "t", "r1", "domain", "typed.com")
+    bench.results.is_away = True
+
+    with pytest.raises(redis.ConnectionError):
+        bench.do(call(1, *asked))
+
+    assert (bench.acknowledged, bench.given_back) == ([], ["c1"])
