@@ -5,7 +5,7 @@ What would hold a thread for long is handed on instead: premium providers, and r
 their moment.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -41,8 +41,16 @@ class Carried:
     finished: Finished | None = None
 
 
-def carry(parts: Parts, unit: Unit, pool: Executor) -> Carried:
+def _unnoted(_: Step) -> None:
+    pass
+
+
+def carry(
+    parts: Parts, unit: Unit, pool: Executor, *, reached: Callable[[Step], None] = _unnoted
+) -> Carried:
     """Ask, fuse and write, wave after wave; `pool` asks providers beside this thread.
+
+    `reached` is told each step before it is done: the last one is what others can go on with.
 
     Raises:
         DependencyError: what was not stored is left to the lease of the batch.
@@ -50,6 +58,7 @@ def carry(parts: Parts, unit: Unit, pool: Executor) -> Carried:
     batch: OpenBatch | None = unit.batch
     (step,) = resume(parts, unit.batch.run, [unit.batch.ref])
     said: tuple[Response, ...] = ()
+    reached(step)
     while batch is not None:
         told = _asked(parts, batch, step, pool)
         record(parts, batch.run, batch.ref, told)
@@ -65,6 +74,7 @@ def carry(parts: Parts, unit: Unit, pool: Executor) -> Carried:
                 finished=joined.fusion.finished,
             )
         step = onward[0]
+        reached(step)
         batch = parts.runs.open(step.batch, lease_s=parts.policies.runs.lease_s)
     note_stale(parts, step.batch, "probe")
     return Carried(cells={})

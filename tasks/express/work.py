@@ -10,9 +10,9 @@ from typing import Any
 from celery import Celery
 
 from enrich.bootstrap import Services
+from enrich.domain.run import Step
 from enrich.engine.carrying import Carried, carry, keep_carried
 from enrich.engine.parts import Parts
-from enrich.engine.submit import resume
 from enrich.engine.together import Answer, Begun, Unit, Wish, begin_together
 from enrich.errors import (
     BrokerDownError,
@@ -140,10 +140,11 @@ class Worker:
         return Begun(answers={caller.id: failure for caller in callers})
 
     def _carry(self, parts: Parts, store: Callers, unit: Unit) -> None:
+        reached: list[Step] = []
         try:
-            carried = carry(parts, unit, self._pool)
+            carried = carry(parts, unit, self._pool, reached=reached.append)
         except Exception as exc:  # noqa: BLE001 - logged, and done by others
-            self._hand_on(parts, unit, exc)
+            self._hand_on(unit, reached[-1:], exc)
             return
         try:
             self._answer(store, unit, carried)
@@ -162,16 +163,16 @@ class Worker:
         self._tell({c.id: _result(carried.cells[c.row], c) for c in mine})
         store.answered([c.id for c in mine])
 
-    def _hand_on(self, parts: Parts, unit: Unit, exc: Exception) -> None:
+    def _hand_on(self, unit: Unit, steps: Sequence[Step], exc: Exception) -> None:
         """Have others do what failed here; what they do not get, the sweep takes up."""
         run = unit.batch.run
         if isinstance(exc, EnrichError):
             log.warning("unit.handed_on", extra={"run": run.id, "error": str(exc)})
         else:
             log.exception("unit.broke", extra={"run": run.id})
-        self._dispatch(resume(parts, run, [unit.batch.ref]), unit)
+        self._dispatch(steps, unit)
 
-    def _dispatch(self, steps: Sequence[Any], unit: Unit) -> None:
+    def _dispatch(self, steps: Sequence[Step], unit: Unit) -> None:
         try:
             self._dispatcher.dispatch(steps)
         except BrokerDownError as exc:

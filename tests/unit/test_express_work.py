@@ -7,10 +7,13 @@ import pytest
 import redis
 
 from enrich.domain.outcome import Found
+from enrich.domain.run import BatchRef, OpenBatch, Step
 from enrich.domain.values import Observation
 from enrich.errors import DatabaseDownError
 from enrich.ports.callers import NewCalls, Shared
 from enrich.store.callers_memory import MemoryCallers
+from enrich.store.memory_runs import MemoryRunStore
+from tasks.canvas import CeleryDispatcher
 from tasks.express.calls import Call
 from tasks.express.work import Worker
 from tests.unit.batches import spec
@@ -74,10 +77,10 @@ def bench() -> Iterator[Bench]:
         yield Bench(made, vendor)
 
 
-def call(number: int, *args: str, waits: bool = True) -> Call:
+def call(number: int, *args: str, waits: bool = True, task: str = "enrich.cell") -> Call:
     return Call(
         id=f"c{number}",
-        task="enrich.cell",
+        task=task,
         args=args,
         kwargs={},
         waits=waits,
@@ -147,3 +150,21 @@ def test_whoever_could_not_be_told_comes_again_at_once(
         bench.do(call(1, *asked))
 
     assert (bench.acknowledged, bench.given_back) == ([], ["c1"])
+
+
+def test_what_fails_in_a_later_wave_is_handed_on_from_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[Step] = []
+
+    def away(_: MemoryRunStore, ref: BatchRef, *, lease_s: float) -> OpenBatch:
+        raise DatabaseDownError(f"no {ref} for {lease_s} s")
+
+    monkeypatch.setattr(MemoryRunStore, "open", away)
+    monkeypatch.setattr(CeleryDispatcher, "dispatch", lambda _, steps: sent.extend(steps))
+    vendor = Scripted(spec("vendor", "email", "domain"), FOUND)
+    second = Scripted(spec("second", "domain", "company_name"), {})
+    with world(vendor, second, emails=EMAILS) as made:
+        Bench(made, vendor).do(call(1, "t", "r1", task="enrich.row"))
+
+    assert [(step.batch.wave, step.providers) for step in sent] == [(1, ("second",))]
