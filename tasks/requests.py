@@ -25,7 +25,7 @@ from tasks.app import app
 from tasks.canvas import CeleryDispatcher
 from tasks.envelope import sending_problem
 from tasks.express.asking import Asked, cell_asked, names_of_arguments, row_asked
-from tasks.express.sending import is_plain, send_plain
+from tasks.express.sending import is_plain, send_plain, shown_of
 from tasks.replies import ReplyTo, encoded
 from tasks.services import services
 from tasks.traces import carried, sending, taken_up
@@ -70,6 +70,7 @@ class Request(Task[Any, Any]):
                     check_broker(redis_url(self.app.conf.result_backend))
                 if is_short:
                     return send_plain(self, args or (), kwargs or {}, **options)
+                options = {**shown_of(args or (), kwargs or {}), **options}
                 return super().apply_async(args, kwargs, *more, **options)
         except (OperationalError, RedisError) as exc:
             raise BrokerDownError(

@@ -24,12 +24,14 @@ from enrich.embedded import redis_url
 from enrich.state.wire import Wire
 from tasks.transport import plain_url
 
-__all__ = ["is_plain", "send_plain"]
+__all__ = ["is_plain", "send_plain", "shown_of"]
 
 #: A caller is not kept for longer: once to connect, once to send.
 _PATIENCE_S = 0.9
 _PLAIN = frozenset({"ignore_result", "task_id", "headers"})
 _FOLLOWS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+#: So much of a table's name.
+_SHOWN = 100
 _SIGNALS = (signals.before_task_publish, signals.after_task_publish)
 
 
@@ -67,6 +69,12 @@ def send_plain(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], **opti
     return result
 
 
+def shown_of(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, str]:
+    """Give what Flower shows: the table, and no row's key, which may be somebody's address."""
+    table = str(args[0] if args else kwargs.get("table_id", ""))
+    return {"argsrepr": f"table={table[:_SHOWN]}", "kwargsrepr": ""}
+
+
 def _message(
     task: str,
     task_id: str,
@@ -77,7 +85,6 @@ def _message(
     more: Mapping[str, Any] | None,
 ) -> str:
     body = dumps([args, kwargs, _FOLLOWS])
-    table = str(args[0] if args else kwargs.get("table_id", ""))
     headers = {
         "lang": "py",
         "task": task,
@@ -91,9 +98,7 @@ def _message(
         "timelimit": [None, None],
         "ignore_result": ignored,
         "origin": _origin(os.getpid()),
-        # What Flower shows: a row's key may be somebody's address.
-        "argsrepr": f"table={table[:_SHOWN]}",
-        "kwargsrepr": "{}",
+        **shown_of(args, kwargs),
         **(more or {}),
     }
     properties = {
@@ -112,10 +117,6 @@ def _message(
         "properties": properties,
     }
     return json.dumps(envelope)
-
-
-#: Of the table's name, so much is shown to operators.
-_SHOWN = 100
 
 
 @cache

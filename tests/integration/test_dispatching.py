@@ -1,5 +1,6 @@
 """Sending steps while the broker is away."""
 
+import json
 import os
 import socket
 import subprocess
@@ -8,11 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from celery import Celery
 
 from enrich.domain.run import BatchRef, Phase, Step, StepKind
 from enrich.errors import BrokerDownError
 from tasks.canvas import CeleryDispatcher
+from tests.integration.nodes import in_database
 
 REF = BatchRef(run_id=1, number=1, attempt=1, phase=Phase.PROBE)
 
@@ -95,3 +98,25 @@ def test_f20_nor_does_one_who_wants_no_result(
     sent = [producer(url, "ignored").stdout for url in (absent_url, frozen_url)]
 
     assert sent == ["BrokerDownError\n"] * 2
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("options", [{}, {"priority": 0}], ids=["in one command", "by Celery"])
+def test_operators_are_shown_the_table_and_no_rows_key(
+    redis_url: str, tmp_path: Path, options: dict[str, int]
+) -> None:
+    url = in_database(redis_url, 11)
+    code = f"""
+from tasks import enrich_cell
+enrich_cell.apply_async(("people", "ann@example.com", "c"), {{"tenant": "t"}}, **{options})
+"""
+    own = {"DATABASE_URL": "postgresql:///unused", "REDIS_URL": url, "ENRICH_HOME": str(tmp_path)}
+    with redis.Redis.from_url(url) as broker:
+        broker.delete("enrich.ingest")
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **own}, check=True, timeout=15
+        )
+        headers = json.loads(broker.lrange("enrich.ingest", 0, 0)[0])["headers"]
+        broker.delete("enrich.ingest")
+
+    assert (headers["argsrepr"], headers["kwargsrepr"]) == ("table=people", "")
