@@ -28,6 +28,7 @@ class Express:
             acknowledge=self._receipts.acknowledge,
             give_back=self._receipts.give_back,
             spawn=self._spawn,
+            at_once=policy.at_once,
         )
         self._gatherer: Gatherer[Call] = Gatherer(self._begin, self._later, policy)
 

@@ -45,6 +45,11 @@ class _Part:
     wish: Wish
     calls: Sequence[tuple[Call, Asked]]
 
+    @property
+    def is_alone(self) -> bool:
+        """What is spent against a limit of one's own is spent by oneself."""
+        return self.wish.options.max_cost_microcredits is not None
+
 
 class Worker:
     """Does groups of calls, in the threads of the worker's pool."""
@@ -56,14 +61,16 @@ class Worker:
         acknowledge: Callable[[Sequence[Call]], None],
         give_back: Callable[[Sequence[Call]], None],
         spawn: Callable[[Callable[[], None]], None],
+        at_once: int,
         own: Callable[[], Services] = services,
     ) -> None:
         """`spawn` has something done in a thread of its own, as part of the same group.
 
-        `give_back` has those come again that are not acknowledged.
+        `give_back` has those come again that are not acknowledged. Of calls that share with nobody,
+        `at_once` are done at a time.
         """
         self._app, self._spawn, self._own = app, spawn, own
-        self._acknowledge, self._give_back = acknowledge, give_back
+        self._acknowledge, self._give_back, self._at_once = acknowledge, give_back, at_once
         self._dispatcher = CeleryDispatcher(app)
         self._pool: Executor = ThreadPoolExecutor(_PROBES, thread_name_prefix="enrich-express")
 
@@ -78,9 +85,10 @@ class Worker:
         except Exception:
             self._give_back(calls)
             raise
-        for part in parts[1:]:
-            self._spawn(partial(self._each, [part]))
-        self._each(parts[:1])
+        first, *others = _lanes(parts, self._at_once) or [()]
+        for lane in others:
+            self._spawn(partial(self._each, lane))
+        self._each(first)
 
     def _refuse(self, calls: Sequence[Call], refused: Mapping[str, Any]) -> None:
         if refused:
@@ -204,10 +212,16 @@ def _parted(calls: Sequence[Call]) -> tuple[list[_Part], dict[str, Any]]:
         except UsageError as exc:
             refused[call.id] = exc
             continue
-        # What is spent against a limit of one's own is spent by oneself.
         own = call.id if asked.wish.options.max_cost_microcredits is not None else ""
         shared.setdefault((asked.wish, own), []).append((call, asked))
     return [_Part(members[0][1].wish, members) for members in shared.values()], refused
+
+
+def _lanes(parts: Sequence[_Part], at_once: int) -> list[Sequence[_Part]]:
+    """Say which parts go one after the other: those with limits of their own can be hundreds."""
+    alone = [part for part in parts if part.is_alone]
+    lanes = (alone[number::at_once] for number in range(at_once))
+    return [*([part] for part in parts if not part.is_alone), *filter(None, lanes)]
 
 
 def _result(answer: Answer | Exception, caller: Caller) -> Any:

@@ -1,6 +1,6 @@
 """What a worker does with requests that it gathered, when their answers cannot be given."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -35,6 +35,7 @@ class Bench:
     acknowledged: list[str] = field(default_factory=list)
 
     given_back: list[str] = field(default_factory=list)
+    spawned: int = 0
     store: type[MemoryCallers] = MemoryCallers
 
     def do(self, *calls: Call) -> None:
@@ -43,9 +44,14 @@ class Bench:
             app_of(self.results),
             acknowledge=self._acknowledge,
             give_back=self._give_back,
-            spawn=lambda work: work(),
+            spawn=self._spawn,
+            at_once=2,
             own=lambda: own,
         ).do(calls)
+
+    def _spawn(self, work: Callable[[], None]) -> None:
+        self.spawned += 1
+        work()
 
     def _acknowledge(self, calls: Sequence[Call]) -> None:
         self.acknowledged += [call.id for call in calls]
@@ -77,7 +83,7 @@ def bench() -> Iterator[Bench]:
         yield Bench(made, vendor)
 
 
-def call(number: int, *args: str, waits: bool = True, task: str = "enrich.cell") -> Call:
+def call(number: int, *args: object, waits: bool = True, task: str = "enrich.cell") -> Call:
     return Call(
         id=f"c{number}",
         task=task,
@@ -168,3 +174,11 @@ def test_what_fails_in_a_later_wave_is_handed_on_from_there(
         Bench(made, vendor).do(call(1, "t", "r1", task="enrich.row"))
 
     assert [(step.batch.wave, step.providers) for step in sent] == [(1, ("second",))]
+
+
+def test_calls_with_limits_of_their_own_take_no_more_threads_than_groups_may(bench: Bench) -> None:
+    limited = ("t", "r1", "domain", True, True, None, "default", 1.0)
+
+    bench.do(*(call(number, *limited) for number in range(1, 6)))
+
+    assert (bench.spawned, sorted(bench.acknowledged)) == (1, ["c1", "c2", "c3", "c4", "c5"])
