@@ -70,8 +70,10 @@ def begin_together(parts: Parts, store: Callers, wish: Wish, callers: Sequence[C
     wanted = known_columns(looked.columns, wish.columns, table=wish.table)
     answers |= _standing(parts, wish, wanted, looked, left)
     left = [caller for caller in left if caller.id not in answers]
-    unit = _stored(parts, store, wish, wanted, looked, left) if left else None
-    return Begun(answers=answers, unit=replace(unit, began_s=began_s) if unit else None)
+    if not left:
+        return Begun(answers=answers)
+    unit = _stored(parts, store, wish, wanted, looked, left, began_s=began_s)
+    return Begun(answers=answers, unit=unit)
 
 
 def _cached(parts: Parts, wish: Wish, callers: Sequence[Caller]) -> dict[str, Answer]:
@@ -119,6 +121,8 @@ def _stored(
     wanted: tuple[str, ...],
     looked: Looked,
     callers: Sequence[Caller],
+    *,
+    began_s: float,
 ) -> Unit | None:
     # A person or a program waits: not behind the batches of long runs.
     options = replace(ordered(wish.options, parts.policies.runs), urgent=True)
@@ -150,4 +154,4 @@ def _stored(
         responses=(),
         progress=Progress(),
     )
-    return Unit(batch=batch, callers=ours, began_s=0.0)
+    return Unit(batch=batch, callers=ours, began_s=began_s)
