@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.shell import Shell
 
-pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.proof, pytest.mark.timeout(300)]
 
 _GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "service.md"
 _PORT = "9000"
