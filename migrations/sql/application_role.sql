@@ -21,3 +21,19 @@ DO $$ BEGIN
         GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO enrich_app;
     ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO enrich_app;
 END $$;
+
+-- Whoever works makes and drops the tables of embedding models, with their owner's rights; nobody
+-- else does. A downgrade may have left neither function.
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'enrich_app') THEN
+        RETURN;
+    END IF;
+    IF NOT has_function_privilege(
+        'enrich_app', to_regprocedure('add_embedding_model(text, integer)'), 'EXECUTE') THEN
+        GRANT EXECUTE ON FUNCTION add_embedding_model(text, integer) TO enrich_app;
+    END IF;
+    IF NOT has_function_privilege(
+        'enrich_app', to_regprocedure('drop_embedding_models(double precision)'), 'EXECUTE') THEN
+        GRANT EXECUTE ON FUNCTION drop_embedding_models(double precision) TO enrich_app;
+    END IF;
+END $$;

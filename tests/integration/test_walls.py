@@ -76,6 +76,11 @@ _FUNCTIONS_WITH_THEIR_OWNERS_RIGHTS = """
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = pg_proc.oid AND d.deptype = 'e')
 """
 
+_FUNCTIONS_FOR_EVERYBODY = """
+    SELECT proname FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) AS given
+    WHERE pronamespace = 'public'::regnamespace AND given.grantee = 0
+"""
+
 
 @pytest.fixture
 def database(walled_engine: Engine, clean_engine: Engine) -> Iterator[Database]:
@@ -127,6 +132,16 @@ def _of(connection: Connection, statement: str, table: str) -> str:
     return statement.format(table=table, column=column)
 
 
+def test_what_is_written_in_nobodys_name_belongs_to_its_runs_tenant(database: Database) -> None:
+    added = text("""
+        INSERT INTO callers (id, run_id, row_id, is_single) SELECT 'late', id, 1, true FROM runs
+    """)
+    database.of_all().run(lambda c: c.execute(added))
+
+    assert "late" in database.of("theirs").run(lambda c: names(c, "SELECT id FROM callers"))
+    assert "late" not in database.of("ours").run(lambda c: names(c, "SELECT id FROM callers"))
+
+
 def test_every_table_of_the_catalogue_has_a_wall(clean_engine: Engine, database: Database) -> None:
     with clean_engine.connect() as connection:
         assert names(connection, _TABLES) - names(connection, _WALLED) == SHARED
@@ -142,6 +157,14 @@ def test_no_view_and_no_function_of_ours_sees_through_the_walls(
             "drop_embedding_models",
             "enrich_request",
         }
+
+
+def test_what_has_its_owners_rights_may_not_be_run_by_everybody(
+    clean_engine: Engine, database: Database
+) -> None:
+    with clean_engine.connect() as connection:
+        ours = names(connection, _FUNCTIONS_WITH_THEIR_OWNERS_RIGHTS)
+        assert ours & names(connection, _FUNCTIONS_FOR_EVERYBODY) == set()
 
 
 def test_connections_of_the_program_have_no_right_to_look_over_walls(
