@@ -147,11 +147,15 @@ def _stored(
         wanted=wanted,
         options=options,
     )
-    batch = OpenBatch(
+    ordered_rows = tuple(rows[number] for number in sorted(rows))
+    return Unit(batch=_first_batch(run, ordered_rows), callers=ours, began_s=began_s)
+
+
+def _first_batch(run: RunView, rows: tuple[Row, ...]) -> OpenBatch:
+    return OpenBatch(
         ref=BatchRef(run_id=run.id, number=1, attempt=1, phase=Phase.PROBE),
         run=run,
-        rows=tuple(rows[number] for number in sorted(rows)),
+        rows=rows,
         responses=(),
         progress=Progress(),
     )
-    return Unit(batch=batch, callers=ours, began_s=began_s)
