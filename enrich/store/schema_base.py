@@ -40,5 +40,5 @@ def state_of(*allowed: str) -> CheckConstraint:
 
 def run_tenant() -> "Column[str]":
     """Make the name of a run's tenant: that of whoever writes, empty in what is older."""
-    default = text("current_setting('enrich.tenant'::text, true)")
+    default = text("NULLIF(current_setting('enrich.tenant'::text, true), ''::text)")
     return Column("tenant_id", Text, server_default=default)
