@@ -163,7 +163,7 @@ def test_a_rate_that_all_keys_share_is_no_reason_for_the_next(
 
     ask(provider, "a.example")
 
-    assert sent(rude, "X-Api-Key") == ["k1"]
+    assert sent(rude, "X-Api-Key") in (["k1"], ["k2"])
 
 
 def test_without_a_key_nothing_is_asked(rude: Rude, client: HttpClient) -> None:
