@@ -80,8 +80,13 @@ def _counted(
     if fused is None:
         return None
     # It may have been asked before, with less, and have had nothing to say of this field.
-    spoke = (r for r in said if r.provider == fused.provider and isinstance(r.outcome, Found))
-    seen_at = next(r.observed_at for r in spoke if column.field in r.outcome.observations)
+    seen_at = next(
+        response.observed_at
+        for response in said
+        if response.provider == fused.provider
+        and isinstance(response.outcome, Found)
+        and column.field in response.outcome.observations
+    )
     return Fused(
         value=fused.value,
         provider=fused.provider,

@@ -132,16 +132,6 @@ def _of(connection: Connection, statement: str, table: str) -> str:
     return statement.format(table=table, column=column)
 
 
-def test_what_is_written_in_nobodys_name_belongs_to_its_runs_tenant(database: Database) -> None:
-    added = text("""
-        INSERT INTO callers (id, run_id, row_id, is_single) SELECT 'late', id, 1, true FROM runs
-    """)
-    database.of_all().run(lambda c: c.execute(added))
-
-    assert "late" in database.of("theirs").run(lambda c: names(c, "SELECT id FROM callers"))
-    assert "late" not in database.of("ours").run(lambda c: names(c, "SELECT id FROM callers"))
-
-
 def test_every_table_of_the_catalogue_has_a_wall(clean_engine: Engine, database: Database) -> None:
     with clean_engine.connect() as connection:
         assert names(connection, _TABLES) - names(connection, _WALLED) == SHARED
