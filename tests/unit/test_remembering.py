@@ -49,6 +49,6 @@ def test_what_says_nothing_about_a_kind_makes_no_further_normaliser() -> None:
 
 
 def _kept_of(mark: str) -> int:
-    # By `type`: Celery's proxies among all objects would wake up if they were asked for their class.
+    # By `type`: Celery's proxies among them would wake up if they were asked for their class.
     found = [one for one in gc.get_objects() if type(one) is Normalised]
     return sum(str(one.raw).startswith(mark) for one in found)
