@@ -161,7 +161,8 @@ def _filled(wish: Any, things: Things) -> Any:
 
 def _without(body: str, things: Things) -> str:
     for value in sorted(things.values(), key=len, reverse=True):
-        body = body.replace(value, "…")
+        # Whole words: a small number may also be part of the answer's status.
+        body = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", body)
     return body
 
 
