@@ -4,6 +4,7 @@ The table below is compared with the OpenAPI: an address that is not in it fails
 """
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
