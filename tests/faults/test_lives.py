@@ -20,7 +20,7 @@ from tests.faults.lab import COLUMNS, Lab, lab
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.worker,
-    pytest.mark.slow,
+    pytest.mark.proof,
     pytest.mark.timeout(300),
 ]
 
