@@ -78,7 +78,11 @@ def test_tasks_read_as_what_they_are_about_and_tell_no_value_and_no_secret(
     assert eventually(is_told, within_s=90, every_s=1.0)
     told = json.dumps(_shown(flower, by))
     page = requests.get(f"{flower}/tasks", auth=by, timeout=10).text
-    company = world.scalar("SELECT data ->> 'company' FROM rows ORDER BY id DESC LIMIT 1")
+    company = world.scalar(
+        "SELECT data ->> 'company' FROM rows JOIN tables ON tables.id = rows.table_id"
+        " WHERE tables.name = :name ORDER BY rows.id LIMIT 1",
+        name=table,
+    )
     for secret in (company, worker_environment["ENRICH_KEYRING__KEYS"], "canary-of-flower"):
         assert secret not in told + page
 

@@ -52,13 +52,17 @@ def traced(
 
 
 @pytest.fixture(scope="module")
+def table(world: World) -> str:
+    return world.make_table(1)
+
+
+@pytest.fixture(scope="module")
 def told(
-    world: World, traced: Mapping[str, str], start_worker: Callable[..., WorkerProcess]
+    table: str, traced: Mapping[str, str], start_worker: Callable[..., WorkerProcess]
 ) -> dict[str, Any]:
     """A cell that was enriched by a worker, as `enrich trace` tells of it."""
     worker = start_worker("traced", traced)
     worker.ready()
-    table = world.make_table(1)
     command = ["trace", "cell", table, "row_0001", "industry", "--json"]
     ended = subprocess.run(
         [sys.executable, "-m", "enrich.cli", *command],
@@ -163,9 +167,17 @@ def test_a_collector_is_sent_the_same_trace_by_the_standard_protocol(
 
 
 def test_no_value_and_no_secret_is_in_a_trace(
-    world: World, traced: Mapping[str, str], told: dict[str, Any], collector: Collector
+    world: World,
+    table: str,
+    traced: Mapping[str, str],
+    told: dict[str, Any],
+    collector: Collector,
 ) -> None:
-    company = world.scalar("SELECT data ->> 'company' FROM rows ORDER BY id LIMIT 1")
+    company = world.scalar(
+        "SELECT data ->> 'company' FROM rows JOIN tables ON tables.id = rows.table_id"
+        " WHERE tables.name = :name ORDER BY rows.id LIMIT 1",
+        name=table,
+    )
     files = Path(traced["ENRICH_TRACES__DIRECTORY"]).glob("*.jsonl")
     whole = b"".join(collector.bodies) + b"".join(path.read_bytes() for path in files)
 
