@@ -44,8 +44,11 @@ class Reading:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def exposed(sums: Sums, readings: Iterable[Reading]) -> bytes:
-    """Write all metrics of the catalogue; one that nobody has counted yet is not there.
+def exposed(sums: Sums | None, readings: Iterable[Reading]) -> bytes:
+    """Write all metrics of the catalogue; without sums, what is counted in Redis is left out.
+
+    A counter without labels is told from the start, at 0: whoever watches its growth would not see
+    its first step otherwise. One with labels is not there before somebody has counted it.
 
     Raises `KeyError` for a reading whose name the catalogue lacks.
     """
@@ -54,7 +57,7 @@ def exposed(sums: Sums, readings: Iterable[Reading]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Families(Collector):
-    sums: Sums
+    sums: Sums | None
     readings: tuple[Reading, ...]
 
     def collect(self) -> Iterator[Family]:
@@ -68,17 +71,24 @@ class _Families(Collector):
                 yield family
 
 
-def _family(metric: Metric, sums: Sums, read: Iterable[Reading]) -> Family:
+def _family(metric: Metric, sums: Sums | None, read: Iterable[Reading]) -> Family:
     family = Family(metric.name.removesuffix("_total"), metric.help, metric.kind.value)
+    for reading in read:
+        family.add_sample(metric.name, _kept(metric, reading.labels), reading.value)
+    if sums is not None and metric.is_counted:
+        _add_counted(family, metric, sums)
+    return family
+
+
+def _add_counted(family: Family, metric: Metric, sums: Sums) -> None:
     if metric.kind is Kind.HISTOGRAM:
         for labels, timed in _grouped(metric, sums.timings):
             _add_histogram(family, metric.name, labels, added(timed))
-        return family
-    for reading in read:
-        family.add_sample(metric.name, _kept(metric, reading.labels), reading.value)
+        return
     for labels, numbers in _grouped(metric, sums.counters):
         family.add_sample(metric.name, labels, sum(numbers))
-    return family
+    if not metric.labels and not family.samples:
+        family.add_sample(metric.name, {}, 0)
 
 
 def _grouped(metric: Metric, held: Mapping[Series, T]) -> Iterator[tuple[dict[str, str], list[T]]]:

@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric. `counted` is its name in the code, where that is another; empty: the same.
+    """A metric. `counted` is its name in the code; empty: nobody counts it, it is read.
 
     `labels` are all that it may have: what is counted with others is added up without them, so no
     label with many values can slip in.
@@ -31,6 +31,11 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     counted: str = ""
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether processes count it; else it is read where it lies, at each look."""
+        return bool(self.counted)
 
     @property
     def source(self) -> str:

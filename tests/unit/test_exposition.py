@@ -18,7 +18,7 @@ _FOUND = {"provider": "acme", "tier": "free", "tenant": "default", "outcome": "f
 _CALLERS = {"count": "recorder", "observe": "recorder", "_count": "self", "_record": "self"}
 
 
-def parsed(sums: Sums, *readings: Reading) -> dict[str, Family]:
+def parsed(sums: Sums | None, *readings: Reading) -> dict[str, Family]:
     text = exposed(sums, readings).decode()
     return {family.name: family for family in text_string_to_metric_families(text)}
 
@@ -51,6 +51,19 @@ def test_a_label_that_the_catalogue_lacks_is_added_up_and_never_shown(
     (sample,) = parsed(metrics.read())["enrich_cells_written"].samples
 
     assert (sample.labels, sample.value) == ({}, 3.0)
+
+
+def test_a_counter_without_labels_begins_at_zero_and_one_with_labels_when_it_is_counted() -> None:
+    told = parsed(Sums())
+
+    assert [sample.value for sample in told["enrich_batches_parked"].samples] == [0.0]
+    assert "enrich_cache_misses" not in told
+
+
+def test_where_the_sums_are_not_known_no_counter_falls_to_zero() -> None:
+    told = parsed(None, Reading("enrich_up", 0, {"server": "redis"}))
+
+    assert set(told) == {"enrich_up"}
 
 
 @pytest.mark.parametrize("value", ['a"b', "a\\b", "a\nb", "ü", ""], ids=repr)

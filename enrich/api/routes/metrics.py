@@ -27,6 +27,7 @@ log = logging.getLogger("enrich.api")
 router = APIRouter(tags=["metrics"])
 
 _STATES = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
+_REDIS_UP = Reading("enrich_up", 1.0, {"server": "redis"})
 _ENDS = ("filled", "not_found", "pending", "failed", "skipped")
 
 
@@ -42,7 +43,9 @@ def prometheus(request: Request, own: Own, queue: Queue) -> Response:
     """Tell Prometheus of all processes together; what is away is left out, and `enrich_up` is 0."""
     _check_reader(own.settings.api, request.headers.get("authorization", ""))
     readings = _readings(request.app.state.looks, own, queue)
-    return Response(exposed(own.metrics.read(), readings), media_type=CONTENT_TYPE_LATEST)
+    # This process alone would tell far less: a counter that falls and rises again looks like news.
+    sums = own.metrics.read() if _REDIS_UP in readings else None
+    return Response(exposed(sums, readings), media_type=CONTENT_TYPE_LATEST)
 
 
 def _check_reader(own: ApiSettings, sent: str) -> None:
