@@ -6,7 +6,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
+    Date,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
@@ -22,9 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from enrich.store.schema_base import json_object, metadata, moment, run_tenant, words
+from enrich.store.schema_base import TODAY, json_object, metadata, moment, run_tenant, words
 from enrich.store.schema_callbacks import callbacks
 from enrich.store.schema_callers import callers
+from enrich.store.schema_ledger import paid_calls, responses
 from enrich.store.schema_requests import requests
 from enrich.store.schema_schedules import schedules
 from enrich.store.schema_service import (
@@ -174,6 +175,7 @@ runs = Table(
     Column("batches_ended", Integer, nullable=False, server_default=text("0")),
     moment("started_at"),
     moment("finished_at", nullable=True),
+    Column("filed_on", Date, nullable=False, server_default=text(TODAY)),
     _of_table(),
     CheckConstraint("state IN ('running', 'done', 'cancelled')", name="state"),
     CheckConstraint("batches_ended BETWEEN 0 AND batches_total", name="ended"),
@@ -202,72 +204,6 @@ batches = Table(
         "phase IN ('queued', 'probe', 'premium', 'done', 'parked', 'cancelled')", name="phase"
     ),
     Index("ix_batches_open", "run_id", "phase", postgresql_where=text(_OPEN)),
-)
-
-responses = Table(
-    "responses",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("run_id", BigInteger, nullable=False),
-    Column("batch", Integer, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("row_id", BigInteger, nullable=False),
-    words("provider"),
-    words("provider_version"),
-    words("input_key"),
-    Column("slot", Integer, nullable=False),
-    words("kind"),
-    Column("outcome", JSONB, nullable=False),
-    Column("cost_microcredits", BigInteger, nullable=False, server_default=text("0")),
-    Column("latency_s", Double, nullable=False, server_default=text("0")),
-    Column("observed_at", DateTime(timezone=True), nullable=False),
-    Column("from_cache", Boolean, nullable=False, server_default=text("false")),
-    Column("coalesced", Boolean, nullable=False, server_default=text("false")),
-    Column("stale", Boolean, nullable=False, server_default=text("false")),
-    moment("recorded_at"),
-    Column("calls", Integer, nullable=False, server_default=text("0")),
-    run_tenant(),
-    UniqueConstraint(
-        "run_id", "row_id", "provider", "input_key", "batch", "slot", name="uq_responses_question"
-    ),
-    Index("ix_responses_row_id", "row_id"),
-)
-
-paid_calls = Table(
-    "paid_calls",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    words("tenant_id"),
-    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("row_id", BigInteger, nullable=False),
-    words("provider"),
-    words("provider_version"),
-    words("input_key"),
-    Column("generation", Integer, nullable=False, server_default=text("1")),
-    Column("superseded", Boolean, nullable=False, server_default=text("false")),
-    Column("state", Text, nullable=False, server_default=text("'free'")),
-    Column("holder", Text, nullable=False, server_default=text("''")),
-    Column("call_id", Text, nullable=False, server_default=text("''")),
-    Column("price_microcredits", BigInteger, nullable=False),
-    Column("cost_microcredits", BigInteger, nullable=False, server_default=text("0")),
-    Column("doubts", Integer, nullable=False, server_default=text("0")),
-    moment("reserved_at"),
-    moment("held_until", nullable=True),
-    moment("begun_at", nullable=True),
-    moment("ended_at", nullable=True),
-    moment("observed_at", nullable=True),
-    Column("latency_s", Double, nullable=False, server_default=text("0")),
-    Column("outcome", JSONB),
-    UniqueConstraint("input_key", "generation", name="uq_paid_calls_input_key_generation"),
-    CheckConstraint("state IN ('free', 'reserved', 'answered', 'failed', 'parked')", name="state"),
-    Index(
-        "uq_paid_calls_newest", "input_key", unique=True, postgresql_where=text("NOT superseded")
-    ),
-    Index("ix_paid_calls_run_id", "run_id"),
-    Index("ix_paid_calls_row_id", "row_id"),
-    Index("ix_paid_calls_tenant_id_reserved_at", "tenant_id", "reserved_at"),
-    Index("ix_paid_calls_holder", "holder", postgresql_where=text("state = 'reserved'")),
-    Index("ix_paid_calls_doubted", "run_id", postgresql_where=text("doubts > 0")),
 )
 
 trust_states = Table(

@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, Column, DateTime, MetaData, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-__all__ = ["json_object", "metadata", "moment", "run_tenant", "state_of", "words"]
+__all__ = ["TODAY", "json_object", "metadata", "moment", "run_tenant", "state_of", "words"]
 
 metadata = MetaData(
     naming_convention={
@@ -14,6 +14,9 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
+
+#: The day as every server sees it.
+TODAY = "(now() AT TIME ZONE 'UTC'::text)::date"
 
 
 def moment(name: str, *, nullable: bool = False) -> "Column[object]":

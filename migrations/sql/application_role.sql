@@ -22,8 +22,8 @@ DO $$ BEGIN
     ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO enrich_app;
 END $$;
 
--- Whoever works makes and drops the tables of embedding models, with their owner's rights; nobody
--- else does. A downgrade may have left neither function.
+-- Whoever works makes and drops the tables of embedding models, and makes the parts of the ledger, with
+-- their owner's rights; nobody else does. A downgrade may have left none of the functions.
 DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'enrich_app') THEN
         RETURN;
@@ -35,5 +35,9 @@ DO $$ BEGIN
     IF NOT has_function_privilege(
         'enrich_app', to_regprocedure('drop_embedding_models(double precision)'), 'EXECUTE') THEN
         GRANT EXECUTE ON FUNCTION drop_embedding_models(double precision) TO enrich_app;
+    END IF;
+    IF NOT has_function_privilege(
+        'enrich_app', to_regprocedure('extend_ledger(integer)'), 'EXECUTE') THEN
+        GRANT EXECUTE ON FUNCTION extend_ledger(integer) TO enrich_app;
     END IF;
 END $$;

@@ -73,9 +73,13 @@ def test_the_schema_is_what_the_metadata_says(empty_database_url: str, engine: E
     migrate.upgrade(empty_database_url)
 
     with engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
-        )
+        options = {
+            "compare_type": True,
+            "compare_server_default": True,
+            # The parts of the ledger are made as time goes.
+            "include_name": lambda name, *_: not str(name).startswith("responses_"),
+        }
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
 
 
