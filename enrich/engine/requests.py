@@ -17,8 +17,8 @@ from enrich.engine.parts import Parts
 from enrich.engine.submit import RunRequest, Submitted, submit
 from enrich.errors import BadInputError, UsageError
 from enrich.ports import Selection
-from enrich.ports.durable import NewRow
 from enrich.ports.requests import SqlRequest, SqlRequests
+from enrich.ports.rows import NewRow
 
 __all__ = ["Requested", "begin_requests", "is_requested"]
 

@@ -1,25 +1,11 @@
 """What the engine needs from outside, as Protocols; each says what a lost race and a lost
 connection do.
 
-`durable` is Postgres, `shared` is the short-lived state of all workers, `outside` the rest.
+`rows` and `runs` are Postgres, `shared` is the short-lived state of all workers, `outside` the
+rest.
 """
 
 from enrich.ports.credentials import CredentialStore, KeptCredential
-from enrich.ports.durable import (
-    Deferred,
-    Finished,
-    NewRow,
-    NewRun,
-    RowStore,
-    RunStore,
-    RunSummary,
-    Selection,
-    Settled,
-    Settlement,
-    Swept,
-    TableView,
-    WriteReport,
-)
 from enrich.ports.outside import (
     Clock,
     Credentials,
@@ -31,6 +17,18 @@ from enrich.ports.outside import (
     Recorder,
 )
 from enrich.ports.paid import KnowsCalls, PaidCalls
+from enrich.ports.rows import NewRow, RowStore, TableView, WriteReport
+from enrich.ports.runs import (
+    Deferred,
+    Finished,
+    NewRun,
+    RunStore,
+    RunSummary,
+    Selection,
+    Settled,
+    Settlement,
+    Swept,
+)
 from enrich.ports.shared import (
     Breakers,
     BreakerStatus,

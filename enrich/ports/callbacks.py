@@ -1,4 +1,4 @@
-"""Answers that providers send by themselves. They lie in Postgres, like `enrich.ports.durable`."""
+"""Answers that providers send by themselves. They lie in Postgres, like `enrich.ports.runs`."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""The ledger of calls that cost money. It lies in Postgres, like `enrich.ports.durable`."""
+"""The ledger of calls that cost money. It lies in Postgres, like `enrich.ports.runs`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable

@@ -6,10 +6,12 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Progress, RunState, RunView
-from enrich.ports.durable import Finished, Settled, Settlement, Swept, WriteReport
+from enrich.ports.rows import WriteReport
+from enrich.ports.runs import Finished, Settled, Settlement, Swept
 from enrich.store.bulk import RESPONSES, ROWS, patches_of, response_from_line, row_from_line
-from enrich.store.codec import counts_to_json, dumps, run_view
+from enrich.store.codec import dumps
 from enrich.store.engine import read_json
+from enrich.store.run_codec import counts_to_json, run_view
 
 __all__ = ["finished_of", "let_go", "open_batch", "settle_batch", "sweep_batches"]
 

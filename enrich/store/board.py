@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Engine, text
 
 from enrich.ports.board import Ended, Spent, Waiting
-from enrich.store.codec import counts_from_json
 from enrich.store.engine import Database
+from enrich.store.run_codec import counts_from_json
 
 __all__ = ["PostgresBoard"]
 

@@ -7,9 +7,10 @@ from sqlalchemy import Engine, text
 
 from enrich.errors import UnknownNameError
 from enrich.ports.callers import REPLY_PREFIX, Looked, NewCalls, Shared, Waiting
-from enrich.store.codec import cleaned, dumps, options_to_json, row_from_json
+from enrich.store.codec import cleaned, dumps, row_from_json
 from enrich.store.columns import columns_from_json
 from enrich.store.engine import Database
+from enrich.store.run_codec import options_to_json
 
 __all__ = ["PostgresCallers"]
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from enrich.domain.run import Phase, RunState
 from enrich.ports.callers import REPLY_PREFIX, Looked, NewCalls, Shared, Waiting
-from enrich.ports.durable import NewRun, Selection
+from enrich.ports.runs import NewRun, Selection
 from enrich.store.memory import MemoryDatabase
 from enrich.store.memory_model import OPEN_PHASES, MemoryBatch, MemoryRun
 

@@ -1,4 +1,4 @@
-"""Values of the domain to JSON for PostgreSQL, and back.
+"""Cells and rows to JSON for PostgreSQL, and back; what it takes of texts and numbers.
 
 One rule for text, wherever it comes from: what PostgreSQL cannot hold is taken out (the character
 NUL and halves of surrogate pairs), and everything else is kept as it is. A number that is not
@@ -7,45 +7,25 @@ finite is refused, because nobody can have meant it.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from enrich.domain.outcome import outcome_from_json, outcome_to_json
-from enrich.domain.run import (
-    CellFilter,
-    Counts,
-    Force,
-    Order,
-    Response,
-    RunOptions,
-    RunState,
-    RunView,
-)
 from enrich.domain.table import CellState, CellWrite, Provenance, Row, Stamp
 from enrich.domain.values import JsonObject
 from enrich.errors import BadInputError
-from enrich.store.columns import columns_from_json
 
 __all__ = [
     "checked_name",
     "cleaned",
-    "counts_from_json",
-    "counts_to_json",
     "dumps",
     "dumps_each",
     "moment_of",
-    "options_from_json",
-    "options_to_json",
     "provenance_from_json",
     "provenance_to_json",
-    "response_from_json",
-    "response_to_json",
     "row_from_json",
-    "run_view",
-    "stored_response",
+    "text_of",
     "write_to_json",
     "writes_to_json",
 ]
@@ -128,7 +108,7 @@ def provenance_to_json(provenance: Provenance) -> JsonObject:
         "state": provenance.state.value,
         "provider": provenance.provider,
         "confidence": provenance.confidence,
-        "observed_at": _text_of(provenance.observed_at),
+        "observed_at": text_of(provenance.observed_at),
         "run": provenance.stamp.number,
         "fence": provenance.stamp.attempt,
         "support": provenance.support,
@@ -137,7 +117,7 @@ def provenance_to_json(provenance: Provenance) -> JsonObject:
     if provenance.reason:
         out["reason"] = provenance.reason
     if provenance.retry_at:
-        out["retry_at"] = _text_of(provenance.retry_at)
+        out["retry_at"] = text_of(provenance.retry_at)
     if provenance.flags:
         out["flags"] = [*provenance.flags]
     if provenance.fusion:
@@ -195,110 +175,8 @@ def row_from_json(raw: Mapping[Any, Any]) -> Row:
     return Row(id=raw["id"], key=raw["key"], data=raw["data"], cells=cells)
 
 
-def options_to_json(options: RunOptions) -> JsonObject:
-    """Encode a run's options."""
-    out: JsonObject = {**asdict(replace(options, where=None)), "force": options.force.value}
-    if options.where is not None:
-        out["where"] = {
-            "states": [*sorted(options.where.states)],
-            "observed_before": _text_of(options.where.observed_before),
-            "confidence_below": options.where.confidence_below,
-        }
-    return out
-
-
-def options_from_json(raw: Mapping[Any, Any]) -> RunOptions:
-    """Decode a run's options; what an older version did not store has its default."""
-    known = {field.name for field in fields(RunOptions)}
-    given = {name: value for name, value in raw.items() if name in known}
-    given["force"] = Force(given.get("force", Force.NONE))
-    if given.get("policy") is not None:
-        given["policy"] = Order(given["policy"])
-    if (where := given.get("where")) is not None:
-        given["where"] = CellFilter(
-            states=frozenset(where["states"]),
-            observed_before=moment_of(where["observed_before"]),
-            confidence_below=where["confidence_below"],
-        )
-    return RunOptions(**given)
-
-
-def counts_from_json(raw: Mapping[Any, Any]) -> Counts:
-    """Decode a run's counts."""
-    known = {field.name for field in fields(Counts)}
-    return Counts(**{name: int(value) for name, value in raw.items() if name in known})
-
-
-def counts_to_json(counts: Counts) -> JsonObject:
-    """Encode what a step adds to its run's counts; zeros are left out."""
-    return {name: amount for name, amount in asdict(counts).items() if amount}
-
-
-def run_view(raw: Mapping[Any, Any]) -> RunView:
-    """Decode a run with its table's name and columns."""
-    return RunView(
-        id=raw["run_id"],
-        tenant=raw["tenant_id"],
-        table=raw["table_name"],
-        columns=columns_from_json(raw["table_columns"]),
-        wanted=tuple(raw["wanted"]),
-        options=options_from_json(raw["options"]),
-        state=RunState(raw["state"]),
-    )
-
-
-def response_to_json(response: Response) -> JsonObject:
-    """Encode a line of the ledger; who records it is stored beside, from the batch itself."""
-    return {
-        "row_id": response.row,
-        "provider": response.provider,
-        "provider_version": response.provider_version,
-        "input_key": response.input_key,
-        "final": response.is_final,
-        "kind": response.outcome.kind.value,
-        "outcome": outcome_to_json(response.outcome),
-        "cost_microcredits": response.cost_microcredits,
-        "latency_s": response.latency_s,
-        "observed_at": _text_of(response.observed_at),
-        "from_cache": response.from_cache,
-        "coalesced": response.coalesced,
-        "stale": response.stale,
-        "calls": response.calls,
-        "batch": response.batch,
-        "attempt": response.attempt,
-    }
-
-
-def response_from_json(raw: Mapping[Any, Any]) -> Response:
-    """Decode a line of the ledger."""
-    observed_at = moment_of(raw["observed_at"])
-    if observed_at is None:
-        raise BadInputError("observed_at", "is not there")
-    return Response(
-        row=raw["row_id"],
-        provider=raw["provider"],
-        provider_version=raw["provider_version"],
-        input_key=raw["input_key"],
-        outcome=outcome_from_json(raw["outcome"]),
-        cost_microcredits=raw["cost_microcredits"],
-        latency_s=float(raw["latency_s"]),
-        observed_at=observed_at,
-        from_cache=raw["from_cache"],
-        coalesced=raw["coalesced"],
-        stale=raw["stale"],
-        calls=raw["calls"],
-        batch=raw["batch"],
-        attempt=raw["attempt"],
-    )
-
-
-def stored_response(response: Response) -> Response:
-    """Give a response as it comes back from the ledger."""
-    name = f"provider {response.provider}"
-    return response_from_json(json.loads(dumps(response_to_json(response), name=name)))
-
-
-def _text_of(moment: datetime | None) -> str | None:
+def text_of(moment: datetime | None) -> str | None:
+    """Write a moment as JSON holds it; None when there is none."""
     return moment.isoformat() if moment else None
 
 

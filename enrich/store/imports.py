@@ -7,7 +7,7 @@ from itertools import islice
 from sqlalchemy import Connection, text
 
 from enrich.domain.values import JsonObject, only_known
-from enrich.ports.durable import NewRow
+from enrich.ports.rows import NewRow
 from enrich.store.codec import cleaned, dumps
 from enrich.store.tables import StoredTable
 

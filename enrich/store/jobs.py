@@ -12,8 +12,9 @@ from enrich.domain.run import RunView
 from enrich.domain.values import JsonObject
 from enrich.errors import UnknownNameError
 from enrich.ports.jobs import Beginning
-from enrich.store.codec import checked_name, cleaned, dumps, options_to_json, run_view
+from enrich.store.codec import checked_name, cleaned, dumps
 from enrich.store.engine import Database
+from enrich.store.run_codec import options_to_json, run_view
 
 __all__ = ["PostgresJobs"]
 

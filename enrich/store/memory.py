@@ -17,7 +17,7 @@ from enrich.domain.table import CellWrite, Column, Row, Stamp
 from enrich.domain.values import Json, JsonObject, only_known
 from enrich.domain.writes import WriteVerdict, judge, typed_write, written
 from enrich.errors import UnknownNameError
-from enrich.ports.durable import NewRow, TableView, WriteReport
+from enrich.ports.rows import NewRow, TableView, WriteReport
 from enrich.store.codec import checked_name, cleaned, dumps, write_to_json
 
 __all__ = ["MemoryDatabase", "MemoryRowStore", "MemoryTable", "stored_write"]

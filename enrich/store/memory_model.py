@@ -7,7 +7,7 @@ from datetime import datetime
 from enrich.domain.endings import Ending
 from enrich.domain.run import BatchRef, Counts, Phase, Progress, RunState, RunView
 from enrich.domain.table import CellState
-from enrich.ports.durable import Finished, NewRun, RunSummary
+from enrich.ports.runs import Finished, NewRun, RunSummary
 from enrich.store.memory import MemoryTable
 
 __all__ = ["OPEN_PHASES", "MemoryBatch", "MemoryRun"]

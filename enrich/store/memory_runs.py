@@ -5,10 +5,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from enrich.domain.endings import Ending
-from enrich.domain.outcome import Pending, Skipped
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Response, RunState, RunView
 from enrich.errors import UnknownNameError
-from enrich.ports.durable import (
+from enrich.ports.runs import (
     Deferred,
     Finished,
     NewRun,
@@ -17,8 +16,8 @@ from enrich.ports.durable import (
     Settlement,
     Swept,
 )
-from enrich.store.codec import stored_response
 from enrich.store.memory import MemoryDatabase, stored_write
+from enrich.store.memory_ledger import append, known_responses, known_tokens, said_of, skipped_by
 from enrich.store.memory_model import OPEN_PHASES, MemoryBatch, MemoryRun
 from enrich.store.memory_selection import chosen_rows
 
@@ -62,9 +61,9 @@ class MemoryRunStore:
             run, batch = found
             batch.lease_until, batch.holder = self._lease(lease_s), self._holder
             rows = tuple(run.table.rows[i] for i in batch.rows if i in run.table.rows)
-            said = self._responses(ref, batch)
+            said = known_responses(self._db, ref, batch.rows)
             mine = tuple(r for r in said if provider in {None, r.provider})
-            tokens = self._tokens(ref, batch)
+            tokens = known_tokens(self._db, ref, batch.rows)
             return OpenBatch(
                 ref=ref,
                 run=run.view(),
@@ -74,37 +73,10 @@ class MemoryRunStore:
                 progress=run.progress(),
             )
 
-    def _responses(self, ref: BatchRef, batch: MemoryBatch) -> tuple[Response, ...]:
-        said: dict[tuple[int, str, str], Response] = {}
-        for run_id, number, response in self._db.ledger.values():
-            if run_id != ref.run_id or response.row not in batch.rows:
-                continue
-            if not response.is_final and number != ref.number:
-                continue
-            question = (response.row, response.provider, response.input_key)
-            held = said.pop(question, None)
-            keeps = held is not None and held.is_final and not response.is_final
-            said[question] = held if keeps and held is not None else response
-        return tuple(said.values())
-
-    def _tokens(self, ref: BatchRef, batch: MemoryBatch) -> dict[tuple[int, str], str]:
-        return {
-            (said.row, said.input_key): said.outcome.token
-            for run_id, _, said in self._db.ledger.values()
-            if run_id == ref.run_id and said.row in batch.rows
-            if isinstance(said.outcome, Pending) and said.outcome.token
-        }
-
     def record(self, ref: BatchRef, responses: Sequence[Response]) -> int:
         """Append to the ledger; a response that is there already is kept."""
         with self._db.lock:
-            run, before = self._db.runs[ref.run_id], len(self._db.ledger)
-            for response in responses:
-                if response.row in run.table.rows:
-                    stamped = replace(response, batch=ref.number, attempt=ref.attempt)
-                    line = (ref.run_id, ref.number, stored_response(stamped))
-                    self._db.ledger.setdefault(_ledger_key(ref, response), line)
-            return len(self._db.ledger) - before
+            return append(self._db, ref, responses, rows=self._db.runs[ref.run_id].table.rows)
 
     def settle(
         self, ref: BatchRef, settlement: Settlement, *, in_flight: int, lease_s: float
@@ -211,11 +183,9 @@ class MemoryRunStore:
     def skipped(self, tenant: str, run_id: int, reason: str) -> tuple[str, ...]:
         """Name the providers that a run did not ask about some row for this reason."""
         with self._db.lock:
-            known = self._db.runs.get(run_id)
-            is_mine = known is not None and known.new.tenant == tenant
-            said = [line[2] for line in self._db.ledger.values() if is_mine and line[0] == run_id]
-        reasons = {(o.provider, o.outcome.reason) for o in said if isinstance(o.outcome, Skipped)}
-        return tuple(sorted(provider for provider, why in reasons if why == reason))
+            run = self._db.runs.get(run_id)
+            is_mine = run is not None and run.new.tenant == tenant
+            return skipped_by(self._db, run_id, reason) if is_mine else ()
 
     def endings(self, tenant: str, run_id: int) -> tuple[Ending, ...]:
         """Count the cells that a run wrote without a value by state and reason, most first."""
@@ -262,8 +232,7 @@ class MemoryRunStore:
             found = self._db.tables.get((tenant, table))
             if found is None or key not in found.ids:
                 raise UnknownNameError("row", key)
-            lines = reversed(self._db.ledger.values())
-            return tuple((run, said) for run, _, said in lines if said.row == found.ids[key])
+            return said_of(self._db, found.ids[key])
 
     def _launch(self, run: MemoryRun, in_flight: int, lease_s: float) -> tuple[BatchRef, ...]:
         now = self._db.now()
@@ -288,11 +257,6 @@ class MemoryRunStore:
             return None
         batch = next((b for b in run.batches if run.ref(b) == ref), None)
         return (run, batch) if batch else None
-
-
-def _ledger_key(ref: BatchRef, said: Response) -> tuple[object, ...]:
-    slot = 0 if said.is_final else ref.attempt
-    return (ref.run_id, said.row, said.provider, said.input_key, ref.number, slot)
 
 
 def _is_due(run: MemoryRun, batch: MemoryBatch, now: datetime) -> bool:

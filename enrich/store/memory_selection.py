@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from enrich.domain.table import PERSON, CellState, Column, Overwrite, Provenance, Row
 from enrich.domain.values import is_blank
 from enrich.errors import UnknownNameError
-from enrich.ports.durable import NewRun, Selection
+from enrich.ports.runs import NewRun, Selection
 from enrich.store.memory import MemoryTable
 
 __all__ = ["chosen_rows"]

@@ -9,7 +9,8 @@ from enrich.domain.run import BatchRef, Response
 from enrich.domain.table import CellState
 from enrich.errors import UnknownNameError
 from enrich.store.bulk import LINES, lines_of
-from enrich.store.codec import cleaned, response_from_json
+from enrich.store.codec import cleaned
+from enrich.store.run_codec import response_from_json
 
 __all__ = ["endings_of", "evidence_of", "record_responses", "skipped_by"]
 

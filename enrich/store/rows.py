@@ -9,7 +9,7 @@ from enrich.domain.table import CellWrite, Column, Row, Stamp
 from enrich.domain.values import Json, only_known
 from enrich.domain.writes import typed_write
 from enrich.errors import UnknownNameError
-from enrich.ports.durable import NewRow, TableView, WriteReport
+from enrich.ports.rows import NewRow, TableView, WriteReport
 from enrich.store.codec import (
     checked_name,
     cleaned,

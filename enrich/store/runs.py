@@ -1,6 +1,6 @@
 """Runs in PostgreSQL: made, told about, cancelled and taken up again."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, text
@@ -8,11 +8,13 @@ from sqlalchemy import Connection, Engine, Row, text
 from enrich.domain.endings import Ending
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Response, RunState, RunView
 from enrich.errors import UnknownNameError
-from enrich.ports.durable import Finished, NewRun, RunSummary, Settled, Settlement, Swept
+from enrich.ports.runs import Finished, NewRun, RunSummary, Settled, Settlement, Swept
 from enrich.store.batches import finished_of, let_go, open_batch, settle_batch, sweep_batches
-from enrich.store.codec import cleaned, counts_from_json, dumps, options_to_json, run_view
+from enrich.store.codec import cleaned, dumps
 from enrich.store.engine import Database
 from enrich.store.responses import endings_of, evidence_of, record_responses, skipped_by
+from enrich.store.run_codec import options_to_json, run_view
+from enrich.store.run_summaries import known_run, summaries
 from enrich.store.selection import selected
 from enrich.store.tables import find_table
 
@@ -53,19 +55,6 @@ _INSERT_BATCHES = """
 _MISSING_KEYS = text("""
     SELECT k FROM unnest(CAST(:keys AS text[])) AS k
     WHERE NOT EXISTS (SELECT FROM rows r WHERE r.table_id = :table_id AND r.key = k) LIMIT 1
-""")
-
-_SUMMARIES = text("""
-    SELECT r.*, t.name AS table_name,
-           coalesce((SELECT jsonb_object_agg(p.phase, p.number)
-                     FROM (SELECT phase, count(*) AS number FROM batches b
-                           WHERE b.run_id = r.id GROUP BY phase) AS p), '{}') AS phases,
-           ARRAY(SELECT DISTINCT b.reason FROM batches b
-                 WHERE b.run_id = r.id AND b.phase = 'parked' ORDER BY b.reason) AS reasons
-    FROM runs r JOIN tables t ON t.id = r.table_id
-    WHERE r.tenant_id = :tenant AND (CAST(:run_id AS bigint) IS NULL OR r.id = :run_id)
-          AND (CAST(:before AS bigint) IS NULL OR r.id < :before)
-    ORDER BY r.id DESC LIMIT :limit
 """)
 
 # Batches before their run, as everywhere: see `advance_run`. What a step adds meanwhile is seen by
@@ -187,16 +176,13 @@ class PostgresRunStore:
 
     def summary(self, tenant: str, run_id: int) -> RunSummary:
         """Tell how a run stands. Raises `UnknownNameError`."""
-        found = self._database.of(tenant).do(lambda c: _summaries(c, tenant, run_id, 1))
-        if not found:
-            raise UnknownNameError("run", str(run_id))
-        return found[0]
+        return self._database.of(tenant).do(lambda c: known_run(c, tenant, run_id))
 
     def runs(
         self, tenant: str, *, limit: int = 50, before: int | None = None
     ) -> tuple[RunSummary, ...]:
         """List a tenant's newest runs, or those older than the run `before`."""
-        return self._database.of(tenant).do(lambda c: _summaries(c, tenant, None, limit, before))
+        return self._database.of(tenant).do(lambda c: summaries(c, tenant, None, limit, before))
 
     def skipped(self, tenant: str, run_id: int, reason: str) -> tuple[str, ...]:
         """Name the providers that a run did not ask about some row for this reason."""
@@ -217,7 +203,7 @@ class PostgresRunStore:
         """Stop a run: its batches end, late results change nothing. False when it had ended."""
 
         def work(connection: Connection) -> bool:
-            run = {"run_id": _known_run(connection, tenant, run_id).id}
+            run = {"run_id": known_run(connection, tenant, run_id).id}
             connection.execute(_CANCEL_BATCHES, run)
             won = connection.execute(_CANCEL_RUN, run).rowcount == 1
             connection.execute(_CANCEL_BATCHES, run)
@@ -235,7 +221,7 @@ class PostgresRunStore:
 
         def work(connection: Connection) -> tuple[BatchRef, ...]:
             run = {"run_id": run_id}
-            if _known_run(connection, tenant, run_id).state is RunState.CANCELLED:
+            if known_run(connection, tenant, run_id).state is RunState.CANCELLED:
                 return ()
             ended = connection.execute(_RETRY_BATCHES, run).rowcount
             if not ended:
@@ -273,34 +259,4 @@ def _refs(run_id: int, found: Iterable[Row[Any]]) -> tuple[BatchRef, ...]:
     return tuple(
         BatchRef(run_id=run_id, number=raw.number, attempt=raw.attempt, phase=Phase.PROBE)
         for raw in found
-    )
-
-
-def _known_run(connection: Connection, tenant: str, run_id: int) -> RunSummary:
-    found = _summaries(connection, tenant, run_id, 1)
-    if not found:
-        raise UnknownNameError("run", str(run_id))
-    return found[0]
-
-
-def _summaries(
-    connection: Connection, tenant: str, run_id: int | None, limit: int, before: int | None = None
-) -> tuple[RunSummary, ...]:
-    asked = {"tenant": cleaned(tenant), "run_id": run_id, "limit": limit, "before": before}
-    return tuple(_summary(raw) for raw in connection.execute(_SUMMARIES, asked).mappings())
-
-
-def _summary(raw: Mapping[Any, Any]) -> RunSummary:
-    return RunSummary(
-        id=raw["id"],
-        tenant=raw["tenant_id"],
-        table=raw["table_name"],
-        state=RunState(raw["state"]),
-        wanted=tuple(raw["wanted"]),
-        rows=raw["rows_total"],
-        counts=counts_from_json(raw["counts"]),
-        batches=raw["phases"],
-        parked_reasons=tuple(raw["reasons"]),
-        started_at=raw["started_at"],
-        finished_at=raw["finished_at"],
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from enrich.ports.durable import Selection
+from enrich.ports.runs import Selection
 from enrich.store.codec import cleaned
 
 __all__ = ["selected"]

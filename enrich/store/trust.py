@@ -12,9 +12,10 @@ from enrich.domain.fusion.trust import TrustState
 from enrich.domain.run import Response
 from enrich.errors import UnknownNameError
 from enrich.ports.trust import Label, LabelKind, TrustNote
-from enrich.store.codec import cleaned, dumps, response_from_json
+from enrich.store.codec import cleaned, dumps
 from enrich.store.engine import Database
 from enrich.store.habits import habits_in
+from enrich.store.run_codec import response_from_json
 from enrich.store.tables import find_table
 
 __all__ = ["PostgresTrustStore"]

@@ -26,7 +26,7 @@ from enrich.domain.outcome import (
 from enrich.domain.run import CellFilter, Counts, Force, Response, RunOptions
 from enrich.domain.table import CellState, Provenance, Stamp
 from enrich.domain.values import Observation
-from enrich.store import codec
+from enrich.store import codec, run_codec
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 ANY_TEXT = st.text(st.characters(exclude_categories=[]), max_size=20)
@@ -140,16 +140,16 @@ def test_what_a_newer_version_adds_to_a_provenance_is_passed_over(provenance: Pr
 
 @given(RESPONSES)
 def test_a_response_comes_back_as_it_was(response: Response) -> None:
-    assert codec.stored_response(response) == response
+    assert run_codec.stored_response(response) == response
 
 
 @given(OPTIONS)
 def test_options_come_back_as_they_were(options: RunOptions) -> None:
-    assert codec.options_from_json(through(codec.options_to_json(options))) == options
+    assert run_codec.options_from_json(through(run_codec.options_to_json(options))) == options
 
 
 @given(st.integers(0, 9), st.integers(0, 9))
 def test_counts_come_back_as_they_were(filled: int, cost: int) -> None:
     counts = replace(Counts(), filled=filled, cost_microcredits=cost)
 
-    assert codec.counts_from_json(through(codec.counts_to_json(counts))) == counts
+    assert run_codec.counts_from_json(through(run_codec.counts_to_json(counts))) == counts

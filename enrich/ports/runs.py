@@ -1,8 +1,8 @@
-"""What lies in Postgres. When it is down every method raises `DatabaseDownError` and nothing has
+"""Runs, in Postgres. When it is down every method raises `DatabaseDownError` and nothing has
 happened, or everything has: each method is one transaction.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -18,117 +18,20 @@ from enrich.domain.run import (
     RunState,
     RunView,
 )
-from enrich.domain.table import CellWrite, Column, Row
-from enrich.domain.values import Json, JsonObject
+from enrich.domain.table import CellWrite
+from enrich.ports.rows import WriteReport
 
 __all__ = [
     "Deferred",
     "Finished",
-    "NewRow",
     "NewRun",
-    "RowStore",
     "RunStore",
     "RunSummary",
     "Selection",
     "Settled",
     "Settlement",
     "Swept",
-    "TableView",
-    "WriteReport",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableView:
-    """A table as lists show it."""
-
-    name: str
-    columns: tuple[Column, ...]
-    rows: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRow:
-    """A row to be stored, by the user's key."""
-
-    key: str
-    data: JsonObject
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteReport:
-    """What became of cells to be written.
-
-    `superseded`: the cell holds a newer or equal stamp. `protected`: a person typed it. `gone`: its
-    row is no more (or of another tenant).
-    """
-
-    written: int = 0
-    superseded: int = 0
-    protected: int = 0
-    gone: int = 0
-
-
-class RowStore(Protocol):
-    """Tables, columns and rows."""
-
-    def tables(self, tenant: str) -> tuple[TableView, ...]:
-        """List a tenant's tables by name."""
-        ...
-
-    def table(self, tenant: str, name: str) -> TableView:
-        """Give one table. Raises `UnknownNameError`."""
-        ...
-
-    def save_columns(self, tenant: str, table: str, columns: Sequence[Column]) -> None:
-        """Create the table and its columns where they do not exist; change those that do."""
-        ...
-
-    def import_rows(self, tenant: str, table: str, rows: Iterable[NewRow]) -> tuple[int, int]:
-        """Insert rows, or lay their typed values over those with the same key; all or nothing.
-
-        A typed value that differs takes a stamp of its own. Returns how many rows were inserted and
-        how many changed.
-        """
-        ...
-
-    def put_row(self, tenant: str, table: str, row: NewRow) -> int:
-        """Insert one row, or lay its typed values over the one with its key; gives its id.
-
-        What `import_rows` does for one row, in one statement. Raises `UnknownNameError`.
-        """
-        ...
-
-    def read(self, tenant: str, table: str, keys: Sequence[str]) -> tuple[Row, ...]:
-        """Read rows in the order of the keys. Raises `UnknownNameError` if one is not there."""
-        ...
-
-    def present(self, tenant: str, rows: Sequence[int]) -> frozenset[int]:
-        """Give those of a tenant's rows, by our ids, that have not been removed."""
-        ...
-
-    def scan(self, tenant: str, table: str, *, page: int = 1000) -> Iterator[Row]:
-        """Go through a table in the order of ids, page by page, never all in memory."""
-        ...
-
-    def page(self, tenant: str, table: str, *, after: int, limit: int) -> tuple[Row, ...]:
-        """Give rows after the id `after`, in the order of ids. Raises `UnknownNameError`."""
-        ...
-
-    def write_cells(self, tenant: str, table: str, writes: Sequence[CellWrite]) -> WriteReport:
-        """Write many cells of many rows in one statement, each guarded by its stamp.
-
-        Losing a race is a count in the report, not an error.
-        """
-        ...
-
-    def type_value(self, tenant: str, table: str, key: str, column: str, value: Json) -> None:
-        """Store what a person typed; newer than every run that has begun."""
-        ...
-
-    def delete_row(self, tenant: str, table: str, key: str) -> bool:
-        """Remove a row; late writes to it find it gone. Says whether it was there."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
