@@ -12,9 +12,10 @@ from providers.simulator.chat import ChatQuestion, chat_answer, chat_price
 from providers.simulator.dialect import Plan, example_of, plan_of, replay, said
 from providers.simulator.many import entry_of, whole_of
 from providers.simulator.schedule import is_known, left_out, order
+from providers.spec.answers import Example
 from providers.spec.asking import request_for
 from providers.spec.file import HttpSpec
-from providers.spec.model import Bulk, Example
+from providers.spec.model import Bulk
 from providers.spec.template import BadValueError
 
 __all__ = ["Told", "answered", "shown_by"]

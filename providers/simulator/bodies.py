@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from enrich.domain.values import Json, JsonObject
 from providers.exchange import NotJsonError, parse_json
+from providers.spec.answers import Example
 from providers.spec.file import HttpSpec
-from providers.spec.model import Example
 
 __all__ = ["adapted", "document_of", "lied", "replaced", "text_replaced"]
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from enrich.domain.outcome import Found, InvalidInput, Malformed, NotFound, Outcome, OutcomeKind
 from enrich.domain.values import Json, JsonObject, Observation
 from providers.simulator.bodies import adapted, document_of, replaced, text_replaced
+from providers.spec.answers import Example
 from providers.spec.file import HttpSpec
-from providers.spec.model import Example
 from providers.spec.parts import Moment
 
 __all__ = ["Plan", "charged", "deferral", "example_of", "plan_of", "refusal", "replay", "said"]

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from enrich.domain.values import Json, JsonObject
 from providers.simulator.asked import Question
 from providers.simulator.bodies import adapted, document_of
+from providers.spec.answers import Example
 from providers.spec.file import HttpSpec
-from providers.spec.model import Bulk, Example
+from providers.spec.model import Bulk
 from providers.spec.parts import Expression
 
 __all__ = ["can_answer_many", "entry_of", "whole_of"]

@@ -8,11 +8,11 @@ from enrich.domain.outcome import CreditsExhausted, Found, Outcome, OutcomeKind,
 from enrich.domain.values import Json
 from enrich.errors import BadFileError
 from providers.exchange import Reply
+from providers.spec.answers import Example
 from providers.spec.asking import request_for
 from providers.spec.file import HttpSpec
 from providers.spec.lines import line_of
 from providers.spec.loading import load
-from providers.spec.model import Example
 from providers.spec.reading import Asked, answered, judged, read
 from providers.spec.template import BadValueError
 

@@ -11,21 +11,9 @@ from enrich.domain.outcome import OutcomeKind
 from enrich.domain.provider import Charge, ProviderSpec, Tier
 from enrich.domain.rate import RateLimit
 from enrich.domain.values import microcredits_of
+from providers.spec.answers import Example, Response, Rule
 from providers.spec.idempotency import Idempotency
-from providers.spec.model import (
-    Auth,
-    Bulk,
-    Deferred,
-    Example,
-    Keep,
-    Limit,
-    Price,
-    Request,
-    Response,
-    Retry,
-    Rule,
-    Timeouts,
-)
+from providers.spec.model import Auth, Bulk, Deferred, Keep, Limit, Price, Request, Retry, Timeouts
 from providers.spec.parts import FieldName, Name, Part, Text
 from providers.spec.template import Template, names_of
 

@@ -29,8 +29,8 @@ from enrich.domain.outcome import (
 )
 from enrich.domain.values import Json, JsonObject, Observation
 from providers.exchange import NotJsonError, Reply, parse_json
+from providers.spec.answers import Confidence, Echo, Extract, Rule
 from providers.spec.file import HttpSpec
-from providers.spec.model import Confidence, Echo, Extract, Rule
 from providers.spec.moments import RETRY_AFTER, moment_of
 from providers.spec.values import Unusable, typed
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from enrich.domain.values import Json
-from providers.spec.model import Mapped, ValueType
+from providers.spec.answers import Mapped, ValueType
 
 __all__ = ["Read", "Unusable", "clean", "typed"]
 

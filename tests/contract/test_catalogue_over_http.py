@@ -21,8 +21,9 @@ from providers.simulator.answers import shown_by
 from providers.simulator.dialect import example_of
 from providers.simulator.many import can_answer_many
 from providers.spec import HttpSpec, load_catalogue
+from providers.spec.answers import Example
 from providers.spec.checking import without_example
-from providers.spec.model import Auth, Example
+from providers.spec.model import Auth
 
 _LIMIT_S = 20.0
 

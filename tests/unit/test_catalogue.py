@@ -25,9 +25,9 @@ from providers.credentials import StoredCredentials
 from providers.http import HttpClient
 from providers.http_provider import HttpProvider
 from providers.spec import HttpSpec, load_catalogue
+from providers.spec.answers import Rule
 from providers.spec.asking import bulk_call, poll_call
 from providers.spec.bulk import read_bulk
-from providers.spec.model import Rule
 from providers.spec.reading import Asked, read
 from providers.wire import Addresses
 from tests.specs import AT, reply, values_in
