@@ -194,7 +194,7 @@ def _hand_on(app: Celery, job_id: str) -> None:
 
 
 def is_for_cells(reply_to: str) -> bool:
-    """Say whether a run was begun for somebody who waits for cells of one row."""
+    """Say whether a run was begun for callers who wait for cells of single rows, or by a job."""
     if not reply_to or is_scheduled(reply_to) or is_requested(reply_to):
         return False
     return not reply_to.startswith("{") or bool(ReplyTo.decode(reply_to).row)

@@ -1,7 +1,7 @@
 """The services of one process, built once and closed at its end."""
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,7 +74,7 @@ class Services:
     callback_secret: str
     _database: "Engine"
     _link: RedisLink
-    _pools: tuple[ThreadPoolExecutor, ...]
+    _pools: tuple[Executor, ...]
     credentials: KeptCredentials
     _closing: tuple[LateEmbedders, LateMessenger]
     _catalogue: "Catalogue | None" = None
@@ -120,29 +120,14 @@ def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
     """
     own, places = settings(), endpoints()
     _check_schema(own, places)
-    traces = tracer or process_tracer()
-    database = make_engine(places.database_url, tracer=traces, is_walled=True)
     # The numbers have a connection of their own: one that counts its faults must not count itself.
     metrics = RedisMetrics(RedisLink(places.redis_url, is_silent=True), version=own.cache.version)
-    link = RedisLink(places.redis_url, recorder=metrics, tracer=traces)
-    credentials = credentials_of(own, database)
-    callbacks = PostgresCallbacks(database)
-    secret = callback_secret(own, places.database_url)
-    catalogue = catalogue_of(own, credentials, callbacks=callbacks, secret=secret, tracer=traces)
-    calls = ThreadPoolExecutor(max_workers=32, thread_name_prefix="enrich-call")
+    ends = _ends(places, metrics, tracer or process_tracer())
     probes = ThreadPoolExecutor(own.probes.max_concurrent, thread_name_prefix="enrich-probe")
-    caches = caches_of(link, own, metrics)
-    parts = parts_of(
-        own,
-        Ends(database=database, link=link, recorder=metrics, calls=calls, tracer=traces),
-        caches,
-        providers_of(own, catalogue),
-        holder=holder,
-        prompter=LatePrompter(own.llm.terms(), credentials, simulator=own.providers.base_url),
-        is_ready=readiness_of(own, catalogue),
-        callbacks=callbacks,
-    )
-    embedders, messenger = embedders_of(own, parts, credentials), messenger_of(own, parts)
+    caches = caches_of(ends.link, own, metrics)
+    asked = _asked(own, places, ends)
+    parts = _joined(own, ends, caches, asked, holder=holder)
+    embedders, messenger = embedders_of(own, parts, asked.credentials), messenger_of(own, parts)
     return Services(
         settings=own,
         endpoints=places,
@@ -150,20 +135,71 @@ def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
         runner=LocalRunner(parts, probes),
         metrics=metrics,
         caches=caches,
-        access_keys=PostgresAccessKeys(database),
-        desk=desk_of(own, parts, database, embedders, messenger),
-        board=PostgresBoard(database),
-        schedules=PostgresSchedules(database),
-        requests=PostgresSqlRequests(database),
-        callers=PostgresCallers(database, holder=holder),
-        callbacks=callbacks,
-        callback_secret=secret,
-        _database=database,
-        _link=link,
-        _pools=(calls, probes),
-        credentials=credentials,
+        access_keys=PostgresAccessKeys(ends.database),
+        desk=desk_of(own, parts, ends.database, embedders, messenger),
+        board=PostgresBoard(ends.database),
+        schedules=PostgresSchedules(ends.database),
+        requests=PostgresSqlRequests(ends.database),
+        callers=PostgresCallers(ends.database, holder=holder),
+        callbacks=asked.callbacks,
+        callback_secret=asked.secret,
+        _database=ends.database,
+        _link=ends.link,
+        _pools=(ends.calls, probes),
+        credentials=asked.credentials,
         _closing=(embedders, messenger),
-        _catalogue=catalogue,
+        _catalogue=asked.catalogue,
+    )
+
+
+def _ends(places: Endpoints, metrics: RedisMetrics, tracer: Tracer) -> Ends:
+    return Ends(
+        database=make_engine(places.database_url, tracer=tracer, is_walled=True),
+        link=RedisLink(places.redis_url, recorder=metrics, tracer=tracer),
+        recorder=metrics,
+        calls=ThreadPoolExecutor(max_workers=32, thread_name_prefix="enrich-call"),
+        tracer=tracer,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Who is asked, with what keys, and where they may send answers by themselves."""
+
+    credentials: KeptCredentials
+    callbacks: Callbacks
+    secret: str
+    catalogue: "Catalogue | None"
+
+
+def _asked(own: Settings, places: Endpoints, ends: Ends) -> _Asked:
+    credentials = credentials_of(own, ends.database)
+    callbacks = PostgresCallbacks(ends.database)
+    secret = callback_secret(own, places.database_url)
+    catalogue = catalogue_of(
+        own, credentials, callbacks=callbacks, secret=secret, tracer=ends.tracer
+    )
+    return _Asked(credentials=credentials, callbacks=callbacks, secret=secret, catalogue=catalogue)
+
+
+def _joined(
+    own: Settings,
+    ends: Ends,
+    caches: tuple[FallbackCache, FallbackCache],
+    asked: _Asked,
+    *,
+    holder: str,
+) -> Parts:
+    terms, simulator = own.llm.terms(), own.providers.base_url
+    return parts_of(
+        own,
+        ends,
+        caches,
+        providers_of(own, asked.catalogue),
+        holder=holder,
+        prompter=LatePrompter(terms, asked.credentials, simulator=simulator),
+        is_ready=readiness_of(own, asked.catalogue),
+        callbacks=asked.callbacks,
     )
 
 

@@ -26,7 +26,7 @@ from enrich.domain.run import Force, Order, RunState
 from enrich.domain.values import credits_of
 from enrich.engine.arguments import options_of, selection_of
 from enrich.engine.retry import retry
-from enrich.engine.submit import RunRequest, submit
+from enrich.engine.submit import RunRequest, Submitted, submit
 from enrich.errors import RunFailedError
 from enrich.ports import RunSummary
 from tasks.app import app
@@ -95,7 +95,6 @@ def run_command(
     options = options_of(force, True, None, max_cost, policy)
     chosen = where_of(where, older_than, below)
     with opened() as services:
-        rows = services.parts.rows
         selection, options = selection_of(chosen, options, datetime.now(UTC))
         if estimate:
             rates = hit_rates_of(services.metrics.read())
@@ -105,17 +104,24 @@ def run_command(
             return
         if not in_process:
             check_broker(services)
-        if wanted:
-            rows.save_columns(tenant, table, enriched_columns(rows, tenant, table, wanted))
         request = RunRequest(
             table=table, tenant=tenant, columns=wanted, selection=selection, options=options
         )
-        submitted = submit(services.parts, request)
+        submitted = _submitted(services, request)
         summary = carry_out(
             services, tenant, submitted.run.id, submitted.steps, wait=wait, here=in_process
         )
         endings = _endings(services, tenant, summary)
     _finish(summary, endings, as_json=as_json, ended=wait or in_process)
+
+
+def _submitted(services: Services, request: RunRequest) -> Submitted:
+    """Store a run, after the columns that its table lacks."""
+    rows, wanted = services.parts.rows, request.columns
+    if wanted:
+        columns = enriched_columns(rows, request.tenant, request.table, wanted)
+        rows.save_columns(request.tenant, request.table, columns)
+    return submit(services.parts, request)
 
 
 @click.command("status")

@@ -91,10 +91,8 @@ def columns_command(
             own = key if adds and asked.prompt else None
             column = _added(view, key, field or own) if adds else _named(view, key)
             column = replace(column, prompt=asked.over(column.prompt))
-            changed = _changed(column, field, overwrite, min_confidence)
+            changed = _changed(column, field, overwrite, min_confidence, fusion)
             changed = StakeOptions(worth=worth, wrong_cost=wrong_cost).over(changed)
-            if fusion is not None:
-                changed = replace(changed, fusion="" if fusion == "default" else fusion)
             refuse_bad_prompt(changed, view.columns)
             rows.save_columns(tenant, table, [changed])
             view = rows.table(tenant, table)
@@ -140,14 +138,20 @@ def _named(view: TableView, key: str) -> Column:
 
 
 def _changed(
-    column: Column, field: str | None, overwrite: str | None, min_confidence: float | None
+    column: Column,
+    field: str | None,
+    overwrite: str | None,
+    min_confidence: float | None,
+    fusion: str | None,
 ) -> Column:
     _refuse_unknown_field(field)
+    methods = {None: column.fusion, "default": ""}
     return replace(
         column,
         field=field or column.field,
         overwrite=Overwrite(overwrite) if overwrite else column.overwrite,
         min_confidence=column.min_confidence if min_confidence is None else min_confidence,
+        fusion=methods.get(fusion, fusion or ""),
     )
 
 

@@ -155,11 +155,7 @@ def reserve(
     # Half a horizon early, so that the line of booked starts does not run dry meanwhile.
     back_us = max(start_us - half_us, min(start_us, now_us + _SOONEST_US)) if refused else 0
     place = Tenant(min(spent_us, horizon_us + max(half_us, 2 * cost_us)), back_us)
-    slots = Slots(
-        delays_s=tuple((start - now_us) / 1_000_000 for start in starts),
-        refused=refused,
-        retry_at=_moment(back_us) if refused else None,
-    )
+    slots = _slots([start - now_us for start in starts], refused=refused, back_us=back_us)
     return replace(state, tenants={**_remembered(state, now_us), tenant: place}), slots
 
 
@@ -203,6 +199,14 @@ def calendar_window_us(limit: RateLimit, at_us: int) -> tuple[int, int]:
     )
     following = (first + timedelta(days=32)).replace(day=1)
     return int(first.timestamp()) * 1_000_000, int(following.timestamp()) * 1_000_000
+
+
+def _slots(delays_us: Sequence[int], *, refused: int, back_us: int) -> Slots:
+    return Slots(
+        delays_s=tuple(delay_us / 1_000_000 for delay_us in delays_us),
+        refused=refused,
+        retry_at=_moment(back_us) if refused else None,
+    )
 
 
 def _rivals(state: RateState, tenant: str, now_us: int) -> tuple[Tenant, ...]:

@@ -60,7 +60,7 @@ class LocalRunner:
                 return premium(self._parts, step)
         if step.kind is StepKind.PROBE:
             asked = [
-                self._pool.submit(self._parts.tracer.bound(partial(self._probe, step, name)))
+                self._pool.submit(tracer.bound(partial(self._probe, step, name)))
                 for name in step.providers
             ]
             wait(asked)

@@ -93,7 +93,6 @@ def make_engine(
     `is_walled` takes from a superuser the right to see through the walls between tenants.
     """
     parsed = make_url(url.replace("postgres://", "postgresql://", 1))
-    options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
     engine = create_engine(
         parsed.set(drivername="postgresql+psycopg2"),
         pool_size=pool_size,
@@ -101,15 +100,7 @@ def make_engine(
         pool_timeout=pool_timeout_s,
         # An error's text would repeat the values of cells.
         hide_parameters=True,
-        connect_args={
-            "application_name": application_name,
-            "connect_timeout": _CONNECT_TIMEOUT_S,
-            "options": options,
-            "keepalives_idle": 30,
-            "keepalives_interval": 10,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
-        },
+        connect_args=_connecting(application_name),
     )
     event.listen(engine, "connect", _read_json_quickly)
     event.listen(engine, "checkin", _note_return)
@@ -120,6 +111,19 @@ def make_engine(
         event.listen(engine, "connect", step_behind)
     keep_walls(engine)
     return engine
+
+
+def _connecting(application_name: str) -> dict[str, object]:
+    """Give what the driver is told about each connection."""
+    return {
+        "application_name": application_name,
+        "connect_timeout": _CONNECT_TIMEOUT_S,
+        "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+    }
 
 
 def _note_return(_connection: object, record: Any) -> None:
@@ -245,8 +249,7 @@ def translated() -> Iterator[None]:
     except DBAPIError as error:
         raise _translate(error.orig or error) from error
     except PoolTimeoutError as error:
-        message = f"no connection to PostgreSQL was free within {_POOL_TIMEOUT_S:.0f} s"
-        raise DatabaseDownError(message) from error
+        raise DatabaseDownError("no connection to PostgreSQL became free in time") from error
     except psycopg2.Error as error:
         raise _translate(error) from error
 

@@ -1,4 +1,5 @@
--- Lets go of the leases that are still ours and wakes who waits for them.
+-- Lets go of the leases that are still ours and wakes who waits for them, if anybody listens: the
+-- count is that of this server alone, so it is for one server, not for the nodes of a cluster.
 -- KEYS    1…n: leases; n+1…2n: end marks of the same names. A lease's key is also its channel.
 -- ARGV    1: token; 2: error to share ('' for none); 3: ttl_ms of an end mark
 -- Result  for each name 1 (was ours) or 0
