@@ -82,6 +82,8 @@ class Proxy:
             # A thread in accept() keeps the port open until it is woken.
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()
+            # The first of the threads accepts; nothing is opened after it has ended.
+            self._threads.pop(0).join()
         self.cut()
         # A connection is gone when nobody reads from it any more, and not before.
         while self._threads:
@@ -95,8 +97,9 @@ class Proxy:
 
     def _start(self, target: object, *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]
-        self._threads.append(thread)
         thread.start()
+        # Who waits for the threads may join one that has begun, and no other.
+        self._threads.append(thread)
 
     def _accept_all(self, listener: socket.socket) -> None:
         while True:
