@@ -25,6 +25,12 @@ _LEFT = """
     JOIN pg_namespace n ON n.oid = x.ns WHERE n.nspname = 'public' AND x.name <> 'alembic_version'
 """
 
+_LOOK_ELSEWHERE_FIRST = """
+    SELECT p.proname FROM pg_proc p
+    WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace AND NOT EXISTS (
+        SELECT FROM unnest(p.proconfig) AS said WHERE said LIKE 'search_path=%%, pg_temp')
+"""
+
 
 @pytest.fixture
 def engine(empty_database_url: str) -> Iterator[Engine]:
@@ -81,6 +87,15 @@ def test_the_schema_is_what_the_metadata_says(empty_database_url: str, engine: E
         }
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
+
+
+def test_functions_with_their_owners_rights_look_for_temporary_tables_last(
+    empty_database_url: str, engine: Engine
+) -> None:
+    migrate.upgrade(empty_database_url)
+
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql(_LOOK_ELSEWHERE_FIRST).scalars().all() == []
 
 
 def test_two_processes_that_upgrade_at_once_both_end_well(empty_database_url: str) -> None:
