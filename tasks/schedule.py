@@ -23,9 +23,12 @@ from tasks.canvas import CeleryDispatcher
 from tasks.services import services
 from tasks.settings import OBSERVE_EVERY_S, QUEUES
 
-__all__ = ["observe", "requests", "schedule"]
+__all__ = ["ledger", "observe", "requests", "schedule"]
 
 log = logging.getLogger("enrich.metrics")
+
+#: So many months may pass without anybody who makes parts of the ledger.
+_MONTHS_AHEAD = 2
 
 _dispatcher = CeleryDispatcher(app)
 
@@ -47,6 +50,12 @@ def requests() -> int:
     begun = begin_requests(own.parts, own.requests)
     _dispatcher.dispatch(begun.steps)
     return begun.taken
+
+
+@app.task(name="enrich.ledger")
+def ledger() -> int:
+    """Make the parts of the ledger for the months to come; gives how many were made."""
+    return services().parts.runs.extend_ledger(months=_MONTHS_AHEAD)
 
 
 @app.task(name="enrich.observe")

@@ -50,6 +50,7 @@ _REPAIR_EVERY_S = 60.0
 _REQUESTS_EVERY_S = 5.0
 _LEARN_EVERY_S = 86_400.0
 _REFRESH_EVERY_S = 86_400.0
+_LEDGER_EVERY_S = 21_600.0
 
 _ROUTES = {
     "enrich.cell": "enrich.ingest",
@@ -64,6 +65,7 @@ _ROUTES = {
     "enrich.notify": CONTROL,
     "enrich.sweep": "enrich.control",
     "enrich.learn": "enrich.control",
+    "enrich.ledger": CONTROL,
     "enrich.refresh": "enrich.control",
     "enrich.observe": "enrich.control",
     "enrich.requests": "enrich.control",
@@ -79,6 +81,7 @@ _EVERY_S = {
     "requests": _REQUESTS_EVERY_S,
     "schedule": _SCHEDULE_EVERY_S,
     "learn": _LEARN_EVERY_S,
+    "ledger": _LEDGER_EVERY_S,
     "refresh": _REFRESH_EVERY_S,
 }
 

@@ -7,7 +7,7 @@ their moment.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from enrich.domain.result import CellResult
@@ -18,7 +18,6 @@ from enrich.engine.cells import keep_cells
 from enrich.engine.fuse import Joined, join
 from enrich.engine.parts import Parts
 from enrich.engine.probe import answers_of
-from enrich.engine.recording import record
 from enrich.engine.report import standing_result
 from enrich.engine.stale import note_stale
 from enrich.engine.submit import resume
@@ -61,9 +60,8 @@ def carry(
     reached(step)
     while batch is not None:
         told = _asked(parts, batch, step, pool)
-        record(parts, batch.run, batch.ref, told)
         said += told
-        joined = join(parts, replace(batch, responses=batch.responses + told))
+        joined = join(parts, batch, told=told)
         onward = joined.fusion.steps
         if not joined.settled.won:
             return Carried(cells={})

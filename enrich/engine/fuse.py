@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 from enrich.domain.advance import Decision, advance
 from enrich.domain.keys import digest
-from enrich.domain.run import OpenBatch, Phase, Step, StepKind
+from enrich.domain.run import OpenBatch, Phase, Response, Step, StepKind
 from enrich.domain.table import CellWrite
 from enrich.engine.choosing import choosing_of
 from enrich.engine.parts import Parts
+from enrich.engine.recording import forget_erased
 from enrich.engine.stale import note_stale
 from enrich.engine.submit import resume
 from enrich.ports import Deferred, Finished, Settled, Settlement
@@ -47,14 +48,15 @@ def fuse(parts: Parts, step: Step) -> Fusion:
     return join(parts, batch).fusion
 
 
-def join(parts: Parts, batch: OpenBatch) -> Joined:
+def join(parts: Parts, batch: OpenBatch, *, told: tuple[Response, ...] = ()) -> Joined:
     """Decide the open cells of a batch that has just been read; write and move on.
 
-    A batch that has moved on meanwhile is left as it is: nothing was settled.
+    What was `told` since then is written down by the same statement. A batch that has moved on
+    meanwhile is left as it is: nothing was settled.
     """
     policy = parts.policies.runs
     decision = advance(
-        batch,
+        replace(batch, responses=batch.responses + told),
         parts.of(batch.run.columns).specs,
         fusion=parts.fusion_of(batch.run),
         runs=policy,
@@ -63,10 +65,12 @@ def join(parts: Parts, batch: OpenBatch) -> Joined:
     )
     settled = parts.runs.settle(
         batch.ref,
-        _settlement(decision),
+        _settlement(decision, told),
         in_flight=policy.max_batches_in_flight,
         lease_s=policy.lease_s,
     )
+    if settled.recorded < len(told):
+        forget_erased(parts, batch.run, told)
     fusion = _fusion(parts, batch, decision, settled)
     return Joined(decision=decision, settled=settled, fusion=fusion)
 
@@ -87,7 +91,7 @@ def _fusion(parts: Parts, batch: OpenBatch, decision: Decision, settled: Settled
     return Fusion(steps=own + launched, finished=settled.finished)
 
 
-def _settlement(decision: Decision) -> Settlement:
+def _settlement(decision: Decision, told: tuple[Response, ...]) -> Settlement:
     deferred = None
     if decision.waiting and decision.ready_at is not None:
         deferred = Deferred(rows=decision.waiting, ready_at=decision.ready_at)
@@ -97,6 +101,7 @@ def _settlement(decision: Decision) -> Settlement:
         wave=decision.wave,
         counts=decision.counts,
         deferred=deferred,
+        said=told,
     )
 
 

@@ -5,20 +5,24 @@ from collections.abc import Sequence
 from enrich.domain.run import BatchRef, Response, RunView
 from enrich.engine.parts import Parts
 
-__all__ = ["record"]
+__all__ = ["forget_erased", "record"]
 
 
 def record(parts: Parts, run: RunView, ref: BatchRef, said: Sequence[Response]) -> int:
-    """Append to the ledger; gives how many responses were new.
-
-    The answers were cached when they came. Those about a row that was erased while they were under
-    way are dropped again here: the eraser cannot know of them.
-    """
+    """Append to the ledger; gives how many responses were new."""
     new = parts.runs.record(ref, said)
     if new < len(said):
-        rows = {response.row for response in said}
-        gone = rows - parts.rows.present(run.tenant, sorted(rows))
-        names = sorted({response.input_key for response in said if response.row in gone})
-        if names:
-            parts.responses.drop_many(run.tenant, names)
+        forget_erased(parts, run, said)
     return new
+
+
+def forget_erased(parts: Parts, run: RunView, said: Sequence[Response]) -> None:
+    """Drop from the cache what was said about rows that were erased while it was under way.
+
+    The answers were cached when they came, and the eraser cannot know of them.
+    """
+    rows = {response.row for response in said}
+    gone = rows - parts.rows.present(run.tenant, sorted(rows))
+    names = sorted({response.input_key for response in said if response.row in gone})
+    if names:
+        parts.responses.drop_many(run.tenant, names)

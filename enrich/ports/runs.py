@@ -74,7 +74,8 @@ class Deferred:
 class Settlement:
     """What a fuse step decided: cells to write, and where the batch goes.
 
-    `phase` PROBE or PREMIUM goes on (with `wave`), DONE ends the batch.
+    `phase` PROBE or PREMIUM goes on (with `wave`), DONE ends the batch. `said` is what is not in
+    the ledger yet: it is appended in the same breath, wherever the batch is by now.
     """
 
     writes: tuple[CellWrite, ...]
@@ -82,6 +83,7 @@ class Settlement:
     wave: int = 0
     counts: Counts = field(default_factory=Counts)
     deferred: Deferred | None = None
+    said: tuple[Response, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +99,14 @@ class Finished:
 class Settled:
     """What a settlement did.
 
-    `won` False: the batch had moved on, was cancelled or belongs to a newer attempt, and nothing
-    was changed. `launched`: queued batches that took the place of one that ended, under a lease.
-    `deferred`: the batch of the rows that wait, under a lease that counts from its moment.
+    `won` False: the batch had moved on, was cancelled or belongs to a newer attempt, and no more
+    than the ledger was changed; `recorded` lines of it are new. `launched`: queued batches that
+    took the place of one that ended, under a lease. `deferred`: the batch of the rows that wait,
+    under a lease that counts from its moment.
     """
 
     won: bool
+    recorded: int = 0
     report: WriteReport = field(default_factory=WriteReport)
     finished: Finished | None = None
     launched: tuple[BatchRef, ...] = ()
@@ -170,6 +174,10 @@ class RunStore(Protocol):
         self, ref: BatchRef, settlement: Settlement, *, in_flight: int, lease_s: float
     ) -> Settled:
         """Write cells, move the batch on and, at its end, launch the next: all or nothing."""
+        ...
+
+    def extend_ledger(self, *, months: int) -> int:
+        """See that the ledger has a part for this month and the next; gives how many are new."""
         ...
 
     def sweep(self, *, lease_s: float, max_attempts: int, limit: int = 100) -> Swept:

@@ -8,9 +8,17 @@ from sqlalchemy import Connection, text
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Progress, RunState, RunView
 from enrich.ports.rows import WriteReport
 from enrich.ports.runs import Finished, Settled, Settlement, Swept
-from enrich.store.bulk import RESPONSES, ROWS, patches_of, response_from_line, row_from_line
+from enrich.store.bulk import (
+    RESPONSES,
+    ROWS,
+    lines_of,
+    patches_of,
+    response_from_line,
+    row_from_line,
+)
 from enrich.store.codec import dumps
 from enrich.store.engine import read_json
+from enrich.store.responses import RECORDED
 from enrich.store.run_codec import counts_to_json, run_view
 
 __all__ = ["finished_of", "let_go", "open_batch", "settle_batch", "sweep_batches"]
@@ -23,21 +31,22 @@ _OPEN = text(f"""
         WHERE b.run_id = :run_id AND b.number = :number AND b.attempt = :attempt
           AND b.phase = :phase AND b.wave = :wave
           AND r.id = b.run_id AND r.state = 'running'
-        RETURNING b.run_id, b.number, b.row_ids)
+        RETURNING b.run_id, b.number, b.row_ids, r.filed_on)
     SELECT v.*,
            (SELECT '[' || string_agg({ROWS}, ',' ORDER BY r.id) || ']'
             FROM rows r WHERE r.id = ANY (h.row_ids)) AS rows,
            (SELECT '[' || string_agg({RESPONSES}, ',' ORDER BY s.id) || ']' FROM (
                 SELECT DISTINCT ON (row_id, provider, input_key) *
                 FROM responses
-                WHERE run_id = h.run_id AND row_id = ANY (h.row_ids)
+                WHERE run_id = h.run_id AND filed_on = h.filed_on AND row_id = ANY (h.row_ids)
                   AND (slot = 0 OR batch = h.number)
                   AND (CAST(:provider AS text) IS NULL OR provider = :provider)
                 ORDER BY row_id, provider, input_key, slot = 0 DESC, id DESC) AS s) AS responses,
            (SELECT json_agg(json_build_array(t.row_id, t.input_key, t.token)) FROM (
                 SELECT DISTINCT ON (row_id, input_key) row_id, input_key, outcome->>'token' AS token
                 FROM responses
-                WHERE run_id = h.run_id AND row_id = ANY (h.row_ids) AND kind = 'pending'
+                WHERE run_id = h.run_id AND filed_on = h.filed_on
+                  AND row_id = ANY (h.row_ids) AND kind = 'pending'
                   AND outcome->>'token' <> ''
                 ORDER BY row_id, input_key, id DESC) AS t) AS tokens,
            (SELECT json_build_array(r.batches_total, r.batches_ended,
@@ -46,15 +55,22 @@ _OPEN = text(f"""
     FROM held h JOIN run_views v ON v.run_id = h.run_id
 """)  # noqa: S608 - the text is ours
 
-_SETTLE = text("""
-    SELECT settle_batch(
+_SETTLED = """
+    settle_batch(
         :run_id, :number, :attempt, :phase, :wave,
-        CAST(:columns AS text[]), CAST(:rows AS bigint[]),
+        CAST(:columns AS text[]), CAST(:cell_rows AS bigint[]),
         ARRAY(SELECT jsonb_array_elements(CAST(:data AS jsonb))),
         ARRAY(SELECT jsonb_array_elements(CAST(:cells AS jsonb))),
         :next_phase, :next_wave, CAST(:counts AS jsonb),
         CAST(:deferred AS bigint[]), CAST(:ready_at AS timestamptz), :in_flight, :lease_s)
-""")
+"""
+_SETTLE = text(f"SELECT {_SETTLED} AS settled, 0 AS recorded")
+# The ledger first: the run that is locked for it is no longer the same row once it is counted on.
+_RECORD_AND_SETTLE = text(f"""
+    WITH {RECORDED}
+    SELECT {_SETTLED} AS settled, r.recorded
+    FROM (SELECT count(*) AS recorded FROM recorded OFFSET 0) AS r
+""")  # noqa: S608 - the text is ours
 
 # What has fallen behind, whoever was to do it: a lease that ran out (that of a batch which waits
 # for its moment counts from there), the first queued batch of a run that has none in flight, and
@@ -154,7 +170,11 @@ def settle_batch(
         "in_flight": in_flight,
         "lease_s": lease_s,
     }
-    return _settled(ref, settlement, connection.execute(_SETTLE, asked).scalar_one())
+    if settlement.said:
+        asked |= {"batch": ref.number, **lines_of(settlement.said)}
+    statement = _RECORD_AND_SETTLE if settlement.said else _SETTLE
+    raw, recorded = connection.execute(statement, asked).one()
+    return _settled(ref, settlement, raw, recorded)
 
 
 def sweep_batches(
@@ -192,13 +212,14 @@ def _where(ref: BatchRef) -> dict[str, Any]:
     }
 
 
-def _settled(ref: BatchRef, settlement: Settlement, raw: dict[str, Any]) -> Settled:
+def _settled(ref: BatchRef, settlement: Settlement, raw: dict[str, Any], recorded: int) -> Settled:
     if not raw["won"]:
-        return Settled(won=False)
+        return Settled(won=False, recorded=recorded)
     first = BatchRef(run_id=ref.run_id, number=0, attempt=ref.attempt + 1, phase=Phase.PROBE)
     deferred = settlement.deferred
     return Settled(
         won=True,
+        recorded=recorded,
         report=WriteReport(**raw["report"]),
         finished=finished_of(raw["finished"]) if raw["finished"] else None,
         launched=tuple(

@@ -126,7 +126,7 @@ def patches_of(writes: Iterable[CellWrite]) -> Mapping[str, str]:
             dumps(write.value, name=f"column {write.column}")
         raise
     return {
-        "rows": _array([str(row) for row in data]),
+        "cell_rows": _array([str(row) for row in data]),
         "columns": _texts(sorted({write.column for write in writes})),
         "data": values_of_rows,
         "cells": dumps([*cells.values()], name="cells"),

@@ -12,23 +12,28 @@ from enrich.store.bulk import LINES, lines_of
 from enrich.store.codec import cleaned
 from enrich.store.run_codec import response_from_json
 
-__all__ = ["endings_of", "evidence_of", "record_responses", "skipped_by"]
+__all__ = ["RECORDED", "endings_of", "evidence_of", "record_responses", "skipped_by"]
 
-_RECORD = text(f"""
+#: What appends `lines_of` to the ledger, as two parts of a statement; `recorded` gives a row for
+#: each line that is new.
+RECORDED = f"""
     -- Once for all lines, as a foreign key would do for each: the run stays until we are done.
-    WITH run AS MATERIALIZED (SELECT id FROM runs WHERE id = :run_id FOR KEY SHARE)
+    run AS MATERIALIZED (SELECT id, filed_on FROM runs WHERE id = :run_id FOR KEY SHARE),
+    recorded AS (
     INSERT INTO responses (
         run_id, batch, attempt, row_id, provider, provider_version, input_key, slot, kind, outcome,
-        cost_microcredits, latency_s, observed_at, from_cache, coalesced, stale, calls)
+        cost_microcredits, latency_s, observed_at, from_cache, coalesced, stale, calls, filed_on)
     SELECT run.id, :batch, :attempt, u.row_id, u.provider, u.provider_version, u.input_key,
            CASE WHEN u.final THEN 0 ELSE :attempt END, u.kind, u.outcome,
            u.cost_microcredits, u.latency_s, u.observed_at, u.from_cache, u.coalesced, u.stale,
-           u.calls
+           u.calls, run.filed_on
     FROM run, {LINES} JOIN rows r ON r.id = u.row_id
     -- In one order for everybody: two probes that wait for each other's keys would deadlock.
     ORDER BY u.row_id, u.provider, u.input_key
     ON CONFLICT DO NOTHING
-""")  # noqa: S608 - the text is ours
+    RETURNING 1)
+"""  # noqa: S608 - the text is ours
+_RECORD = text(f"WITH {RECORDED} SELECT count(*) FROM recorded")  # noqa: S608 - the text is ours
 
 _EVIDENCE = text("""
     SELECT s.run_id, to_jsonb(s) AS response
@@ -37,7 +42,8 @@ _EVIDENCE = text("""
     ORDER BY s.id DESC
 """)
 _SKIPPED = text("""
-    SELECT DISTINCT s.provider FROM responses s JOIN runs r ON r.id = s.run_id
+    SELECT DISTINCT s.provider
+    FROM responses s JOIN runs r ON r.id = s.run_id AND r.filed_on = s.filed_on
     WHERE s.run_id = :run AND r.tenant_id = :tenant AND s.kind = 'skipped'
     AND s.outcome ->> 'reason' = :reason ORDER BY s.provider
 """)
@@ -61,7 +67,7 @@ def record_responses(connection: Connection, ref: BatchRef, responses: Sequence[
     if not responses:
         return 0
     batch = {"run_id": ref.run_id, "batch": ref.number, "attempt": ref.attempt}
-    return connection.execute(_RECORD, {**batch, **lines_of(responses)}).rowcount
+    return int(connection.execute(_RECORD, {**batch, **lines_of(responses)}).scalar_one())
 
 
 def evidence_of(

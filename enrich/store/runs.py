@@ -87,6 +87,7 @@ _RETRY_RUN = text("""
 _LAUNCH = text("""
     SELECT number, attempt FROM launch_batches(:run_id, :in_flight, :lease_s) ORDER BY number
 """)
+_EXTEND = text("SELECT extend_ledger(:months)")
 
 
 class PostgresRunStore:
@@ -155,6 +156,16 @@ class PostgresRunStore:
         return self._database.of_run(ref.run_id).do(
             lambda c: settle_batch(c, ref, settlement, in_flight=in_flight, lease_s=lease_s)
         )
+
+    def extend_ledger(self, *, months: int) -> int:
+        """See that the ledger has a part for this month and the next; gives how many are new."""
+
+        def work(connection: Connection) -> int:
+            # Lines that came before their month was made are moved into it.
+            connection.exec_driver_sql("SET LOCAL statement_timeout = '5min'")
+            return int(connection.execute(_EXTEND, {"months": months}).scalar_one())
+
+        return self._database.of_nobody().run(work)
 
     def sweep(self, *, lease_s: float, max_attempts: int, limit: int = 100) -> Swept:
         """Take batches whose lease ran out or whose moment has come, under a new attempt.

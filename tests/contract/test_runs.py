@@ -342,6 +342,29 @@ def test_settling_writes_cells_counts_and_moves_on(stores: Stores) -> None:
     assert stores.runs.summary(TENANT, run.id).counts == Counts(filled=1)
 
 
+@pytest.mark.parametrize("is_late", [False, True], ids=["in-its-place", "moved-on-meanwhile"])
+def test_what_was_said_with_a_settlement_is_kept_wherever_the_batch_is(
+    stores: Stores, is_late: bool
+) -> None:
+    row, *_ = make_table(stores.rows, 1)
+    run, (ref,) = begin(stores)
+    moved = replace(ref, attempt=ref.attempt + 1) if is_late else ref
+    heard = replace(END, said=(said(row), said(row, NotFound(), provider="other")))
+
+    settled = settle(stores, moved, heard)
+    again = settle(stores, moved, heard)
+
+    assert (settled.won, settled.recorded) == (not is_late, 2)
+    assert (again.won, again.recorded) == (False, 0)
+    assert [number for number, _ in stores.runs.evidence(TENANT, TABLE, "k1")] == [run.id] * 2
+
+
+def test_the_ledger_has_room_for_the_months_to_come(stores: Stores) -> None:
+    stores.runs.extend_ledger(months=2)
+
+    assert stores.runs.extend_ledger(months=2) == 0
+
+
 def test_settling_judges_each_cell_of_rows_that_hold_something_already(stores: Stores) -> None:
     free, typed, newer, gone = make_table(stores.rows, 4)
     _, (ref,) = begin(stores, batch_rows=4)

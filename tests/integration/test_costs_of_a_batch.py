@@ -21,10 +21,12 @@ from enrich.domain.provider import Answer, ProviderSpec, Query, Tier
 from enrich.domain.run import Step
 from enrich.domain.table import Column
 from enrich.domain.values import Observation
+from enrich.engine.carrying import carry
 from enrich.engine.fuse import fuse
 from enrich.engine.parts import Parts
 from enrich.engine.probe import probe
 from enrich.engine.submit import RunRequest, submit
+from enrich.engine.together import Unit
 from enrich.ports import Deadline, NewRow
 from enrich.state.breaker import RedisBreakers
 from enrich.state.budget_memory import MemoryBudgets
@@ -190,6 +192,20 @@ def test_the_fusion_of_a_batch_is_two_statements_and_one_command(bench: Bench, r
     assert len(sent) == 2
     assert sent[1] < 2_000 + 1_500 * rows
     assert bench.link.calls == {"command": 1}
+
+
+def test_a_small_run_writes_its_answers_with_its_cells_in_one_statement(bench: Bench) -> None:
+    step = bench.step(5, "t")
+    batch = bench.parts.runs.open(step.batch, lease_s=60)
+    assert batch is not None
+    unit = Unit(batch=batch, callers=(), began_s=0.0)
+
+    with bench.counting() as sent, ThreadPoolExecutor(1) as pool:
+        carried = carry(bench.parts, unit, pool)
+
+    assert len(sent) == 1
+    assert carried.finished is not None
+    assert len(bench.parts.runs.evidence(step.tenant, "t", "1")) == 1
 
 
 def test_what_is_cached_is_read_by_one_command_and_asked_of_nobody(bench: Bench) -> None:
