@@ -141,11 +141,16 @@ class RunWish(_Options):
 
 
 class BreakerWish(BaseModel):
-    """A state to force a breaker into; held until it is released by `state: null`."""
+    """A state to force a breaker into; held until it is released by `state: null`.
 
-    model_config = _model({"state": "open", "hold": True})
+    `of` says which: that of the `tenant`'s own keys, or the one that `all` tenants share. Without
+    it the widest that the credential may set.
+    """
+
+    model_config = _model({"state": "open", "hold": True, "of": "all"})
     state: Literal["closed", "open", "half_open"] | None
     hold: bool = False
+    of: Literal["tenant", "all"] | None = None
 
 
 class ProfileWish(BaseModel):

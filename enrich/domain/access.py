@@ -31,7 +31,8 @@ class Scope(StrEnum):
 
     READ = "read"  # rows, runs, cells, providers, numbers
     ENRICH = "enrich"  # begin, cancel and retry runs; submit profiles; label
-    OPERATE = "operate"  # force a breaker, erase, replay webhooks
+    OPERATE = "operate"  # erase, replay webhooks, force the breakers of its own keys
+    OPERATE_ALL = "operate_all"  # with `operate`: force the breakers that all tenants share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,13 @@ from collections.abc import Collection, Iterable
 
 from enrich.domain.calls import Refusal
 from enrich.domain.keys import breaker_key, provider_of
-from enrich.ports import Breakers, BreakerStatus
+from enrich.ports import Breakers, BreakerStatus, Provider
+from enrich.ports.outside import Keyed
 
-__all__ = ["breakers_of", "close_refused", "force_gate", "shut_for_long"]
+__all__ = ["breakers_of", "close_refused", "force_gate", "own_breaker", "shut_for_long"]
 
+#: A tenant that nobody can be: it has no keys but those that all may ask with.
+_NOBODY = ""
 _ABOUT_THE_KEY = frozenset({Refusal.AUTH.value, Refusal.CREDITS.value})
 _LONG = _ABOUT_THE_KEY | {Refusal.GONE.value}
 
@@ -17,6 +20,18 @@ def breakers_of(breakers: Breakers, gate: str) -> tuple[BreakerStatus, ...]:
     own = [key for key in breakers.known() if provider_of(key) == gate and key != gate]
     states = breakers.status([breaker_key(gate), *own])
     return tuple(states.values())
+
+
+def own_breaker(provider: Provider, tenant: str) -> str | None:
+    """Name the breaker of a tenant's own keys; None where it asks with everybody's, or with none.
+
+    Tenants that hold the same keys have one between them.
+    """
+    if not isinstance(provider, Keyed):
+        return None
+    number = provider.credential_id(tenant)
+    is_own = number and number != provider.credential_id(_NOBODY)
+    return breaker_key(provider.spec.gate, number) if is_own else None
 
 
 def shut_for_long(breakers: Breakers) -> tuple[BreakerStatus, ...]:

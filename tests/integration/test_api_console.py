@@ -29,8 +29,15 @@ CELL = {"table_id": "odd/name", "row_id": ROW, "column_key": "company"}
 
 @pytest.fixture(scope="module")
 def guarded(worker_environment: Mapping[str, str], tmp_path_factory: Any) -> Iterator[str]:
-    """An interface whose breakers are on."""
-    own = {**worker_environment, "ENRICH_BREAKER__ENABLED": "true"}
+    """An interface whose breakers are on, and of whose tenants one has a key of its own."""
+    own = {
+        **worker_environment,
+        "ENRICH_BREAKER__ENABLED": "true",
+        "ENRICH_PROVIDERS__CATALOGUE": "true",
+        "ENRICH_PROVIDERS__NAMES": f"{worker_environment['ENRICH_PROVIDERS__NAMES']},apollo",
+        "ENRICH_CREDENTIALS__APOLLO": "the-key-of-everybody",
+        f"ENRICH_CREDENTIALS__APOLLO__{TENANT.upper()}": "the-key-of-watchers",
+    }
     with serving(own, tmp_path_factory.mktemp("guarded") / "api.log") as url:
         yield url
 
@@ -40,6 +47,21 @@ def watcher(guarded: str, access_keys: PostgresAccessKeys) -> Caller:
     """Somebody who may do all for a tenant."""
     key = make_key(access_keys, "watcher1", tenant=TENANT)
     return Caller(guarded, {**bearer(key), "X-Tenant-ID": TENANT})
+
+
+@pytest.fixture(scope="module")
+def keeper(guarded: str, access_keys: PostgresAccessKeys) -> Caller:
+    """Somebody who may do all for a tenant, and nothing for the others."""
+    scopes = frozenset(Scope) - {Scope.OPERATE_ALL}
+    key = make_key(access_keys, "keeper01", tenant=TENANT, scopes=scopes)
+    return Caller(guarded, {**bearer(key), "X-Tenant-ID": TENANT})
+
+
+@pytest.fixture(scope="module")
+def stranger(guarded: str, access_keys: PostgresAccessKeys) -> Caller:
+    """Somebody of another tenant, who asks with everybody's key."""
+    key = make_key(access_keys, "stranger", tenant="strangers")
+    return Caller(guarded, {**bearer(key), "X-Tenant-ID": "strangers"})
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +173,39 @@ def test_a_breaker_that_is_held_stays_so_and_is_written_down(watcher: Caller) ->
     assert [act["act"] for act in acts] == ["breaker.forced", "breaker.released", "breaker.forced"]
     assert {act["actor"] for act in acts} == {"watcher1"}
     assert (acts[2]["provider"], acts[2]["state"]) == ("scraper_demo", "open")
+
+
+def test_a_tenant_sets_the_breaker_of_its_own_key_and_no_other(
+    keeper: Caller, watcher: Caller, stranger: Caller
+) -> None:
+    breaker = "/v1/providers/apollo/breaker"
+    held = keeper.post(breaker, {"state": "open", "hold": True}).json()
+    mine, others = keeper.get(breaker).json(), stranger.get(breaker).json()
+    released = watcher.post(breaker, {"state": None, "of": "tenant"}).json()
+
+    assert (held["state"], held["held"], held["of"]) == ("open", True, "tenant")
+    assert (mine["state"], mine["own"]) == ("closed", {"state": "open", "held": True})
+    assert (others["state"], others["held"], others["own"]) == ("closed", False, None)
+    assert (released["held"], released["of"]) == (False, "tenant")
+    newest, older = watcher.get("/v1/console/acts?limit=2").json()["items"]
+    assert (newest["act"], newest["actor"]) == ("breaker.released", "watcher1")
+    assert (older["act"], older["actor"], older["of"]) == ("breaker.forced", "keeper01", "tenant")
+
+
+@pytest.mark.parametrize(
+    ("name", "wish", "says"),
+    [
+        pytest.param("apollo", {"of": "all"}, "lacks the scope 'operate_all'", id="everybody's"),
+        pytest.param("scraper_demo", {}, "no key of its own", id="a provider without keys"),
+    ],
+)
+def test_a_tenant_sets_no_breaker_that_others_share(
+    keeper: Caller, name: str, wish: dict[str, str], says: str
+) -> None:
+    path = f"/v1/providers/{name}/breaker"
+
+    assert says in check(keeper.post(path, {"state": "open", **wish}), 403)["detail"]
+    assert keeper.get(path).json()["state"] == "closed"
 
 
 def test_breakers_that_are_off_cannot_be_set(acme: Caller) -> None:

@@ -28,8 +28,14 @@ HOSTILE_COLUMN = "__proto__<svg onload=window.broken=1>"
 
 @pytest.fixture(scope="module")
 def served(worker_environment: Mapping[str, str], tmp_path_factory: Any) -> Iterator[str]:
-    """An interface whose breakers are on."""
-    own = {**worker_environment, "ENRICH_BREAKER__ENABLED": "true"}
+    """An interface whose breakers are on, and of whose tenants one has a key of its own."""
+    own = {
+        **worker_environment,
+        "ENRICH_BREAKER__ENABLED": "true",
+        "ENRICH_PROVIDERS__CATALOGUE": "true",
+        "ENRICH_PROVIDERS__NAMES": f"{worker_environment['ENRICH_PROVIDERS__NAMES']},apollo",
+        f"ENRICH_CREDENTIALS__APOLLO__{TENANT.upper()}": "the-key-of-onlookers",
+    }
     with serving(own, tmp_path_factory.mktemp("console") / "api.log") as url:
         yield url
 
@@ -49,6 +55,7 @@ def keys(access_keys: PostgresAccessKeys) -> Mapping[str, str]:
         "all": frozenset(Scope),
         "read": frozenset({Scope.READ}),
         "none": frozenset({Scope.ENRICH}),
+        "own": frozenset(Scope) - {Scope.OPERATE_ALL},
     }
     return {
         name: make_key(access_keys, f"look{name:x<4}", tenant=TENANT, scopes=some)
@@ -183,6 +190,24 @@ def test_a_breaker_is_held_open_and_released(visitor: Visitor, caller: Caller, f
         page.get_by_role("dialog").get_by_label("Close").last.check()
         page.get_by_role("button", name="Set it").click()
         expect(row.get_by_text("closed")).to_be_visible()
+
+
+def test_a_tenant_pauses_a_provider_for_its_own_keys_alone(
+    visitor: Visitor, keys: Mapping[str, str], filled: str
+) -> None:
+    with visitor.page(key=keys["own"]) as page:
+        page.get_by_role("button", name="never asked").click()
+        page.get_by_role("button", name="Set the breaker of apollo", exact=True).click()
+        expect(page.get_by_role("dialog")).to_contain_text("your tenant's own keys alone")
+        page.get_by_label("Hold open").check()
+        page.get_by_role("button", name="Set it").click()
+        expect(page.locator(".acts")).to_contain_text("of apollo, for the tenant's own keys,")
+        page.get_by_role("button", name="Set the breaker of apollo", exact=True).click()
+        page.get_by_role("radio", name="Release –").check()
+        page.get_by_role("button", name="Set it").click()
+        expect(page.locator(".acts")).to_contain_text("released the breaker of apollo")
+        page.get_by_role("button", name="Set the breaker of linkedin_api").click()
+        expect(page.get_by_text("its breaker is everybody's")).to_be_visible()
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ COMMON = {
     "POST /v1/enrich/profile": Named(ENRICH, body={}),
     "POST /v1/webhooks": Named(OPERATE, body={}),
     "GET /v1/providers": Named(READ),
+    "GET /v1/providers/{name}/breaker": Named(READ, "/v1/providers/none/breaker"),
     "POST /v1/providers/{name}/breaker": Named(OPERATE, "/v1/providers/none/breaker", body={}),
     "GET /v1/metrics": Named(READ),
     "GET /health/details": Named(READ),

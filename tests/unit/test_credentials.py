@@ -11,6 +11,7 @@ from enrich.domain.outcome import CreditsExhausted, NotFound, Outcome, Unauthori
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.rate import RateLimit
 from enrich.domain.secret import Secret
+from enrich.engine.gates import own_breaker
 from enrich.engine.rates import rate_of
 from enrich.errors import DatabaseDownError, SettingsError
 from enrich.store.keyring import KeyringFile, seal_keys
@@ -186,6 +187,29 @@ def test_a_provider_that_fails_opens_the_breaker_that_all_keys_share() -> None:
 
         assert states[breaker_key("by_email")].state == "open"
         assert states[breaker_key("by_email", "k1")].state == "closed"
+
+
+class WithKeys(WithKey):
+    """A provider that tenants ask with keys of their own or of everybody."""
+
+    def credential_id(self, tenant: str) -> str:
+        """Name the keys of a tenant."""
+        return {"acme": "own", "keyless": ""}.get(tenant, "common")
+
+
+@pytest.mark.parametrize(
+    ("provider", "tenant", "breaker"),
+    [
+        pytest.param(WithKeys(BY_EMAIL, {}), "acme", "by_email#own", id="a key of its own"),
+        pytest.param(WithKeys(BY_EMAIL, {}), "bolt", None, id="everybody's key"),
+        pytest.param(WithKeys(BY_EMAIL, {}), "keyless", None, id="no key"),
+        pytest.param(Scripted(BY_EMAIL, {}), "acme", None, id="a provider without keys"),
+    ],
+)
+def test_a_tenant_owns_the_breaker_of_its_own_keys_alone(
+    provider: Scripted, tenant: str, breaker: str | None
+) -> None:
+    assert own_breaker(provider, tenant) == breaker
 
 
 def test_every_call_is_reported_to_both_breakers() -> None:

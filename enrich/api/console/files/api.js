@@ -54,7 +54,7 @@ export const session = {
 /** Say what a key lacks for a thing, and the way out; "" when it may. */
 export function lacking(scope) {
   if (session.may(scope)) return "";
-  return `This key may not do that: it lacks the scope ${scope}. An administrator makes one that may by: enrich keys create --scope read --scope ${scope}`;
+  return `This key may not do that: it lacks the scope ${scope}. An administrator makes one that may by: enrich keys create --scope read --scope ${scope === "operate_all" ? "operate --scope operate_all" : scope}`;
 }
 
 /** Send a request and give its JSON. Throws `Problem`. */

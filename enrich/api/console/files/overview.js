@@ -163,11 +163,15 @@ class Tiles {
 }
 
 const WORDS = {
-  "breaker.forced": (act) => `set the breaker of ${act.provider} to ${act.state}${act.hold ? ", held" : ""}`,
-  "breaker.released": (act) => `released the breaker of ${act.provider}`,
+  "breaker.forced": (act) => `set the breaker of ${act.provider}${ofOwn(act)} to ${act.state}${act.hold ? ", held" : ""}`,
+  "breaker.released": (act) => `released the breaker of ${act.provider}${ofOwn(act)}`,
   "run.cancelled": (act) => `cancelled run ${act.run}`,
   "row.erased": (act) => `erased a row of ${act.table}`,
 };
+
+function ofOwn(act) {
+  return act.of === "tenant" ? ", for the tenant's own keys," : "";
+}
 
 class Acts {
   constructor() {

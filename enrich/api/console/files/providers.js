@@ -1,6 +1,6 @@
 // Providers: how each does, and its breaker set by hand.
 
-import { call, lacking } from "/console/api.js";
+import { call, lacking, session } from "/console/api.js";
 import { confirm } from "/console/dialogs.js";
 import { announce, Keyed, make, mark, notice, say } from "/console/dom.js";
 import { compact, credits, lasting, NONE, seconds, share } from "/console/format.js";
@@ -61,10 +61,14 @@ export class Providers {
     say(this.more, this.all ? "Show only those that were asked" : `Show ${others}${used.length ? " more" : ""} that were never asked`);
   }
 
-  #force(one) {
+  async #force(one) {
     const lacks = lacking("operate");
     if (lacks) return notice(lacks);
-    return breakerDialog(one, this.acted);
+    if (session.may("operate_all")) return breakerDialog(one, "all", one.breaker, this.acted);
+    const told = await call("GET", pathOf(one)).catch((problem) => notice(problem.message));
+    if (!told) return null;
+    if (!told.own) return notice(`Your tenant has no key of its own for ${one.provider}, so its breaker is everybody's. ${lacking("operate_all")}`);
+    return breakerDialog(one, "tenant", told.own, this.acted);
   }
 }
 
@@ -131,22 +135,32 @@ const CHOICES = [
 ];
 const RELEASE = { value: "release", state: null, hold: false, name: "Release", says: "ends the hold; the next calls try, and decide" };
 
-function breakerDialog(one, acted) {
-  const choices = one.breaker.held ? [RELEASE, ...CHOICES] : CHOICES;
+/** What a set breaker counts for, in words. */
+const COUNTS = {
+  all: "What you set counts at once for all workers and tenants",
+  tenant: "What you set counts at once for all workers, and for calls with your tenant's own keys alone",
+};
+
+function pathOf(one) {
+  return `/v1/providers/${encodeURIComponent(one.provider)}/breaker`;
+}
+
+function breakerDialog(one, of, breaker, acted) {
+  const choices = breaker.held ? [RELEASE, ...CHOICES] : CHOICES;
   const radios = choices.map((choice, place) => {
     const input = make("input", { type: "radio", name: "breaker", value: choice.value, id: `breaker-${choice.value}`, checked: place === 0 });
     return make("label", { class: "choice", for: `breaker-${choice.value}` }, input, make("span", {}, make("b", {}, choice.name), make("span", { class: "muted" }, ` – ${choice.says}`)));
   });
   const fields = make("fieldset", {}, make("legend", {}, "Set it to"), radios);
-  const note = noteOf(one.breaker);
+  const note = noteOf(breaker);
   return confirm({
-    title: `Breaker of ${one.provider}`,
-    says: [`It is ${WORDS[one.breaker.state]}${note ? `, ${note}` : ""}. What you set counts at once for all workers and tenants, and is written down with your key's name.`],
+    title: `Breaker of ${one.provider}${of === "tenant" ? ", for your own keys" : ""}`,
+    says: [`It is ${WORDS[breaker.state]}${note ? `, ${note}` : ""}. ${COUNTS[of]}, and is written down with your key's name.`],
     yes: "Set it",
     fields,
     act: async () => {
       const chosen = choices.find((choice) => choice.value === fields.querySelector("input:checked").value);
-      const told = await call("POST", `/v1/providers/${encodeURIComponent(one.provider)}/breaker`, { state: chosen.state, hold: chosen.hold });
+      const told = await call("POST", pathOf(one), { state: chosen.state, hold: chosen.hold, of });
       acted();
       return `The breaker of ${one.provider} is ${WORDS[told.state]}${told.held ? ", held" : ""}.`;
     },
