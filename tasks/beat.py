@@ -1,14 +1,29 @@
-"""Beat's memory of what it has sent: in the home's folder, which is made; one beat a file."""
+"""Beat's memory of what it has sent: in the home's folder, which is made; one beat a file.
 
+Beside its clock it hears of what is asked for by SQL, and has that looked for at once.
+"""
+
+import logging
 import os
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
+from celery import Celery
 from celery.beat import PersistentScheduler
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
+from enrich.bootstrap import endpoints
 from enrich.embedded.home import claimed
+from enrich.store.notices import REQUESTS, Notices
 
 __all__ = ["HomeScheduler"]
+
+log = logging.getLogger("enrich.tasks")
+
+#: A look that waits for longer has been overtaken by that of the clock.
+_LOOK_S = 5.0
 
 
 class HomeScheduler(PersistentScheduler):
@@ -18,6 +33,7 @@ class HomeScheduler(PersistentScheduler):
     """
 
     schedule_filename: str
+    app: Celery
 
     def setup_schedule(self) -> None:
         """Open the file, or one of our own beside it where another beat has it open."""
@@ -27,8 +43,18 @@ class HomeScheduler(PersistentScheduler):
         if not self._held.enter_context(claimed(path.with_suffix(".lock"))):
             self.schedule_filename = f"{path}-{os.getpid()}"
         super().setup_schedule()
+        notices = Notices(endpoints().database_url, REQUESTS, partial(_look, self.app))
+        self._held.callback(notices.close)
 
     def close(self) -> None:
         """Close the file, and let another beat have it."""
         super().close()
         self._held.close()
+
+
+def _look(app: Celery) -> None:
+    """Have a worker begin what was asked for by SQL; the clock does it otherwise."""
+    try:
+        app.send_task("enrich.requests", ignore_result=True, expires=_LOOK_S)
+    except (OperationalError, RedisError, ConnectionError) as exc:
+        log.warning("requests.left_to_schedule", extra={"error": type(exc).__name__})
