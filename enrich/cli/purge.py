@@ -45,7 +45,7 @@ def purge_command(
         forget(app, erased.waiting)
     if as_json:
         told = {"rows": erased.rows, "answers": erased.answers, "jobs": erased.jobs}
-        print_json({"table": table, "row": row, **told})
+        print_json({"table": table, "row": row, **told, "requests": erased.requests})
         return
     whom = f"row {row!r}" if row else f"{erased.rows} rows"
     click.echo(f"erased: {whom} with {erased.answers} answers and {erased.jobs} jobs")

@@ -1,10 +1,12 @@
 """Erase a row, or all rows of a subject, with whatever else is kept of them."""
 
+import json
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from enrich.domain.profile import CANDIDATES
-from enrich.domain.values import JsonObject
+from enrich.domain.profile import CANDIDATES, row_of_profile
+from enrich.domain.values import Json, JsonObject
 from enrich.engine.desk import Desk
 from enrich.engine.fuse import cell_name
 from enrich.engine.parts import Parts
@@ -41,11 +43,15 @@ def purge_row(parts: Parts, tenant: str, table: str, key: str) -> Purged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """What was erased; `waiting` names who was given values of it as the result of a run."""
+    """What was erased; `waiting` names who was given values of it as the result of a run.
+
+    `requests` are those that came by SQL; they and jobs may be there before the row is.
+    """
 
     rows: int = 0
     answers: int = 0
     jobs: int = 0
+    requests: int = 0
     waiting: tuple[str, ...] = ()
 
     def __add__(self, other: "Erased") -> "Erased":
@@ -54,31 +60,67 @@ class Erased:
             rows=self.rows + other.rows,
             answers=self.answers + other.answers,
             jobs=self.jobs + other.jobs,
+            requests=self.requests + other.requests,
             waiting=self.waiting + other.waiting,
         )
 
 
 def erase(desk: Desk, tenant: str, table: str, key: str, *, actor: str) -> Erased:
-    """Erase a row with its answers, vectors and jobs; a line without its name remains.
+    """Erase a row with its answers, vectors, jobs and requests; a line without its name remains.
 
-    Raises `UnknownNameError`.
+    Raises `UnknownNameError` when nothing is there, nor about to be.
     """
     waiting = desk.erasure.waiting(tenant, table, key)
-    # A job first: one that has not begun would write the row anew.
+    # Jobs and requests first: one that has not begun would write the row anew.
     jobs = desk.erasure.erase_jobs(tenant, key) if table == CANDIDATES else 0
-    purged = purge_row(desk.parts, tenant, table, key)
-    erased = Erased(rows=1, answers=purged.answers, jobs=jobs, waiting=tuple(waiting))
-    details: JsonObject = {"table": table, "answers": erased.answers, "jobs": jobs}
+    requests = desk.erasure.erase_requests(tenant, table, key)
+    rows, answers = 1, 0
+    try:
+        answers = purge_row(desk.parts, tenant, table, key).answers
+    except UnknownNameError:
+        if not jobs and not requests:
+            raise
+        rows = 0
+    details: JsonObject = {"table": table, "answers": answers, "jobs": jobs, "requests": requests}
     desk.erasure.note(tenant, actor, "row.erased", details)
     log.info("row.erased", extra={"tenant": tenant, "table": table, "actor": actor})
-    return erased
+    return Erased(rows=rows, answers=answers, jobs=jobs, requests=requests, waiting=tuple(waiting))
 
 
 def erase_subject(
     desk: Desk, tenant: str, column: str, value: str, *, table: str | None = None, actor: str
 ) -> Erased:
-    """Erase every row whose column has a value: of one table, or of all of the tenant's."""
+    """Erase every row whose column has a value: of one table, or of all of the tenant's.
+
+    And those that a stored job or request would write.
+    """
+    named: dict[tuple[str, str], None] = {}
+    if table in {None, CANDIDATES}:
+        # Looked for before the rows: what begins in between is among those.
+        profiled = _profiled(desk, tenant, column, value)
+        named |= dict.fromkeys((CANDIDATES, candidate) for candidate in profiled)
+    named |= dict.fromkeys(desk.erasure.subjects(tenant, column, value, table=table))
     erased = Erased()
-    for name, key in desk.erasure.subjects(tenant, column, value, table=table):
-        erased += erase(desk, tenant, name, key, actor=actor)
+    for name, key in named:
+        erased += _erased_if_there(desk, tenant, name, key, actor=actor)
     return erased
+
+
+def _erased_if_there(desk: Desk, tenant: str, table: str, key: str, *, actor: str) -> Erased:
+    try:
+        return erase(desk, tenant, table, key, actor=actor)
+    except UnknownNameError:  # somebody else has just erased it
+        return Erased()
+
+
+def _profiled(desk: Desk, tenant: str, column: str, value: str) -> Iterator[str]:
+    for candidate, payload in desk.erasure.waiting_profiles(tenant):
+        if _as_text(row_of_profile(payload).get(column)) == value:
+            yield candidate
+
+
+def _as_text(value: Json) -> str | None:
+    """Write a value as PostgreSQL's `->>` does."""
+    return (
+        value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    )

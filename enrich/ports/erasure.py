@@ -27,11 +27,22 @@ class Erasure(Protocol):
     def subjects(
         self, tenant: str, column: str, value: str, *, table: str | None = None
     ) -> Sequence[tuple[str, str]]:
-        """Name the rows, by table and key, whose column has this value; of one table, or of all."""
+        """Name the rows, by table and key, whose column has this value; of one table, or of all.
+
+        Those too that are not there yet, of which a request by SQL that waits holds it.
+        """
+        ...
+
+    def waiting_profiles(self, tenant: str) -> Sequence[tuple[str, JsonObject]]:
+        """Give the candidates, with their profiles, of the jobs whose row is not written yet."""
         ...
 
     def erase_jobs(self, tenant: str, candidate: str) -> int:
         """Remove a candidate's jobs with their results and what was to be told of them."""
+        ...
+
+    def erase_requests(self, tenant: str, table: str, key: str) -> int:
+        """Remove what was asked for by SQL about a row, whether it has begun or not."""
         ...
 
     def waiting(self, tenant: str, table: str, key: str) -> Sequence[str]:

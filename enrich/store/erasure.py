@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Engine, text
 
-from enrich.domain.values import Json
+from enrich.domain.values import Json, JsonObject
 from enrich.ports.callers import CALLER_PREFIX, REPLY_PREFIX
 from enrich.ports.erasure import Noted
 from enrich.store.codec import cleaned, dumps
@@ -13,10 +13,22 @@ from enrich.store.engine import Database
 __all__ = ["PostgresErasure"]
 
 _SUBJECTS = text("""
-    SELECT t.name, r.key FROM rows r JOIN tables t ON t.id = r.table_id
-    WHERE t.tenant_id = :tenant AND (CAST(:table AS text) IS NULL OR t.name = :table)
-      AND r.data ->> :column = :value
-    ORDER BY r.id
+    SELECT name, key FROM (
+        SELECT t.name, r.key, r.id AS place FROM rows r JOIN tables t ON t.id = r.table_id
+        WHERE t.tenant_id = :tenant AND (CAST(:table AS text) IS NULL OR t.name = :table)
+          AND r.data ->> :column = :value
+        UNION ALL
+        SELECT q.table_name, q.row_key, NULL FROM requests q
+        WHERE q.tenant_id = :tenant AND (CAST(:table AS text) IS NULL OR q.table_name = :table)
+          AND q.state = 'waiting' AND q.data ->> :column = :value) AS found
+    GROUP BY name, key ORDER BY min(place), name, key
+""")
+_WAITING_PROFILES = text("""
+    SELECT candidate_id, payload FROM jobs
+    WHERE tenant_id = :tenant AND state = 'queued' AND payload IS NOT NULL ORDER BY candidate_id
+""")
+_ERASE_REQUESTS = text("""
+    DELETE FROM requests WHERE tenant_id = :tenant AND table_name = :table AND row_key = :key
 """)
 _ERASE_JOBS = text("DELETE FROM jobs WHERE tenant_id = :tenant AND candidate_id = :candidate")
 _WAITING = text("""
@@ -64,6 +76,18 @@ class PostgresErasure:
         """Remove a candidate's jobs; the port's promise."""
         named = {"tenant": tenant, "candidate": cleaned(candidate)}
         return self._database.of(tenant).run(lambda c: c.execute(_ERASE_JOBS, named).rowcount)
+
+    def waiting_profiles(self, tenant: str) -> Sequence[tuple[str, JsonObject]]:
+        """Give the profiles of jobs that have not begun; the port's promise."""
+        found = self._database.of(tenant).run(
+            lambda c: c.execute(_WAITING_PROFILES, {"tenant": tenant}).all()
+        )
+        return tuple((row.candidate_id, row.payload) for row in found)
+
+    def erase_requests(self, tenant: str, table: str, key: str) -> int:
+        """Remove a row's requests by SQL; the port's promise."""
+        named = {"tenant": tenant, "table": cleaned(table), "key": cleaned(key)}
+        return self._database.of(tenant).run(lambda c: c.execute(_ERASE_REQUESTS, named).rowcount)
 
     def waiting(self, tenant: str, table: str, key: str) -> Sequence[str]:
         """Give who waited for a row's values; the port's promise."""

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 import redis
 
+from enrich.domain.job import new_job
+from enrich.domain.run import RunOptions
 from enrich.ports import NewRow
+from enrich.ports.jobs import Beginning
+from enrich.ports.requests import NewSqlRequest
+from enrich.store.jobs import PostgresJobs
+from enrich.store.requests import PostgresSqlRequests
 from tests.integration.api_fixtures import check
 from tests.integration.api_process import Caller
 from tests.integration.nodes import eventually, in_database
@@ -84,6 +90,49 @@ def test_nothing_of_an_erased_subject_is_left_anywhere(
     assert world.scalar("SELECT count(*) FROM audit WHERE action = 'row.erased'") >= 1
 
 
+@pytest.mark.parametrize("column", ["email", "years"])
+def test_a_job_that_has_not_begun_is_erased_with_its_profile(
+    acme: Caller,
+    world: World,
+    worker_environment: Mapping[str, str],
+    redis_url: str,
+    column: str,
+) -> None:
+    canary = f"canary{secrets.token_hex(6)}"
+    profile = {"email": f"{canary}@example.org", "years": secrets.randbelow(10**9), "name": canary}
+    job = PostgresJobs(world.engine).take(
+        new_job("acme", f"c-{canary}", profile, is_forced=False, key=""), _NO_COLUMNS, window_s=0
+    )[1]
+    before = tables_with(world, canary)
+
+    wish = {"column_key": column, "value": str(profile[column])}
+    erased = acme.post("/v1/purge", wish).json()
+
+    assert before == {"jobs"}
+    assert (erased["rows"], erased["jobs"]) == (0, 1)
+    assert kept_anywhere(world, worker_environment, redis_url, canary) == set()
+    assert job is not None
+    check(acme.get(f"/v1/enrich/status/{job.id}"), 404)
+
+
+def test_a_request_by_sql_that_has_not_begun_is_erased_with_its_values(
+    acme: Caller, world: World, worker_environment: Mapping[str, str], redis_url: str
+) -> None:
+    canary = f"canary{secrets.token_hex(6)}"
+    data = {"company": f"{canary} Inc."}
+    outbox = PostgresSqlRequests(world.engine)
+    outbox.add(NewSqlRequest(tenant="acme", table="later", row="r1", data=data))
+    outbox.add(NewSqlRequest(tenant="other", table="later", row=f"{canary}-theirs", data=data))
+
+    erased = acme.post("/v1/purge", {"column_key": "company", "value": data["company"]}).json()
+    left = outbox.take(retake_s=600, limit=100)
+
+    assert (erased["rows"], erased["requests"]) == (0, 1)
+    assert [one.wish.tenant for one in left] == ["other"]
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM requests")
+
+
 def test_a_run_under_way_does_not_bring_back_what_was_erased_over_http(
     acme: Caller, world: World, worker_environment: Mapping[str, str], redis_url: str
 ) -> None:
@@ -110,6 +159,8 @@ def test_a_run_under_way_does_not_bring_back_what_was_erased_over_http(
     assert sum(one["act"] == "row.erased" and one["table"] == table for one in lines) == _CANARIES
 
 
+#: How a job begins in a table that is not there: not at once.
+_NO_COLUMNS = Beginning(table="none", data={}, wanted=(), options=RunOptions(), lease_s=60)
 _UNDER_WAY = "SELECT count(*) FROM responses WHERE run_id = :run"
 _STATE = "SELECT state FROM runs WHERE id = :run"
 

@@ -37,4 +37,9 @@ def erase_somebody(wish: PurgeWish, who: Operating, own: Own, queue: Queue) -> A
 
 def _told(queue: Queue, erased: Erased) -> JsonObject:
     queue.forget(erased.waiting)
-    return {"rows": erased.rows, "answers": erased.answers, "jobs": erased.jobs}
+    return {
+        "rows": erased.rows,
+        "answers": erased.answers,
+        "jobs": erased.jobs,
+        "requests": erased.requests,
+    }
