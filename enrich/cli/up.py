@@ -1,5 +1,7 @@
 """`enrich up`: servers, workers and the scheduler in the foreground."""
 
+import os
+import signal
 import socket
 import threading
 import time
@@ -113,10 +115,17 @@ def _tell(started: tuple[embedded.Server, ...], supervisor: Supervisor, key: str
         "    enrich run T --columns website      work",
         "    enrich status RUN                   how it stands",
         '    eval "$(enrich env)"                the addresses, for other programs',
-        "  Ctrl-C stops all of it.",
+        f"  {_way_out()} stops all of it.",
     )
     for line in lines:
         print_note(line)
+
+
+def _way_out() -> str:
+    """Say how to end it: a shell without job control has what it starts with `&` ignore Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        return f"kill {os.getpid()}"
+    return "Ctrl-C"
 
 
 def _flower(own: FlowerSettings) -> list[Program]:

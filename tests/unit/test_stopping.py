@@ -1,0 +1,46 @@
+"""Signals that end `enrich up`, and those that whoever started it has it ignore."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from enrich.cli.up import _way_out
+from enrich.cli.workers import stopped_by_signals
+
+
+@contextmanager
+def handled(number: signal.Signals, how: Any) -> Iterator[None]:
+    """Have a signal handled like this."""
+    before = signal.signal(number, how)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_signal_ends_it_as_ctrl_c_does(number: signal.Signals) -> None:
+    with (
+        handled(number, signal.SIG_DFL),
+        pytest.raises(KeyboardInterrupt),
+        stopped_by_signals(),
+    ):
+        signal.raise_signal(number)
+
+
+def test_a_hangup_that_nohup_has_us_ignore_stays_ignored() -> None:
+    with handled(signal.SIGHUP, signal.SIG_IGN), stopped_by_signals():
+        signal.raise_signal(signal.SIGHUP)
+
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_it_is_told_how_to_end_what_does_not_hear_ctrl_c() -> None:
+    with handled(signal.SIGINT, signal.SIG_IGN):
+        assert _way_out().startswith("kill ")
+
+    with handled(signal.SIGINT, signal.default_int_handler):
+        assert _way_out() == "Ctrl-C"
