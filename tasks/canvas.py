@@ -39,12 +39,15 @@ class CeleryDispatcher:
 
     def dispatch(self, steps: Sequence[Step]) -> None:
         """Publish the steps in one pipeline. Raises `BrokerDownError`; the sweep sends the rest."""
+        now = datetime.now(UTC)
+        steps = [step for step in steps if not _is_far(step, now)]
         if not steps:
             return
         try:
-            # Asked once at first: what counts the parts of a chord tries for 19 s to reach a server
-            # that is away.
+            # Asked once at first: who carries messages is patient with a server that is away.
             check_broker(redis_url(self._app.conf.result_backend))
+            # Known before the first part can end, so the count cannot miss one.
+            self._announce([step for step in steps if _is_chord(step)])
             with (
                 sending("steps"),
                 self._app.producer_or_acquire() as producer,
@@ -59,9 +62,7 @@ class CeleryDispatcher:
 
     def _publish(self, producer: Producer, step: Step) -> None:
         countdown_s = countdown_of(step.at, datetime.now(UTC))
-        if countdown_s is not None and countdown_s > LONGEST_COUNTDOWN_S:
-            return  # the sweep takes it up
-        if step.kind is StepKind.PROBE and step.providers:
+        if _is_chord(step):
             self._publish_chord(producer, step, countdown_s)
             return
         wire = to_wire(step)
@@ -70,15 +71,26 @@ class CeleryDispatcher:
         else:
             self._send(producer, "enrich.fuse", step, ([], wire), countdown=countdown_s)
 
+    def _announce(self, chords: Sequence[Step]) -> None:
+        """Say of how many parts each chord is made: what `set_chord_size` does for one."""
+        if not chords:
+            return
+        backend: Any = self._app.backend
+        with backend.client.pipeline(transaction=False) as pipe:
+            for step in chords:
+                group_id = _group_of(step)
+                pipe.delete(backend.get_key_for_group(group_id, ".c"))
+                size_key = backend.get_key_for_group(group_id, ".s")
+                pipe.set(size_key, len(step.providers), ex=backend.chord_expires or None)
+            pipe.execute()
+
     def _publish_chord(self, producer: Producer, step: Step, countdown_s: float | None) -> None:
-        group_id = _id_of("group", summary_of(step))
+        group_id = _group_of(step)
         body = self._app.signature(
             "enrich.fuse",
             args=(to_wire(_for(step)),),
             options={**_options("enrich.fuse", step), **carried(is_body=True)},
         )
-        # Known before the first part can end, so the count cannot miss one.
-        self._app.backend.set_chord_size(group_id, len(step.providers))
         for place, provider in enumerate(step.providers):
             self._send(
                 producer,
@@ -123,6 +135,20 @@ def _options(name: str, step: Step, provider: str = "") -> dict[str, Any]:
     summary = summary_of(step, provider)
     options = {"task_id": _id_of(name, summary), "argsrepr": summary, "kwargsrepr": ""}
     return options | ({"queue": URGENT} if step.urgent else {})
+
+
+def _is_far(step: Step, now: datetime) -> bool:
+    """Say whether a step is left to the sweep: no worker holds one for so long."""
+    countdown_s = countdown_of(step.at, now)
+    return countdown_s is not None and countdown_s > LONGEST_COUNTDOWN_S
+
+
+def _is_chord(step: Step) -> bool:
+    return step.kind is StepKind.PROBE and bool(step.providers)
+
+
+def _group_of(step: Step) -> str:
+    return _id_of("group", summary_of(step))
 
 
 def _id_of(name: str, summary: str) -> str:

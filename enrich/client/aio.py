@@ -1,7 +1,7 @@
 """The client for asyncio: the same names, awaited."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, ParamSpec, Self, TypeVar
@@ -14,9 +14,11 @@ from enrich.client.link import LOOK_EVERY_S, connected, origin, translated
 from enrich.client.requests import Request
 from enrich.client.wire import (
     MAX_MESSAGE_BYTES,
+    QUEUE,
     Message,
     absence,
     encode,
+    parcels,
     read_result,
     result_key,
 )
@@ -50,11 +52,22 @@ class AsyncClient:
 
     async def send(self, request: Request[T]) -> "AsyncReply[T]":
         """Send a request; raises as `Client.send` does."""
-        task_id = str(uuid4())
-        message = encode(request, task_id=task_id, most_bytes=self._most_bytes, origin=origin())
+        message = self._encoded(request)
         with translated(f"sending {request.task}"):
             await self._redis.lpush(message.queue, message.text)
         return AsyncReply(request, message, self._wait)
+
+    async def send_all(self, asked: "Iterable[Request[T]]") -> "tuple[AsyncReply[T], ...]":
+        """Send many requests, hundreds in one command; see `Client.send_all`."""
+        asked = tuple(asked)
+        messages = [self._encoded(request) for request in asked]
+        taken = 0
+        for parcel in parcels(messages):
+            with translated(f"sending {len(messages)} requests, of which it has taken {taken}"):
+                await self._redis.lpush(QUEUE, *(message.text for message in parcel))
+            taken += len(parcel)
+        pairs = zip(asked, messages, strict=True)
+        return tuple(AsyncReply(request, message, self._wait) for request, message in pairs)
 
     async def close(self) -> None:
         """Give back the connections."""
@@ -70,6 +83,10 @@ class AsyncClient:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def _encoded(self, request: Request[object]) -> Message:
+        task_id = str(uuid4())
+        return encode(request, task_id=task_id, most_bytes=self._most_bytes, origin=origin())
 
     async def _wait(self, request: Request[T], message: Message, timeout_s: float | None) -> T:
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
@@ -105,7 +122,11 @@ class AsyncTask(Generic[P, T]):
 
     async def delay(self, *args: P.args, **kwargs: P.kwargs) -> "AsyncReply[T]":
         """Send it and go on; see `Client.send`."""
-        return await self._client.send(self._make(*args, **kwargs))
+        return await self._client.send(self.request(*args, **kwargs))
+
+    def request(self, *args: P.args, **kwargs: P.kwargs) -> Request[T]:
+        """Make a request for `AsyncClient.send_all`; nothing is sent."""
+        return self._make(*args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,11 @@ __all__ = ["LOOK_EVERY_S", "connected", "origin", "translated"]
 #: A waiter is told of its result; it also looks by itself, should the telling be lost.
 LOOK_EVERY_S = 5.0
 
-#: Fail early and once: the caller decides whether to try again.
+#: Fail early and once: the caller decides whether to try again. A broker that is gone is found out
+#: by one of the two, so nobody is kept for two seconds.
 _OPTIONS: dict[str, Any] = {
-    "socket_timeout": 5.0,
-    "socket_connect_timeout": 3.0,
+    "socket_timeout": 1.9,
+    "socket_connect_timeout": 1.9,
     "retry": Retry(NoBackoff(), 0),
 }
 

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ __all__ = [
     "Message",
     "absence",
     "encode",
+    "parcels",
     "read_result",
     "result_key",
 ]
@@ -24,6 +25,8 @@ T = TypeVar("T")
 QUEUE = "enrich.ingest"
 #: What a worker takes unless `ENRICH_BROKER__MAX_MESSAGE_BYTES` says otherwise.
 MAX_MESSAGE_BYTES = 256 * 1024
+#: What one command carries at most: the broker serves others between two of them.
+_PARCEL_MESSAGES, _PARCEL_BYTES = 500, 1024 * 1024
 _ENDED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 #: What a worker raises for a request that cannot be done as asked.
 _REFUSALS = frozenset({"BadInputError", "UnknownNameError", "UsageError", "NotRegistered"})
@@ -68,6 +71,21 @@ def encode(request: Request[object], *, task_id: str, most_bytes: int, origin: s
         },
     }
     return Message(task_id=task_id, task=request.task, text=json.dumps(envelope))
+
+
+def parcels(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """Cut messages into what one command each carries, in their order."""
+    parcel: list[Message] = []
+    length = 0
+    for message in messages:
+        is_full = len(parcel) == _PARCEL_MESSAGES or length + len(message.text) > _PARCEL_BYTES
+        if parcel and is_full:
+            yield parcel
+            parcel, length = [], 0
+        parcel.append(message)
+        length += len(message.text)
+    if parcel:
+        yield parcel
 
 
 def _headers(request: Request[object], task_id: str, origin: str) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """The light client against a real worker, without one, and without a broker."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ import pytest
 from pytest_celery import CeleryTestWorker
 
 from enrich.client import AsyncClient, Client
+from enrich.client.wire import QUEUE
 from enrich.domain.addresses import celery_url
 from enrich.errors import BadInputError, BrokerDownError, NoAnswerError, RefusedError
 from tests.integration.nodes import in_database
@@ -81,6 +83,34 @@ def test_a_row_is_read_some_time_after_it_was_sent(client: Client, table: str) -
     reply = client.row.delay(table, "row_0002", ["founded", "city"])
 
     assert set(reply.get(timeout_s=30)) == {"founded", "city"}
+
+
+def test_many_requests_are_sent_at_once_and_answered_one_by_one(client: Client, table: str) -> None:
+    keys = [f"row_{number:04d}" for number in range(5, 25)]
+
+    replies = client.send_all(client.row.request(table, key, ["city"]) for key in keys)
+
+    assert [set(reply.get()) for reply in replies] == [{"city"}] * len(keys)
+
+
+def test_one_request_that_cannot_be_written_keeps_all_from_being_sent(lonely: Client) -> None:
+    asked = [lonely.row.request("t", "1"), lonely.row.request("t", "2", [float("nan")])]  # type: ignore[list-item]
+
+    with pytest.raises(BadInputError, match="JSON"):
+        lonely.send_all(asked)
+
+    assert lonely._redis.llen(QUEUE) == 0
+
+
+def test_asyncio_sends_many_at_once_and_in_their_order(lonely: Client, redis_url: str) -> None:
+    async def send(own: AsyncClient) -> list[str]:
+        replies = await own.send_all(own.row.request("t", str(n)) for n in range(1_200))
+        return [reply.task_id for reply in replies]
+
+    ids = awaited(in_database(redis_url, _EMPTY), send)
+
+    waiting = lonely._redis.lrange(QUEUE, 0, -1)
+    assert [json.loads(text)["headers"]["id"] for text in reversed(waiting)] == ids
 
 
 def test_a_reply_can_be_read_twice(client: Client, table: str) -> None:

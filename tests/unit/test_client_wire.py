@@ -36,6 +36,29 @@ def refused(kind: str, *words: str) -> str:
 
 
 @pytest.mark.parametrize(
+    ("lengths", "sizes"),
+    [
+        pytest.param([10] * 1_001, [500, 500, 1], id="many-short-ones"),
+        pytest.param([700_000] * 3, [1, 1, 1], id="long-ones"),
+        pytest.param([2_000_000, 10, 10], [1, 2], id="one-beyond-the-bound"),
+        pytest.param([], [], id="none"),
+    ],
+)
+def test_a_command_carries_hundreds_of_messages_but_not_too_many_bytes(
+    lengths: list[int], sizes: list[int]
+) -> None:
+    messages = [
+        wire.Message(task_id=str(place), task="t", text="x" * length)
+        for place, length in enumerate(lengths)
+    ]
+
+    cut = list(wire.parcels(messages))
+
+    assert [len(parcel) for parcel in cut] == sizes
+    assert [message for parcel in cut for message in parcel] == messages
+
+
+@pytest.mark.parametrize(
     ("request_", "expected"),
     [
         pytest.param(
