@@ -1,8 +1,10 @@
 """Decide what becomes of a batch when its providers have answered."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from enrich.domain.endings import final_writes, interim_writes, with_accepted
 from enrich.domain.outcome import LATER_KINDS, OutcomeKind, retry_at_of
@@ -205,6 +207,7 @@ def _spent(batch: OpenBatch) -> Counts:
         cost_microcredits=sum(r.cost_microcredits for r in own),
         provider_calls=sum(r.calls for r in own),
         cache_hits=sum(r.from_cache for r in own),
+        answers=Counter(f"{r.provider}/{r.outcome.kind.value}" for r in own if not r.from_cache),
     )
 
 
@@ -216,7 +219,7 @@ def _count(writes: Sequence[CellWrite], batch: OpenBatch) -> Counts:
         and was != write.value
         for write in writes
     )
-    totals: dict[str, int] = {}
+    totals: dict[str, Any] = {}
     for write in writes:
         name = write.provenance.state.value
         totals[name] = totals.get(name, 0) + 1

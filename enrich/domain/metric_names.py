@@ -106,6 +106,13 @@ _COUNTED = (
 #: Read where they lie, at each look.
 _READ = (
     _read("enrich_cells_ended_total", "Cells by how they ended", "tenant", "outcome"),
+    _read(
+        "enrich_answers_total",
+        "Answers about rows that came from no cache, of batches that are done",
+        "tenant",
+        "provider",
+        "outcome",
+    ),
     _read("enrich_cost_credits_total", "Credits that runs have cost", "tenant"),
     _read("enrich_provider_calls_total", "Requests that left for providers", "tenant"),
     _gauge("enrich_spent_today_credits", "Credits of paid calls since midnight, UTC", "tenant"),

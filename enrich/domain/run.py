@@ -9,6 +9,7 @@ A batch lives through:
 `fuse` is a step, not a phase: it moves the batch on and is guarded by the phase that it ends.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -246,7 +247,8 @@ class OpenBatch:
 class Counts:
     """How many cells ended how, and what it took; adds up over batches.
 
-    `changed` are those of the filled whose value another one stood in the place of.
+    `changed` are those of the filled whose value another one stood in the place of. `answers` are
+    those that came from no cache, by `provider/outcome`.
     """
 
     filled: int = 0
@@ -259,9 +261,13 @@ class Counts:
     provider_calls: int = 0
     cache_hits: int = 0
     premium_saved: int = 0
+    answers: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: "Counts") -> "Counts":
         """Add two counts, name by name."""
+        names = [name for name in self.__slots__ if name != "answers"]
         return replace(
-            self, **{name: getattr(self, name) + getattr(other, name) for name in self.__slots__}
+            self,
+            **{name: getattr(self, name) + getattr(other, name) for name in names},
+            answers=Counter(self.answers) + Counter(other.answers),
         )

@@ -33,6 +33,10 @@ __all__ = [
 ]
 
 
+#: Answers stand among the numbers, because SQL adds up what has no deeper parts.
+_ANSWERS = "answers:"
+
+
 def options_to_json(options: RunOptions) -> JsonObject:
     """Encode a run's options."""
     out: JsonObject = {**asdict(replace(options, where=None)), "force": options.force.value}
@@ -64,12 +68,20 @@ def options_from_json(raw: Mapping[Any, Any]) -> RunOptions:
 def counts_from_json(raw: Mapping[Any, Any]) -> Counts:
     """Decode a run's counts."""
     known = {field.name for field in fields(Counts)}
-    return Counts(**{name: int(value) for name, value in raw.items() if name in known})
+    numbers = {name: int(value) for name, value in raw.items() if name in known}
+    answers = {
+        name.removeprefix(_ANSWERS): int(value)
+        for name, value in raw.items()
+        if name.startswith(_ANSWERS)
+    }
+    return Counts(**numbers, answers=answers)
 
 
 def counts_to_json(counts: Counts) -> JsonObject:
     """Encode what a step adds to its run's counts; zeros are left out."""
-    return {name: amount for name, amount in asdict(counts).items() if amount}
+    numbers = asdict(replace(counts, answers={}))
+    told: JsonObject = {name: amount for name, amount in numbers.items() if amount}
+    return told | {f"{_ANSWERS}{name}": amount for name, amount in counts.answers.items()}
 
 
 def run_view(raw: Mapping[Any, Any]) -> RunView:

@@ -342,6 +342,19 @@ def test_settling_writes_cells_counts_and_moves_on(stores: Stores) -> None:
     assert stores.runs.summary(TENANT, run.id).counts == Counts(filled=1)
 
 
+def test_answers_of_a_runs_batches_add_up_by_provider_and_outcome(stores: Stores) -> None:
+    make_table(stores.rows, 2)
+    run, refs = begin(stores, batch_rows=1)
+    counts = [Counts(answers={"a/found": 2, "b/not_found": 1}), Counts(answers={"a/found": 3})]
+
+    for ref, count in zip(refs, counts, strict=True):
+        settle(stores, ref, Settlement(writes=(), phase=Phase.DONE, wave=0, counts=count))
+
+    assert stores.runs.summary(TENANT, run.id).counts == Counts(
+        answers={"a/found": 5, "b/not_found": 1}
+    )
+
+
 @pytest.mark.parametrize("is_late", [False, True], ids=["in-its-place", "moved-on-meanwhile"])
 def test_what_was_said_with_a_settlement_is_kept_wherever_the_batch_is(
     stores: Stores, is_late: bool

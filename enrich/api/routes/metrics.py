@@ -101,6 +101,10 @@ def _of_tenant(spent: Spent) -> Iterator[Reading]:
         ended = getattr(spent.counts, end)
         yield Reading("enrich_cells_ended_total", ended, {**tenant, "outcome": end})
     yield Reading("enrich_provider_calls_total", spent.counts.provider_calls, tenant)
+    for name, number in sorted(spent.counts.answers.items()):
+        provider, _, outcome = name.rpartition("/")
+        answered = {**tenant, "provider": provider, "outcome": outcome}
+        yield Reading("enrich_answers_total", number, answered)
     yield Reading("enrich_cost_credits_total", credits_of(spent.counts.cost_microcredits), tenant)
     yield Reading("enrich_spent_today_credits", credits_of(spent.today_microcredits), tenant)
 
