@@ -147,7 +147,8 @@ def answer_late(app: Celery, own: Services) -> int:
 
 def _answer_callers(app: Celery, own: Services, waiting: Sequence[Waiting]) -> None:
     store_results(app, {one.id: _outcome(own.parts, one) for one in waiting})
-    own.callers.answered([one.id for one in waiting])
+    for tenant in {one.tenant for one in waiting}:
+        own.callers.answered(tenant, [one.id for one in waiting if one.tenant == tenant])
 
 
 def _outcome(parts: Parts, one: Waiting) -> "JsonObject | Exception":

@@ -48,6 +48,7 @@ class Delivery:
     """A message to a webhook; `attempts` counts this one. `secret` is None when it stays sealed."""
 
     id: int
+    tenant: str
     webhook: str
     url: str
     secret: Secret | None

@@ -23,7 +23,7 @@ log = logging.getLogger("enrich.engine")
 
 
 class Journal:
-    """A provider whose calls are reserved in the name of `holder`, and written down.
+    """A provider whose calls are reserved for a tenant in the name of `holder`, and written down.
 
     `begun` are the questions that count as begun from the start. What could not be written stays
     with us and is tried again with the next call, and at the end.
@@ -34,12 +34,14 @@ class Journal:
         parts: Parts,
         provider: Provider,
         *,
+        tenant: str,
         holder: str,
         names: Mapping[str, str],
         begun: Collection[str] = (),
     ) -> None:
         """`names` gives the question of each call's key."""
-        self._parts, self._provider, self._holder, self._names = parts, provider, holder, names
+        self._parts, self._provider, self._names = parts, provider, names
+        self._tenant, self._holder = tenant, holder
         self._lock = threading.Lock()
         self._pen = threading.Lock()
         # All guarded by the lock. What is begun and what has ended waits here to be written.
@@ -136,7 +138,7 @@ class Journal:
                 begun, ended = sorted(self._to_begin), dict(self._to_end)
             if not begun and not ended:
                 return
-            ours = self._parts.paid.note(self._holder, begun=begun, ended=ended)
+            ours = self._parts.paid.note(self._tenant, self._holder, begun=begun, ended=ended)
             with self._lock:
                 self._to_begin -= set(begun)
                 self._ours = (self._ours | ours) - (set(ended) | (set(begun) - ours))

@@ -98,7 +98,12 @@ class _Paying:
     ) -> dict[str, Said]:
         names = {query.call_key: name for name, query in ours.items()}
         journal = Journal(
-            self.parts, self.watched, holder=self.holder, names=names, begun=ours.keys() & begun
+            self.parts,
+            self.watched,
+            tenant=self.run.tenant,
+            holder=self.holder,
+            names=names,
+            begun=ours.keys() & begun,
         )
         said: dict[str, Said] = {}
         try:

@@ -63,18 +63,18 @@ def is_requested(reply_to: str) -> bool:
 def _begun(
     parts: Parts, requests: SqlRequests, members: tuple[SqlRequest, ...], reply_to: str
 ) -> Iterator[Step]:
-    ids = [one.id for one in members]
+    tenant, ids = members[0].wish.tenant, [one.id for one in members]
     try:
         submitted = _submitted(parts, members, reply_to)
     except UsageError as exc:
         if len(members) == 1:
-            requests.settle(ids, run_id=None, said=str(exc))
+            requests.settle(tenant, ids, run_id=None, said=str(exc))
             return
         # One of them is at fault: each for itself, so that the others go on.
         for one in members:
             yield from _begun(parts, requests, (one,), f"{reply_to}:{one.id}")
         return
-    requests.settle(ids, run_id=submitted.run.id, said="")
+    requests.settle(tenant, ids, run_id=submitted.run.id, said="")
     yield from submitted.steps
 
 

@@ -60,7 +60,7 @@ def tell(desk: Desk) -> int:
     for delivery in desk.webhooks.take_due(lease_s=policy.timeout_s * 60):
         reason = _sent(desk.messenger, delivery, desk.parts.clock, policy)
         retry_s = retry_in_s(delivery.attempts, policy, random.random())  # noqa: S311 - jitter
-        desk.webhooks.note(delivery.id, reason=reason, retry_s=retry_s)
+        desk.webhooks.note(delivery.tenant, delivery.id, reason=reason, retry_s=retry_s)
         arrived += not reason
         if reason:
             is_dead = retry_s is None

@@ -67,7 +67,6 @@ class Shared:
     """A stored run of one batch, under a lease, and the ids of the callers that it is for."""
 
     run_id: int
-    reply_to: str
     ids: frozenset[str]
 
 
@@ -111,8 +110,8 @@ class Callers(Protocol):
         """Give such callers of any run who have waited for so long, the oldest first."""
         ...
 
-    def answered(self, ids: Collection[str]) -> None:
-        """Write down that these have their answers."""
+    def answered(self, tenant: str, ids: Collection[str]) -> None:
+        """Write down that these callers of a tenant's have their answers."""
         ...
 
     def purge(self, *, older_than_s: float, limit: int = 10_000) -> int:

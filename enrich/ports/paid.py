@@ -36,7 +36,7 @@ class PaidCalls(Protocol):
         ...
 
     def note(
-        self, holder: str, *, begun: Sequence[str] = (), ended: Mapping[str, CallEnd]
+        self, tenant: str, holder: str, *, begun: Sequence[str] = (), ended: Mapping[str, CallEnd]
     ) -> frozenset[str]:
         """Write down what is about to be called and what has ended, in one statement.
 

@@ -47,8 +47,8 @@ class SqlRequests(Protocol):
         """
         ...
 
-    def settle(self, ids: Sequence[int], *, run_id: int | None, said: str) -> None:
-        """Note that they were begun by a run, or refused without one; their values are forgotten.
+    def settle(self, tenant: str, ids: Sequence[int], *, run_id: int | None, said: str) -> None:
+        """Note that a tenant's were begun by a run, or refused without; their values are forgotten.
 
         Those that are settled stay as they are.
         """

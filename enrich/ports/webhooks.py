@@ -43,7 +43,7 @@ class Webhooks(Protocol):
         """
         ...
 
-    def note(self, delivery: int, *, reason: str, retry_s: float | None) -> None:
+    def note(self, tenant: str, delivery: int, *, reason: str, retry_s: float | None) -> None:
         """Say how a message went: without a reason it arrived; without a pause it is dead."""
         ...
 

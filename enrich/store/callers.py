@@ -45,14 +45,14 @@ _STORE = text("""
         SELECT n.id, :tenant, :table_id, :wanted, CAST(:options AS jsonb),
                CAST(:prefix AS text) || n.id, 'running', count(DISTINCT m.row_id), 1
         FROM number n, mine m GROUP BY n.id
-        RETURNING id, reply_to),
+        RETURNING id),
     cut AS (
         INSERT INTO batches (run_id, number, phase, row_ids, lease_until, holder)
         SELECT r.id, 1, 'probe',
                (SELECT array_agg(DISTINCT m.row_id ORDER BY m.row_id) FROM mine m),
                now() + make_interval(secs => :lease_s), :holder
         FROM run r)
-    SELECT r.id, r.reply_to, ARRAY(SELECT m.id FROM mine m) AS ids FROM run r
+    SELECT r.id, ARRAY(SELECT m.id FROM mine m) AS ids FROM run r
 """)
 
 _WAITING = """
@@ -129,7 +129,7 @@ class PostgresCallers:
         found = self._database.of(new.tenant).do(lambda c: c.execute(_STORE, asked).one_or_none())
         if found is None:
             return None
-        return Shared(run_id=found.id, reply_to=found.reply_to, ids=frozenset(found.ids))
+        return Shared(run_id=found.id, ids=frozenset(found.ids))
 
     def waiting(self, run_id: int) -> tuple[Waiting, ...]:
         """Give those of a run's callers who have no answer and whose row nobody works on."""
@@ -144,11 +144,11 @@ class PostgresCallers:
         found = self._database.of_all().do(lambda c: c.execute(_OVERDUE, asked).mappings().all())
         return tuple(_waiting(raw) for raw in found)
 
-    def answered(self, ids: Collection[str]) -> None:
-        """Write down that these have their answers."""
+    def answered(self, tenant: str, ids: Collection[str]) -> None:
+        """Write down that these callers of a tenant's have their answers."""
         if ids:
             asked = {"ids": sorted(cleaned(one) for one in ids)}
-            self._database.of_all().do(lambda c: c.execute(_ANSWERED, asked))
+            self._database.of(tenant).do(lambda c: c.execute(_ANSWERED, asked))
 
     def purge(self, *, older_than_s: float, limit: int = 10_000) -> int:
         """Forget answered callers who asked longer ago than that; gives how many."""

@@ -49,7 +49,7 @@ class MemoryCallers:
             for caller, row in fresh.values():
                 stored = _Stored(run.id, row, caller.is_single, now, not caller.waits)
                 self._callers[caller.id] = stored
-            return Shared(run_id=run.id, reply_to=run.new.reply_to, ids=frozenset(fresh))
+            return Shared(run_id=run.id, ids=frozenset(fresh))
 
     def _run(self, new: NewCalls, rows: Collection[int], lease_s: float) -> MemoryRun:
         number, now = next(self._db.stamps), self._db.now()
@@ -90,12 +90,11 @@ class MemoryCallers:
             )
             return tuple(self._waiting(key, one) for key, one in late[:limit])
 
-    def answered(self, ids: Collection[str]) -> None:
-        """Write down that these have their answers."""
+    def answered(self, tenant: str, ids: Collection[str]) -> None:
+        """Write down that these callers of a tenant's have their answers."""
         with self._db.lock:
-            for key in ids:
-                if key in self._callers:
-                    self._callers[key].is_answered = True
+            for one in (self._callers[key] for key in ids if key in self._callers):
+                one.is_answered |= self._db.runs[one.run_id].new.tenant == tenant
 
     def purge(self, *, older_than_s: float, limit: int = 10_000) -> int:
         """Forget answered callers who asked longer ago than that; gives how many."""

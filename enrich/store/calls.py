@@ -116,13 +116,13 @@ class PostgresPaidCalls:
         return {raw.key: _booking(raw) for raw in found}
 
     def note(
-        self, holder: str, *, begun: Sequence[str] = (), ended: Mapping[str, CallEnd]
+        self, tenant: str, holder: str, *, begun: Sequence[str] = (), ended: Mapping[str, CallEnd]
     ) -> frozenset[str]:
         """Write down what is about to be called and what has ended; gives what was still ours."""
         lines = dumps_each([_line(key, end) for key, end in ended.items()], [*ended])
         asked = {"holder": holder, "begun": list(begun), "ended": lines}
         return frozenset(
-            self._database.of_all().run(lambda c: c.execute(_NOTE, asked).scalars().all())
+            self._database.of(tenant).run(lambda c: c.execute(_NOTE, asked).scalars().all())
         )
 
     def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, Spending]:

@@ -134,11 +134,12 @@ class MemoryPaidCalls:
         return Booking(verdict=verdict, key=name, until=call.held_until, end=call.end)
 
     def note(
-        self, holder: str, *, begun: Sequence[str] = (), ended: Mapping[str, CallEnd]
+        self, tenant: str, holder: str, *, begun: Sequence[str] = (), ended: Mapping[str, CallEnd]
     ) -> frozenset[str]:
         """Write down what is about to be called and what has ended; gives what was still ours."""
         with self._db.lock:
-            ours = {key: call for key in (*begun, *ended) if (call := self._held(key, holder))}
+            asked = (*begun, *ended)
+            ours = {key: call for key in asked if (call := self._held(tenant, key, holder))}
             for key, call in ours.items():
                 if key not in ended:
                     call.begun = True
@@ -151,10 +152,11 @@ class MemoryPaidCalls:
                 call.ended_at = self._db.now() if end.state is not CallState.FREE else None
             return frozenset(ours)
 
-    def _held(self, key: str, holder: str) -> _Call | None:
+    def _held(self, tenant: str, key: str, holder: str) -> _Call | None:
         calls: list[_Call] = self._db.paid.get(key, [])
-        is_ours = calls and calls[-1].holder == holder and calls[-1].state is CallState.RESERVED
-        return calls[-1] if is_ours else None
+        if not calls or (calls[-1].tenant, calls[-1].holder) != (tenant, holder):
+            return None
+        return calls[-1] if calls[-1].state is CallState.RESERVED else None
 
     def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, Spending]:
         """Add up what each scope has spent, and what is under way in it."""

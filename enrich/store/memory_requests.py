@@ -52,11 +52,18 @@ class MemorySqlRequests:
                 kept.pack = kept.pack or packs.setdefault(_alike(kept.wish), number)
             return tuple(self._taken(number) for number in due)
 
-    def settle(self, ids: Sequence[int], *, run_id: int | None, said: str) -> None:  # noqa: ARG002
+    def settle(
+        self,
+        tenant: str,
+        ids: Sequence[int],
+        *,
+        run_id: int | None,  # noqa: ARG002 - nobody reads them here
+        said: str,  # noqa: ARG002
+    ) -> None:
         """Note what became of them; the port's promise."""
         with self._db.lock:
-            for number in ids:
-                self._kept[number].is_settled = True
+            for kept in (self._kept[number] for number in ids):
+                kept.is_settled |= kept.wish.tenant == tenant
 
     def forget(self, *, older_than_s: float) -> int:
         """Drop settled requests; the port's promise."""

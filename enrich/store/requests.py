@@ -78,11 +78,11 @@ class PostgresSqlRequests:
             for raw in sorted(found, key=lambda raw: int(raw.id))
         )
 
-    def settle(self, ids: Sequence[int], *, run_id: int | None, said: str) -> None:
+    def settle(self, tenant: str, ids: Sequence[int], *, run_id: int | None, said: str) -> None:
         """Note what became of them; the port's promise."""
         state = "refused" if run_id is None else "begun"
         values = {"ids": list(ids), "run_id": run_id, "said": cleaned(said), "state": state}
-        self._database.of_all().run(lambda c: c.execute(_SETTLE, values))
+        self._database.of(tenant).run(lambda c: c.execute(_SETTLE, values))
 
     def forget(self, *, older_than_s: float) -> int:
         """Drop settled requests; the port's promise."""

@@ -123,10 +123,10 @@ class PostgresWebhooks:
         found = self._database.of_all().run(lambda c: c.execute(_TAKE, asked).mappings().all())
         return tuple(self._delivery(raw) for raw in found)
 
-    def note(self, delivery: int, *, reason: str, retry_s: float | None) -> None:
+    def note(self, tenant: str, delivery: int, *, reason: str, retry_s: float | None) -> None:
         """Say how a message went; the port's promise."""
         values = {"id": delivery, "reason": cleaned(reason), "retry_s": retry_s}
-        self._database.of_all().run(lambda c: c.execute(_NOTE, values))
+        self._database.of(tenant).run(lambda c: c.execute(_NOTE, values))
 
     def deliveries(
         self, tenant: str, webhook: str, *, limit: int, before: int | None = None
@@ -156,6 +156,7 @@ class PostgresWebhooks:
         )
         return Delivery(
             id=raw["id"],
+            tenant=raw["tenant_id"],
             webhook=str(raw["webhook_id"]),
             url=raw["url"],
             secret=kept.secret,

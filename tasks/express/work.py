@@ -169,7 +169,7 @@ class Worker:
     def _answer(self, store: Callers, unit: Unit, carried: Carried) -> None:
         mine = [c for c in unit.callers if c.waits and c.row in carried.cells]
         self._tell({c.id: _result(carried.cells[c.row], c) for c in mine})
-        store.answered([c.id for c in mine])
+        store.answered(unit.batch.run.tenant, [c.id for c in mine])
 
     def _hand_on(self, unit: Unit, steps: Sequence[Step], exc: Exception) -> None:
         """Have others do what failed here; what they do not get, the sweep takes up."""

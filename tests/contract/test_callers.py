@@ -8,7 +8,7 @@ import pytest
 from enrich.domain.run import BatchRef, Phase, RunOptions
 from enrich.errors import UnknownNameError
 from enrich.ports import RowStore, RunStore, Settlement
-from enrich.ports.callers import REPLY_PREFIX, Caller, Callers, NewCalls, Shared
+from enrich.ports.callers import Caller, Callers, NewCalls, Shared
 from enrich.store.callers import PostgresCallers
 from enrich.store.callers_memory import MemoryCallers
 from enrich.store.memory import MemoryDatabase, MemoryRowStore
@@ -84,7 +84,6 @@ def test_stored_run_is_one_batch_of_the_rows_under_a_lease(kept: Kept) -> None:
     shared = kept.store(*callers(1, 2))
 
     assert shared is not None
-    assert shared.reply_to == f"{REPLY_PREFIX}{shared.run_id}"
     ref = BatchRef(run_id=shared.run_id, number=1, attempt=1, phase=Phase.PROBE)
     opened = kept.runs.open(ref, lease_s=60.0)
     assert opened is not None
@@ -131,7 +130,7 @@ def test_who_was_answered_waits_no_more(kept: Kept) -> None:
     assert shared is not None
     kept.end(shared.run_id)
 
-    kept.callers.answered(["c1"])
+    kept.callers.answered(TENANT, ["c1"])
 
     assert kept.waiting(shared.run_id) == ["c2"]
 
@@ -188,7 +187,7 @@ def test_purge_forgets_only_who_was_answered_long_ago(kept: Kept) -> None:
     shared = kept.store(*callers(1, 2))
     assert shared is not None
     kept.end(shared.run_id)
-    kept.callers.answered(["c1"])
+    kept.callers.answered(TENANT, ["c1"])
 
     assert kept.callers.purge(older_than_s=3600.0) == 0
     assert kept.callers.purge(older_than_s=-1.0) == 1

@@ -76,7 +76,7 @@ def test_an_answer_is_found_by_whoever_asks_again_in_the_same_run(
     stores: Stores, run: RunView
 ) -> None:
     reserve(stores, run)
-    stores.paid.note("one", ended={"q1": end()})
+    stores.paid.note(TENANT, "one", ended={"q1": end()})
 
     again = reserve(stores, run, holder="two")
 
@@ -88,7 +88,7 @@ def test_what_was_answered_before_a_run_began_is_another_call_for_it(
     stores: Stores, run: RunView
 ) -> None:
     first = reserve(stores, run)
-    stores.paid.note("one", ended={"q1": end()})
+    stores.paid.note(TENANT, "one", ended={"q1": end()})
 
     later = reserve(stores, begin(stores), holder="two")
 
@@ -102,7 +102,7 @@ def test_what_is_answered_while_another_run_is_under_way_serves_it_too(
     reserve(stores, run)
     other = begin(stores)
     assert verdict(reserve(stores, other, holder="two")) is Verdict.HELD
-    stores.paid.note("one", ended={"q1": end()})
+    stores.paid.note(TENANT, "one", ended={"q1": end()})
 
     assert verdict(reserve(stores, other, holder="two")) is Verdict.KNOWN
 
@@ -119,7 +119,7 @@ def test_a_call_without_an_answer_is_made_again_under_its_own_key(
     stores: Stores, run: RunView, outcome: Outcome, same_run: Verdict, next_run: Verdict
 ) -> None:
     first = reserve(stores, run)
-    stores.paid.note("one", ended={"q1": end(outcome, cost=0)})
+    stores.paid.note(TENANT, "one", ended={"q1": end(outcome, cost=0)})
     assert verdict(reserve(stores, run, hold_s=OVER_S)) is same_run
 
     again = reserve(stores, begin(stores), holder="two")
@@ -137,7 +137,7 @@ def test_a_call_whose_holder_cannot_tell_what_came_of_it_waits_for_a_person(
     stores: Stores, run: RunView, ruling: Ruling, then: Verdict
 ) -> None:
     name = reserve(stores, run)["q1"].key
-    stores.paid.note("one", ended={"q1": replace(end(cost=0), is_parked=True)})
+    stores.paid.note(TENANT, "one", ended={"q1": replace(end(cost=0), is_parked=True)})
 
     assert verdict(reserve(stores, run, holder="two")) is Verdict.PARKED
     assert [each.key for each in stores.paid.doubts(TENANT, unsettled=True)] == [name]
@@ -177,7 +177,7 @@ def test_a_question_that_was_begun_later_is_in_doubt_too(stores: Stores, run: Ru
         inputs=ONE_LANE.inputs, price_microcredits=100, max_concurrent=1,
     )  # fmt: skip
     reserve(stores, run, "q1", "q2", hold_s=OVER_S, asked=narrow)
-    stores.paid.note("one", begun=["q2"], ended={"q1": end()})
+    stores.paid.note(TENANT, "one", begun=["q2"], ended={"q1": end()})
 
     taken = reserve(stores, run, "q1", "q2", holder="two", asked=narrow)
 
@@ -188,10 +188,10 @@ def test_a_holder_that_comes_back_too_late_changes_nothing(stores: Stores, run: 
     reserve(stores, run, hold_s=OVER_S)
     reserve(stores, run, holder="two")
 
-    assert stores.paid.note("one", begun=["q1"], ended={}) == frozenset()
-    assert stores.paid.note("one", ended={"q1": end()}) == frozenset()
-    assert stores.paid.note("two", ended={"q1": end(cost=7)}) == {"q1"}
-    assert stores.paid.note("two", ended={"q1": end(cost=8)}) == frozenset()
+    assert stores.paid.note(TENANT, "one", begun=["q1"], ended={}) == frozenset()
+    assert stores.paid.note(TENANT, "one", ended={"q1": end()}) == frozenset()
+    assert stores.paid.note(TENANT, "two", ended={"q1": end(cost=7)}) == {"q1"}
+    assert stores.paid.note(TENANT, "two", ended={"q1": end(cost=8)}) == frozenset()
 
 
 def test_a_doubt_is_parked_where_that_is_the_rule_and_stays_so(
@@ -252,9 +252,9 @@ def test_the_spending_of_a_scope_is_what_ended_beside_what_is_under_way(
     stores: Stores, run: RunView
 ) -> None:
     reserve(stores, run, "q1", "q2")
-    stores.paid.note("one", ended={"q1": end(cost=30)})
+    stores.paid.note(TENANT, "one", ended={"q1": end(cost=30)})
     reserve(stores, run, "q3", holder="two")
-    stores.paid.note("two", ended={"q3": end(cost=50)})
+    stores.paid.note(TENANT, "two", ended={"q3": end(cost=50)})
     name = Scope(run_id=run.id).name
 
     spending = stores.paid.spent(TENANT, [name])[name]
@@ -266,9 +266,9 @@ def test_the_spending_of_a_scope_is_what_ended_beside_what_is_under_way(
 
 def test_the_days_of_table_and_tenant_add_up_over_runs(stores: Stores, run: RunView) -> None:
     reserve(stores, run)
-    stores.paid.note("one", ended={"q1": end()})
+    stores.paid.note(TENANT, "one", ended={"q1": end()})
     reserve(stores, begin(stores), holder="two")
-    stores.paid.note("two", ended={"q1": end()})
+    stores.paid.note(TENANT, "two", ended={"q1": end()})
     today = stores.runs.summary(TENANT, run.id).started_at.date()
     names = [Scope(table=TABLE, day=today).name, Scope(day=today).name]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from enrich.errors import BadInputError
 from enrich.ports.requests import NewSqlRequest, SqlRequests
@@ -22,8 +22,6 @@ def outbox(request: pytest.FixtureRequest) -> Iterator[SqlRequests]:
         yield MemorySqlRequests(MemoryDatabase())
         return
     engine: Engine = request.getfixturevalue("clean_engine")
-    with engine.begin() as connection:
-        connection.execute(text("TRUNCATE requests"))
     yield PostgresSqlRequests(engine)
 
 
@@ -57,7 +55,7 @@ def test_what_was_taken_and_not_settled_comes_again_in_its_pack(outbox: SqlReque
 
 def test_what_is_settled_never_comes_again(outbox: SqlRequests) -> None:
     outbox.add(WISH)
-    outbox.settle(take(outbox), run_id=7, said="")
+    outbox.settle("default", take(outbox), run_id=7, said="")
 
     assert take(outbox, retake_s=0.0) == []
 
@@ -105,7 +103,7 @@ def test_many_who_take_at_once_share_what_waits(outbox: SqlRequests) -> None:
 
 def test_settled_requests_are_forgotten_and_waiting_ones_are_not(outbox: SqlRequests) -> None:
     outbox.add(WISH)
-    outbox.settle(take(outbox), run_id=None, said="no")
+    outbox.settle("default", take(outbox), run_id=None, said="no")
     waiting = outbox.add(WISH)
 
     assert outbox.forget(older_than_s=-1.0) == 1

@@ -214,7 +214,7 @@ def test_money_of_a_worker_that_died_before_booking_it_is_counted() -> None:
         run_id, steps = own.submit()
         die_calling(own, steps)
         (name,) = own.database.paid
-        own.parts.paid.note("the dead", ended={name: _end(own)})
+        own.parts.paid.note("default", "the dead", ended={name: _end(own)})
         probe(own.parts, steps[0], "paid")
 
         assert own.parts.budgets.spent("default", [f"run:{run_id}"]) == {f"run:{run_id}": (100, 0)}
@@ -228,7 +228,7 @@ class _Unwritable(MemoryPaidCalls):
     """Takes reservations, and then breaks."""
 
     def note(
-        self, holder: str, *, begun: Sequence[str] = (), ended: Mapping[str, CallEnd]
+        self, tenant: str, holder: str, *, begun: Sequence[str] = (), ended: Mapping[str, CallEnd]
     ) -> frozenset[str]:
         """Fail."""
         raise DatabaseDownError("gone")
