@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -166,9 +166,7 @@ class Database:
     """Transactions on an engine, by whose rows they may see."""
 
     def __init__(self, engine: Engine) -> None:
-        # The same pool; a connection is told when it is taken, which costs no round trip.
-        committing = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._nobody = Transactions(engine, committing, "")
+        self._nobody = Transactions(engine, "")
 
     def of(self, tenant: str) -> "Transactions":
         """Give transactions that see one tenant's rows."""
@@ -196,7 +194,6 @@ class Transactions:
     """Transactions with translated errors, those that lost a deadlock tried again."""
 
     _engine: Engine
-    _committing: Engine
     _opening: str
 
     def run(self, work: Callable[[Connection], T]) -> T:
@@ -208,7 +205,7 @@ class Transactions:
             BadInputError: the server refused a value.
         """
         with translated():
-            return self._run(self._engine, work)
+            return self._run(work, commits=False)
 
     def do(self, work: Callable[[Connection], T]) -> T:
         """Give what `work` returns, each of its statements a transaction of its own.
@@ -217,28 +214,45 @@ class Transactions:
         and commit. Called again and raises as `run` does.
         """
         with translated():
-            return self._run(self._committing, work)
+            return self._run(work, commits=True)
 
     def run_once(self, work: Callable[[Connection], T]) -> T:
         """Give what `work` returns, committed, for work that reads an iterator to its end."""
-        with translated(), self._begun(self._engine) as connection:
+        with translated(), self._begun(commits=False) as connection:
             return work(connection)
 
     @contextmanager
-    def _begun(self, engine: Engine) -> Iterator[Connection]:
-        with engine.begin() as connection:
-            yield connection.execution_options(**{OPENING: self._opening})
+    def _begun(self, *, commits: bool) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            own = connection.execution_options(**{OPENING: self._opening})
+            with _committing(connection) if commits else nullcontext():
+                yield own
 
-    def _run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+    def _run(self, work: Callable[[Connection], T], *, commits: bool) -> T:
         for attempt in range(1, _TRIES + 1):
             try:
-                with self._begun(engine) as connection:
+                with self._begun(commits=commits) as connection:
                     return work(connection)
             except DBAPIError as error:
                 if attempt == _TRIES or _sqlstate(error.orig) not in _TRY_AGAIN:
                     raise
             time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 - jitter
         raise AssertionError
+
+
+@contextmanager
+def _committing(connection: Connection) -> Iterator[None]:
+    """Have each statement commit by itself, by the driver's switch, which costs no round trip.
+
+    SQLAlchemy's own way names a level of isolation, which the driver then takes back at the server.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    driver.autocommit = True
+    try:
+        yield
+    finally:
+        if not driver.closed:
+            driver.autocommit = False
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 #: What commits: the word itself, or a statement that is a transaction of its own.
-_COMMITS = (b"COMMIT\x00", b"SELECT settle_batch(")
+_COMMITS = (b"COMMIT\x00", b"settle_batch(")
 
 
 @dataclass(slots=True)

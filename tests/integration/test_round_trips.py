@@ -1,6 +1,7 @@
 """What a step sends to the database, however many rows its batch has."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
@@ -97,3 +98,12 @@ def test_a_step_of_fifty_rows_is_one_statement_and_no_transaction_around_it(
     step(PostgresRunStore(engine), ref)
 
     assert sent == [True] * statements
+
+
+def test_no_level_of_isolation_is_told_to_the_server_around_a_statement(engine: Engine) -> None:
+    opened(PostgresRunStore(engine), a_batch(engine))
+
+    with engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        # One that was named once is taken back after every statement: a round trip of its own.
+        assert (driver.isolation_level, driver.autocommit) == (None, False)
