@@ -4,13 +4,12 @@ No model and no data: what shares words and parts of words is near. It knows no 
 is far from «physician». Equal text gives equal vectors on every machine.
 """
 
+import math
 import re
 import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-
-import numpy as np
 
 from enrich.ports.vectors import Vector
 
@@ -35,17 +34,17 @@ class HashingEmbedder:
 
 def _vector(text: str) -> Vector:
     counts = Counter(_features(text))
-    vector = np.zeros(_DIMENSION)
+    vector = [0.0] * _DIMENSION
     for feature, count in counts.items():
         hashed = zlib.crc32(feature.encode("utf-8", "replace"))
         # A sign of its own for each feature: those that share a place cancel out on average.
         sign = 1.0 if hashed & 0x8000_0000 else -1.0
         weight = _WORD_WEIGHT if feature[0] == " " else 1.0
-        vector[hashed % _DIMENSION] += sign * weight * (1.0 + float(np.log(count)))
-    length = float(np.linalg.norm(vector))
+        vector[hashed % _DIMENSION] += sign * weight * (1.0 + math.log(count))
+    length = math.hypot(*vector)
     if length == 0.0:
         vector[0] = length = 1.0
-    return [float(number) for number in vector / length]
+    return [number / length for number in vector]
 
 
 def _features(text: str) -> Iterator[str]:
