@@ -66,8 +66,7 @@ def server_home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def database_url(server_home: Path) -> Iterator[str]:
     """The address, in libpq's form, of an empty database that lives as long as this session."""
-    given = os.environ.get("DATABASE_URL")
-    server = given or _embedded(server_home, embedded.Server.POSTGRES).database_url
+    server = os.environ.get("DATABASE_URL") or _hasty(server_home)
     name = f"enrich_test_{secrets.token_hex(6)}"
     own = urlsplit(server)._replace(scheme="postgresql", path=f"/{name}").geturl()
     _administer(server, f"CREATE DATABASE {name}")
@@ -96,6 +95,15 @@ def _embedded(home: Path, server: embedded.Server) -> embedded.Endpoints:
             raise
         pytest.skip(str(exc))
     return embedded.start(home, only=[server]).endpoints
+
+
+def _hasty(home: Path) -> str:
+    """Start a PostgreSQL that does not wait for the disk: nobody needs its data after a cut."""
+    server = _embedded(home, embedded.Server.POSTGRES).database_url
+    for setting in ("fsync", "full_page_writes"):
+        _administer(server, f"ALTER SYSTEM SET {setting} = off")
+    _administer(server, "SELECT pg_reload_conf()")
+    return server
 
 
 def _administer(server: str, statement: str) -> None:
