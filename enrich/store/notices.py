@@ -46,7 +46,7 @@ class Notices:
     ) -> None:
         self._url, self._channel, self._heard = url, channel, heard
         self._again_s, self._pause_s = again_s, pause_s
-        self._ended = threading.Event()
+        self._ended, self._is_lost = threading.Event(), False
         self._waking, self._wake = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="notices", daemon=True)
         self._thread.start()
@@ -63,7 +63,9 @@ class Notices:
                 try:
                     self._connected()
                 except (psycopg2.Error, DBAPIError) as exc:
-                    log.warning("notices.lost", extra={"error": type(exc).__name__})
+                    if not self._is_lost:  # said once, however long it lasts
+                        log.warning("notices.lost", extra={"error": type(exc).__name__})
+                    self._is_lost = True
                 self._ended.wait(self._again_s)
 
     def _connected(self) -> None:
@@ -77,6 +79,7 @@ class Notices:
                 connection.autocommit = True
                 with connection.cursor() as cursor:
                     cursor.execute(f"LISTEN {self._channel}")
+                self._is_lost = False
                 self._listen(connection)
         finally:
             with suppress(psycopg2.Error, DBAPIError):
