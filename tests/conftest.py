@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from enrich import embedded
 from enrich.errors import EmbeddedServerError
+from tests import zygote
 
 # How long an example takes says something about the machine, and nothing about the code.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -49,6 +50,15 @@ def _leave_nothing_open(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if not any(folder in request.path.parents for folder in _WITHOUT_SOCKETS):
         gc.collect()
+
+
+@pytest.fixture(scope="session")
+def warm_enrich(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The command `enrich` as a program that starts at once, and `python` beside it."""
+    folder = tmp_path_factory.mktemp("bin")
+    with zygote.begun() as address:
+        zygote.stand_in(folder / "python", program="python", address=address)
+        yield zygote.stand_in(folder / "enrich", program="enrich", address=address)
 
 
 @pytest.fixture(scope="session")

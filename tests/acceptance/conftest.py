@@ -15,11 +15,17 @@ __all__ = ["bare_shell", "empty_database_url", "shell"]
 
 
 @pytest.fixture(scope="session")
-def shell(database_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+def shell(
+    database_url: str,
+    redis_url: str,
+    warm_enrich: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Shell:
     """A shell whose database has the newest schema."""
     folder = tmp_path_factory.mktemp("shell")
     addresses = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-    shell = Shell(folder, {**addresses, "ENRICH_HOME": str(folder / "home")})
+    own = {**addresses, "ENRICH_HOME": str(folder / "home")}
+    shell = Shell(folder, own, (str(warm_enrich),))
     done = shell("migrate")
     assert done.returncode == 0, done.stderr
     return shell

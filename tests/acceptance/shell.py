@@ -14,6 +14,7 @@ __all__ = ["Shell", "end", "listen_to_interrupts"]
 
 _TIMEOUT_S = 180
 _END_S = 60
+_FRESH = (sys.executable, "-m", "enrich.cli")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,13 @@ class Shell:
 
     folder: Path
     environment: Mapping[str, str]
+    #: What runs a command line to its end; those that are begun and left are started afresh.
+    program: tuple[str, ...] = _FRESH
 
     def __call__(self, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
         """Run a command line to its end."""
         return subprocess.run(
-            self._command(arguments),
+            [*self.program, *arguments],
             cwd=self.folder,
             env=self.own_environment(),
             text=True,
@@ -44,7 +47,7 @@ class Shell:
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """Begin a command line in a session of its own; the caller ends it."""
         return subprocess.Popen(
-            self._command(arguments),
+            [*_FRESH, *arguments],
             cwd=self.folder,
             env=self.own_environment(),
             stdout=subprocess.PIPE,
@@ -66,9 +69,6 @@ class Shell:
         ours = ("ENRICH_", "DATABASE_URL", "REDIS_URL")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return {**kept, **self.environment}
-
-    def _command(self, arguments: tuple[str, ...]) -> list[str]:
-        return [sys.executable, "-m", "enrich.cli", *arguments]
 
 
 def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, str]:

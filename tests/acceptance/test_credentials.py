@@ -1,5 +1,7 @@
 """Keys through the shell: kept, listed masked, sealed anew, removed."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.acceptance.shell import Shell
@@ -15,7 +17,7 @@ def test_a_key_is_kept_listed_masked_resealed_and_removed(
     # What is sealed anew is all that a database holds, and others keep keys in the shared one.
     ring = shell("credentials", "new-key").stdout.strip()
     place = {"DATABASE_URL": empty_database_url, "ENRICH_KEYRING__KEYS": ring}
-    own = Shell(shell.folder, {**shell.environment, **place})
+    own = replace(shell, environment={**shell.environment, **place})
     own("migrate")
     (shell.folder / "key.txt").write_text(CANARY)
 

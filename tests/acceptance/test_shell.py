@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -266,7 +267,7 @@ def test_unknown_name_is_exit_code_2_with_the_way_out(
 
 
 def test_database_that_is_down_is_exit_code_3_without_the_password(shell: Shell) -> None:
-    lost = Shell(shell.folder, {"DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:1/x"})
+    lost = replace(shell, environment={"DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:1/x"})
 
     done = lost("tables")
 

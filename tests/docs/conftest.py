@@ -19,7 +19,6 @@ import requests
 
 from enrich import embedded
 from tests.docs.pages import ROOT, Block
-from tests.docs.zygote import SHIM
 
 _READY_S = 90.0
 _PAGE_S = 110.0
@@ -93,11 +92,10 @@ class Installation:
 
 
 @pytest.fixture(scope="session")
-def installation() -> Iterator[Installation]:
+def installation(warm_enrich: Path) -> Iterator[Installation]:
     """Everything running, as after `enrich up`."""
     folder = Path(tempfile.mkdtemp(prefix="enrich-d-"))  # a socket's path must be short
     home, port = folder / "h", _free_port()
-    address = folder / "z"
     environment = {**os.environ, "ENRICH_HOME": str(home), "ENRICH_API__PORT": str(port)}
     environment |= {"ENRICH_WEBHOOKS__LOOPBACK": "true", "PYTHONPATH": str(ROOT)}
     for name in ("DATABASE_URL", "REDIS_URL"):
@@ -113,11 +111,10 @@ def installation() -> Iterator[Installation]:
         )
 
     try:
-        begin("-m", "tests.docs.zygote", str(address))
         begin("-m", "enrich.cli", "up", "--threads", "8")
-        _wait(lambda: address.exists() and _serves(port), folder / "log")
+        _wait(lambda: _serves(port), folder / "log")
         database = embedded.start(home, only=[embedded.Server.POSTGRES]).endpoints.database_url
-        yield Installation(home, _programs(folder, address), f"127.0.0.1:{port}", database)
+        yield Installation(home, _programs(folder, warm_enrich), f"127.0.0.1:{port}", database)
     finally:
         for process in reversed(started):
             process.send_signal(signal.SIGTERM)
@@ -127,13 +124,11 @@ def installation() -> Iterator[Installation]:
         shutil.rmtree(folder)
 
 
-def _programs(folder: Path, address: Path) -> Path:
+def _programs(folder: Path, warm: Path) -> Path:
     programs = folder / "bin"
     programs.mkdir()
-    for name, program in (("enrich-shim", "enrich"), ("python", "python")):
-        shim = SHIM.format(python=sys.executable, program=program, address=str(address))
-        (programs / name).write_text(shim)
-    (programs / "enrich").write_text(_UP.format(shim=programs / "enrich-shim"))
+    (programs / "python").symlink_to(warm.with_name("python"))
+    (programs / "enrich").write_text(_UP.format(shim=warm))
     sql = "import os, sys, psycopg2\nc = psycopg2.connect(os.environ['DATABASE_URL'])\n"
     sql += "c.autocommit = True\nc.cursor().execute(open(sys.argv[1]).read())\n"
     (programs / "psql_like").write_text(

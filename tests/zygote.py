@@ -1,7 +1,7 @@
 """Runs `enrich …` and `python FILE` in forks of one process that has all of it imported.
 
-A page of documentation calls the command a dozen times; loading its libraries each time would take
-longer than what it does. A fork begins with nothing but imports: no settings read, nothing built.
+The suite calls the command hundreds of times; loading its libraries each time would take longer
+than what it does. A fork begins with nothing but imports: no settings read, nothing built.
 """
 
 import atexit
@@ -10,19 +10,26 @@ import os
 import runpy
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
+import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__all__ = ["SHIM", "serve"]
+__all__ = ["begun", "serve", "stand_in"]
+
+_READY_S = 60.0
 
 _MOST_BYTES = 1 << 20
 
-#: Stands for a program in a page's PATH: hands its arguments, environment and streams over.
-SHIM = """\
+#: Stands for a program: hands its arguments, environment and streams over.
+_SHIM = """\
 #!{python} -IS
 import json, os, socket, sys
 from array import array
@@ -39,6 +46,31 @@ link.sendall(raw)
 code = link.recv(1)
 sys.exit(code[0] if code else 1)
 """
+
+
+@contextmanager
+def begun() -> Iterator[Path]:
+    """Begin the process that is forked; gives where it listens, and ends it."""
+    with tempfile.TemporaryDirectory(prefix="enrich-z-") as folder:  # a socket's path must be short
+        address = Path(folder) / "z"
+        process = subprocess.Popen([sys.executable, "-m", "tests.zygote", str(address)])
+        try:
+            until_s = time.monotonic() + _READY_S
+            while not address.exists():
+                assert process.poll() is None
+                assert time.monotonic() < until_s
+                time.sleep(0.05)
+            yield address
+        finally:
+            process.kill()
+            process.wait()
+
+
+def stand_in(place: Path, *, program: str, address: Path) -> Path:
+    """Write to `place` what runs "enrich" or "python" in a fork of the process at `address`."""
+    place.write_text(_SHIM.format(python=sys.executable, program=program, address=str(address)))
+    place.chmod(0o755)
+    return place
 
 
 def serve(address: str) -> None:
