@@ -63,19 +63,34 @@ def is_requested(reply_to: str) -> bool:
 def _begun(
     parts: Parts, requests: SqlRequests, members: tuple[SqlRequest, ...], reply_to: str
 ) -> Iterator[Step]:
-    tenant, ids = members[0].wish.tenant, [one.id for one in members]
     try:
         submitted = _submitted(parts, members, reply_to)
     except UsageError as exc:
         if len(members) == 1:
-            requests.settle(tenant, ids, run_id=None, said=str(exc))
+            _settle(parts, requests, members, run_id=None, said=str(exc))
             return
         # One of them is at fault: each for itself, so that the others go on.
         for one in members:
             yield from _begun(parts, requests, (one,), f"{reply_to}:{one.id}")
         return
-    requests.settle(tenant, ids, run_id=submitted.run.id, said="")
+    _settle(parts, requests, members, run_id=submitted.run.id, said="")
     yield from submitted.steps
+
+
+def _settle(
+    parts: Parts,
+    requests: SqlRequests,
+    members: Sequence[SqlRequest],
+    *,
+    run_id: int | None,
+    said: str,
+) -> None:
+    tenant, ids = members[0].wish.tenant, [one.id for one in members]
+    gone = set(requests.settle(tenant, ids, run_id=run_id, said=said))
+    for one in members:
+        if one.id in gone and one.wish.data is not None:
+            # Erased while it began: what this call has just written must not stay.
+            parts.rows.delete_row(tenant, one.wish.table, one.wish.row)
 
 
 def _submitted(parts: Parts, members: Sequence[SqlRequest], reply_to: str) -> Submitted:

@@ -47,10 +47,13 @@ class SqlRequests(Protocol):
         """
         ...
 
-    def settle(self, tenant: str, ids: Sequence[int], *, run_id: int | None, said: str) -> None:
+    def settle(
+        self, tenant: str, ids: Sequence[int], *, run_id: int | None, said: str
+    ) -> Sequence[int]:
         """Note that a tenant's were begun by a run, or refused without; their values are forgotten.
 
-        Those that are settled stay as they are.
+        Those that are settled stay as they are. Gives those that are not there any more: they were
+        erased after they had been taken.
         """
         ...
 

@@ -59,17 +59,23 @@ class MemorySqlRequests:
         *,
         run_id: int | None,  # noqa: ARG002 - nobody reads them here
         said: str,  # noqa: ARG002
-    ) -> None:
+    ) -> Sequence[int]:
         """Note what became of them; the port's promise."""
         with self._db.lock:
-            for kept in (self._kept[number] for number in ids):
-                kept.is_settled |= kept.wish.tenant == tenant
+            own = {n for n, kept in self._kept.items() if kept.wish.tenant == tenant}
+            for number in own.intersection(ids):
+                self._kept[number].is_settled = True
+            return [number for number in ids if number not in own]
 
     def forget(self, *, older_than_s: float) -> int:
         """Drop settled requests; the port's promise."""
         with self._db.lock:
             before = self._db.now() - timedelta(seconds=older_than_s)
-            old = [n for n, k in self._kept.items() if k.is_settled and k.created_at < before]
+            old = [
+                number
+                for number, kept in self._kept.items()
+                if kept.is_settled and (kept.taken_at or kept.created_at) < before
+            ]
             for number in old:
                 del self._kept[number]
             return len(old)

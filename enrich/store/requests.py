@@ -30,12 +30,17 @@ _TAKE = text("""
     RETURNING r.id, r.pack, r.tenant_id, r.table_name, r.row_key, r.columns, r.data, r.options
 """)
 _SETTLE = text("""
-    UPDATE requests SET state = :state, run_id = :run_id, said = :said, data = NULL
-    WHERE id = ANY(:ids) AND state = 'waiting'
+    WITH settled AS (
+        UPDATE requests SET state = :state, run_id = :run_id, said = :said, data = NULL
+        WHERE id = ANY(:ids) AND state = 'waiting')
+    SELECT given.id FROM unnest(CAST(:ids AS bigint[])) AS given (id)
+    WHERE NOT EXISTS (SELECT FROM requests r WHERE r.id = given.id)
 """)
 _FORGET = text("""
     DELETE FROM requests
-    WHERE state <> 'waiting' AND created_at < now() - make_interval(secs => :older_than_s)
+    WHERE state <> 'waiting'
+      AND created_at < now() - make_interval(secs => :older_than_s)
+      AND coalesce(taken_at, created_at) < now() - make_interval(secs => :older_than_s)
 """)
 
 
@@ -78,11 +83,13 @@ class PostgresSqlRequests:
             for raw in sorted(found, key=lambda raw: int(raw.id))
         )
 
-    def settle(self, tenant: str, ids: Sequence[int], *, run_id: int | None, said: str) -> None:
+    def settle(
+        self, tenant: str, ids: Sequence[int], *, run_id: int | None, said: str
+    ) -> Sequence[int]:
         """Note what became of them; the port's promise."""
         state = "refused" if run_id is None else "begun"
         values = {"ids": list(ids), "run_id": run_id, "said": cleaned(said), "state": state}
-        self._database.of(tenant).run(lambda c: c.execute(_SETTLE, values))
+        return self._database.of(tenant).run(lambda c: c.execute(_SETTLE, values).scalars().all())
 
     def forget(self, *, older_than_s: float) -> int:
         """Drop settled requests; the port's promise."""

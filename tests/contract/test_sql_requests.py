@@ -83,6 +83,15 @@ def test_alike_requests_are_packed(outbox: SqlRequests, other: NewSqlRequest, pa
     assert len({one.pack for one in outbox.take(retake_s=LONG_S, limit=100)}) == packs
 
 
+def test_settling_tells_of_those_that_are_not_there_any_more(outbox: SqlRequests) -> None:
+    outbox.add(WISH)
+    (here,) = take(outbox)
+
+    assert list(outbox.settle("default", [here, 4_000_000_000], run_id=7, said="")) == [
+        4_000_000_000
+    ]
+
+
 def test_the_oldest_come_first(outbox: SqlRequests) -> None:
     numbers = [outbox.add(WISH) for _ in range(5)]
 

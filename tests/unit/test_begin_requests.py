@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from enrich.domain.outcome import Found
 from enrich.domain.values import Observation
 from enrich.engine.requests import begin_requests
+from enrich.errors import UnknownNameError
 from enrich.ports.requests import NewSqlRequest, SqlRequest
 from enrich.store.memory_requests import MemorySqlRequests
 from tests.unit.batches import spec
@@ -36,3 +39,29 @@ def test_of_a_pack_that_is_taken_up_in_parts_every_row_is_asked_about() -> None:
             own.runner.run(begin_requests(own.parts, outbox).steps, patience_s=0)
 
     assert vendor.asked == list(EMAILS)
+
+
+class Erased(MemorySqlRequests):
+    """An outbox whose requests are erased as soon as somebody has taken them."""
+
+    def take(self, *, retake_s: float, limit: int) -> Sequence[SqlRequest]:
+        """Take what waits, and forget it."""
+        taken = super().take(retake_s=retake_s, limit=limit)
+        self._kept.clear()
+        return taken
+
+
+@pytest.mark.parametrize("columns", [("domain",), ("absent",)], ids=["begun", "refused"])
+def test_a_request_that_is_erased_while_it_begins_leaves_no_row(columns: tuple[str, ...]) -> None:
+    with world(Scripted(spec("vendor", "email", "domain"), FOUND), emails=EMAILS) as own:
+        outbox = Erased(own.database)
+        data = {"email": "gone@acme.com"}
+        outbox.add(
+            NewSqlRequest(tenant="default", table="t", row="new", columns=columns, data=data)
+        )
+
+        begin_requests(own.parts, outbox)
+
+        assert own.parts.rows.read("default", "t", ["r1", "r2"])
+        with pytest.raises(UnknownNameError):
+            own.parts.rows.read("default", "t", ["new"])
