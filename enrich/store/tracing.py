@@ -11,9 +11,11 @@ __all__ = ["summary_of", "trace_statements"]
 
 _UNDER_WAY = "enrich.span"
 _VERB = re.compile(r"\s*(?:WITH\b.*?\b(?=INSERT|UPDATE|DELETE|SELECT|MERGE))?(\w+)", re.I | re.S)
-_TABLE = re.compile(
-    r"\b(?:INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|UPDATE(?!\s+SET|\s+SKIP|\s+OF)|FROM)\s+(?:ONLY\s+)?"
-    r"([a-z_]\w*)",
+_READ = re.compile(r"\bFROM\s+(?:ONLY\s+)?([a-z_]\w*)", re.I)
+#: What changes something says more of a statement than what it reads before.
+_CHANGE = re.compile(
+    r"\b(INSERT(?=\s+INTO)|DELETE(?=\s+FROM)|MERGE(?=\s+INTO)|UPDATE(?!\s+(?:SET|SKIP|OF)\b))"
+    r"(?:\s+INTO|\s+FROM)?\s+(?:ONLY\s+)?([a-z_]\w*)",
     re.I,
 )
 _FUNCTION = re.compile(r"\bSELECT\s+([a-z_]\w*)\(", re.I)
@@ -44,7 +46,9 @@ def trace_statements(engine: Engine, tracer: Tracer) -> None:
 
 
 def summary_of(statement: str) -> str:
-    """Name a statement by its verb and the first table, else function, that it names."""
+    """Name a statement by what it changes first, else by the first table or function it names."""
+    if changed := _CHANGE.search(statement):
+        return f"{changed[1].upper()} {changed[2]}"
     verb = _VERB.match(statement)
-    named = _TABLE.search(statement) or _FUNCTION.search(statement)
+    named = _READ.search(statement) or _FUNCTION.search(statement)
     return f"{verb[1].upper() if verb else 'SQL'} {named[1] if named else ''}".strip()

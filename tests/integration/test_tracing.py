@@ -104,7 +104,7 @@ def parents(told: dict[str, Any]) -> dict[str, set[str]]:
         ("ask scraper_demo", "probe"),
         ("ask apollo_demo", "probe"),
         ("redis lease_claim", "probe"),
-        ("sql SELECT settle_batch", "enrich.cell"),
+        ("sql INSERT responses", "enrich.cell"),
     ],
 )
 def test_each_piece_of_work_stands_under_what_caused_it(

@@ -191,6 +191,8 @@ def test_traces_come_the_newest_first() -> None:
         ("SELECT * FROM webhooks WHERE id = 'x'", "SELECT webhooks"),
         ("WITH t AS (UPDATE runs SET a = 1 RETURNING 1) SELECT 1 FROM t", "UPDATE runs"),
         ("INSERT INTO runs (a) VALUES ('secret')", "INSERT runs"),
+        ("WITH r AS (SELECT 1 FROM runs) INSERT INTO responses SELECT 1", "INSERT responses"),
+        ("WITH d AS (SELECT 1 FROM a FOR UPDATE OF a) DELETE FROM b", "DELETE b"),
         ("SELECT settle_batch(%(run)s)", "SELECT settle_batch"),
         ("SELECT 1 FOR UPDATE SKIP LOCKED", "SELECT"),
         ("SET x = 'secret'", "SET"),
