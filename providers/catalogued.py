@@ -123,13 +123,17 @@ def catalogue_providers(
 
 
 def elsewhere(spec: HttpSpec, base_url: str) -> HttpSpec:
-    """Give a file whose vendor answers below its name at another address, and nowhere else."""
+    """Give a file whose vendor answers below its name at another address, and nowhere else.
+
+    The path of its own address follows the name.
+    """
     auth = spec.auth
     if auth.token_url is not None:
         # A token must not be asked for at the vendor's own address.
         token_url = f"{base_url}/{spec.name}{urlsplit(auth.token_url).path}"
         auth = auth.model_copy(update={"token_url": token_url})
-    return spec.model_copy(update={"base_url": f"{base_url}/{spec.name}", "auth": auth})
+    there = f"{base_url}/{spec.name}{urlsplit(spec.base_url).path}"
+    return spec.model_copy(update={"base_url": there, "auth": auth})
 
 
 def why_not(

@@ -6,9 +6,9 @@ import click
 
 from enrich.bootstrap import settings
 from enrich.cli.output import as_json_option, print_facts, print_json, print_note, print_table
-from enrich.cli.provider_files import known_specs
 from enrich.cli.reopening import actor, credential_id
 from enrich.cli.services import Services, opened
+from enrich.cli.spec_files import known_specs
 from enrich.domain.keys import breaker_key, provider_of
 from enrich.engine.gates import breakers_of
 from enrich.errors import BadInputError, UnknownNameError

@@ -6,9 +6,9 @@ import click
 
 from enrich.bootstrap import keyring_file, settings
 from enrich.cli.output import as_json_option, print_json, print_note, print_table, tenant_option
-from enrich.cli.provider_files import known_specs
 from enrich.cli.reopening import note_reopened, reopen
 from enrich.cli.services import opened
+from enrich.cli.spec_files import known_specs
 from enrich.domain.secret import Secret
 from enrich.errors import BadInputError, UnknownNameError
 from enrich.ports import KeptCredential

@@ -100,7 +100,7 @@ def _home() -> str:
 
 
 def _providers() -> str:
-    from enrich.cli.provider_files import known_specs
+    from enrich.cli.spec_files import known_specs
     from providers.registry import providers, select
 
     own = settings().providers

@@ -20,15 +20,15 @@ from enrich.cli.output import (
 )
 from enrich.cli.reopening import note_reopened, reopen
 from enrich.cli.services import opened
+from enrich.cli.spec_files import spec_of
 from enrich.domain.fields import FIELDS
 from enrich.domain.outcome import Found, Outcome, OutcomeKind, outcome_to_json
 from enrich.domain.provider import Answer, Query
 from enrich.domain.values import Json, credits_of
-from enrich.errors import BadFileError, BadInputError, UnknownNameError
+from enrich.errors import BadInputError, UnknownNameError
 from enrich.ports import Deadline
-from enrich.settings import Settings
 from providers.base import SystemClock
-from providers.catalogued import elsewhere, own_specs, why_not
+from providers.catalogued import elsewhere, why_not
 from providers.credentials import StoredCredentials
 from providers.http import HttpClient
 from providers.http_provider import HttpProvider
@@ -41,7 +41,6 @@ from providers.spec.template import BadValueError
 __all__ = [
     "check_command",
     "fields_command",
-    "known_specs",
     "new_command",
     "schema_command",
     "try_command",
@@ -52,13 +51,6 @@ _NAME_CHARS_MAX = 63
 _LIMIT_S = 30.0
 #: Outcomes that say that a provider and its key work.
 _WORKS = frozenset({OutcomeKind.FOUND, OutcomeKind.NOT_FOUND})
-
-
-def known_specs(own: Settings) -> tuple[Mapping[str, HttpSpec], Sequence[BadFileError]]:
-    """Give the providers of files by name: the catalogue's and your own; and what is wrong."""
-    directory = own.providers.directory
-    added, faults = own_specs(directory) if directory else ((), ())
-    return {spec.name: spec for spec in (*load_catalogue(), *added)}, faults
 
 
 @click.command("check")
@@ -152,7 +144,7 @@ def try_command(
     Without --live a simulator on loopback answers, as the file's examples do. Without --input the
     first example of what is found is asked about.
     """
-    spec = _spec_of(provider)
+    spec = spec_of(provider)
     row = _row(spec, inputs)
     sent = _sent(spec, row)
     with _live(spec, tenant) if live else _simulated(spec) as ask:
@@ -163,18 +155,6 @@ def try_command(
     else:
         _print_answer(spec, sent, answer, live=live)
     raise click.exceptions.Exit(0 if answer.outcome.kind in _WORKS else 1)
-
-
-def _spec_of(provider: str) -> HttpSpec:
-    if provider.endswith(".toml") or "/" in provider:
-        return load(Path(provider))
-    specs, faults = known_specs(settings())
-    if provider in specs:
-        return specs[provider]
-    for fault in faults:
-        if Path(fault.path).stem == provider:
-            raise fault
-    raise UnknownNameError("provider with a file", provider, known=tuple(specs))
 
 
 def _row(spec: HttpSpec, inputs: Sequence[str]) -> dict[str, Json]:

@@ -17,12 +17,12 @@ from enrich.cli.output import (
 from enrich.cli.provider_files import (
     check_command,
     fields_command,
-    known_specs,
     new_command,
     schema_command,
     try_command,
 )
 from enrich.cli.reopening import kept_keys
+from enrich.cli.spec_files import known_specs
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.values import credits_of
 from enrich.errors import UnknownNameError

@@ -1,5 +1,6 @@
-"""`enrich simulate`: the vendors of the catalogue on loopback, so that nothing is asked or paid."""
+"""`enrich simulate`: vendors on loopback, by their files, so that nothing is asked or paid."""
 
+import shlex
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,16 +8,19 @@ from pathlib import Path
 
 import click
 
+from enrich.bootstrap import settings
 from enrich.cli.output import print_note
+from enrich.cli.spec_files import is_path, known_specs, spec_of
 from enrich.cli.workers import stopped_by_signals
-from enrich.errors import UnknownNameError
 from providers.simulator import Behaviour, Simulator, behaviours_from
 from providers.spec import HttpSpec, load_catalogue
 
-__all__ = ["environment_of", "simulate_command"]
+__all__ = ["environment_of", "simulate_command", "specs_served"]
 
 _RATE = click.FloatRange(0, 1)
 _CONTACT = "simulation@example.com"
+#: Like no value of a row: an answer that repeats a key is refused.
+_KEY = "key-of-the-simulator"
 
 
 @click.command("simulate")
@@ -42,37 +46,56 @@ def simulate_command(
     behaviour: Path | None,
     **options: float | None,
 ) -> None:
-    """Serve the vendors of the catalogue, or those named, on loopback until Ctrl-C.
+    """Serve vendors on loopback until Ctrl-C: all, or NAMES of the catalogue, yours, or files.
 
     They answer as their files' examples do, keep their limits, and charge nobody. What they were
-    asked is at /_ledger. Run what is printed, and everything is asked here.
+    asked is at /_ledger. Run the lines that are printed where runs and workers start, and
+    everything is asked here.
     """
-    specs = _chosen(names)
+    specs = specs_served(names)
     common, each = behaviours_from(behaviour, Behaviour()) if behaviour else (Behaviour(), {})
     common = _with_options(common, options)
     own = {name: _with_options(one, options) for name, one in each.items()}
     with stopped_by_signals(), Simulator(specs, common, each=own, port=port) as simulator:
-        _tell(simulator, specs)
+        _tell(simulator, specs, _folder(names))
         _wait()
 
 
-def environment_of(simulator_url: str, specs: Sequence[HttpSpec]) -> Mapping[str, str]:
-    """Give the variables by which the catalogue is asked of a simulator, with keys made up."""
+def environment_of(
+    simulator_url: str, specs: Sequence[HttpSpec], folder: Path | None = None
+) -> Mapping[str, str]:
+    """Give the variables by which files are asked of a simulator, with keys made up.
+
+    `folder` has those files that are not of the catalogue.
+    """
+    catalogue = {spec.name for spec in load_catalogue()}
     needed = sorted({spec.credential for spec in specs if spec.credential})
-    return {
-        "ENRICH_PROVIDERS__CATALOGUE": "true",
-        "ENRICH_PROVIDERS__BASE_URL": simulator_url,
-        "ENRICH_PROVIDERS__CONTACT": _CONTACT,
-        **{f"ENRICH_CREDENTIALS__{name.upper()}": "simulated" for name in needed},
-    }
+    shown = {f"ENRICH_CREDENTIALS__{name.upper()}": _KEY for name in needed}
+    if any(spec.name in catalogue for spec in specs):
+        shown["ENRICH_PROVIDERS__CATALOGUE"] = "true"
+    if folder is not None and any(spec.name not in catalogue for spec in specs):
+        shown["ENRICH_PROVIDERS__DIRECTORY"] = str(folder)
+    if any(spec.contact for spec in specs):
+        shown["ENRICH_PROVIDERS__CONTACT"] = _CONTACT
+    # The last: whoever has read this line has all.
+    return {**shown, "ENRICH_PROVIDERS__BASE_URL": simulator_url}
 
 
-def _chosen(names: Sequence[str]) -> Sequence[HttpSpec]:
-    known = {spec.name: spec for spec in load_catalogue()}
-    for name in names:
-        if name not in known:
-            raise UnknownNameError("provider of the catalogue", name, known=tuple(known))
-    return [known[name] for name in dict.fromkeys(names)] or list(known.values())
+def specs_served(names: Sequence[str]) -> Sequence[HttpSpec]:
+    """Read the files that are named; without names the catalogue's, and your own that are right."""
+    if names:
+        return list({spec.name: spec for spec in map(spec_of, names)}.values())
+    specs, faults = known_specs(settings())
+    for fault in faults:
+        print_note(f"left out: {fault}")
+    return list(specs.values())
+
+
+def _folder(names: Sequence[str]) -> Path | None:
+    """Give the folder of the files that are named, else the setting's."""
+    folders = [Path(name).resolve().parent for name in names if is_path(name)]
+    own = settings().providers.directory
+    return folders[0] if folders else own and own.resolve()
 
 
 def _with_options(base: Behaviour, options: Mapping[str, float | None]) -> Behaviour:
@@ -90,13 +113,13 @@ def _with_options(base: Behaviour, options: Mapping[str, float | None]) -> Behav
     )
 
 
-def _tell(simulator: Simulator, specs: Sequence[HttpSpec]) -> None:
-    for name, value in environment_of(simulator.url, specs).items():
-        click.echo(f"export {name}={value}")
+def _tell(simulator: Simulator, specs: Sequence[HttpSpec], folder: Path | None) -> None:
+    for name, value in environment_of(simulator.url, specs, folder).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
     for spec in specs:
         print_note(f"{spec.name:24} {simulator.url_of(spec.name)}")
     print_note(f"{'what was asked':24} {simulator.url}/_ledger")
-    print_note("Ctrl-C stops it.")
+    print_note("Run the export lines where runs and workers start. Ctrl-C stops it.")
 
 
 def _wait() -> None:

@@ -1,7 +1,8 @@
 """Vendors of the catalogue on loopback, over real HTTP.
 
-Each answers below its own name: `http://127.0.0.1:PORT/gleif/lei-records/…`. Below `/gleif@3/` the
-file's example of that number is replayed, counted from 0. `/_ledger` tells what was asked.
+Each answers below its own name and the path of its address:
+`http://127.0.0.1:PORT/gleif/api/v1/lei-records/…`. Below `/gleif@3/` the file's example of that
+number is replayed, counted from 0. `/_ledger` tells what was asked.
 """
 
 import json
@@ -66,7 +67,8 @@ class Simulator:
 
     def url_of(self, vendor: str, example: int | None = None) -> str:
         """Give a vendor's base URL; with a number, one that replays an example of its file."""
-        return f"{self.url}/{vendor}" + ("" if example is None else f"@{example}")
+        number = "" if example is None else f"@{example}"
+        return f"{self.url}/{vendor}{number}{self._vendors[vendor].prefix}"
 
     def close(self) -> None:
         """Stop listening, break what is under way, and wait for its threads."""

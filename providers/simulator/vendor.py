@@ -3,8 +3,9 @@
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from enrich.domain.outcome import OutcomeKind
 from enrich.domain.values import microcredits_of
@@ -76,6 +77,8 @@ class Vendor:
         self._work: dict[str, _Work] = {}
         self._calls = 0
         self._shown = shown_by(spec)
+        #: The path of the file's own address: what is asked lies below it.
+        self.prefix = urlsplit(spec.base_url).path
 
     def answer(self, incoming: Incoming, *, at: datetime, now_s: float) -> Sending:
         """Decide what is replied to a request, and write it down."""
@@ -83,19 +86,25 @@ class Vendor:
             if self._tokens.is_asked(incoming):
                 self._ledger.add_token(self.spec.name)
                 return Sending(plan=self._tokens.reply(incoming, now_s))
+            incoming = self._below(incoming)
             decided = self._decided(incoming, at, now_s)
             self._note(incoming, decided, at)
         return decided.sending
 
     def replay(self, number: int, incoming: Incoming, *, at: datetime) -> Sending:
         """Give the reply of the file's example of this number to whatever is asked, for nothing."""
-        plan = replay(self.spec.example[number])
+        plan, incoming = replay(self.spec.example[number]), self._below(incoming)
         with self._lock:
             asking = asking_of(self.spec, incoming)
             questions = asking.questions if asking else ()
             decided = _Decided(Sending(plan=plan), Told(plan, questions))
             self._note(incoming, decided, at)
         return decided.sending
+
+    def _below(self, incoming: Incoming) -> Incoming:
+        """Give a request as the file writes it: behind its base URL."""
+        is_below = incoming.path.startswith(f"{self.prefix}/")
+        return replace(incoming, path=incoming.path[len(self.prefix) :]) if is_below else incoming
 
     def _decided(self, incoming: Incoming, at: datetime, now_s: float) -> _Decided:
         asking = asking_of(self.spec, incoming)

@@ -9,7 +9,16 @@ from click.testing import CliRunner, Result
 
 from enrich.bootstrap import settings
 from enrich.cli.main import cli
+from enrich.cli.simulate import environment_of, specs_served
+from enrich.domain.outcome import Found
+from enrich.domain.provider import Query
 from enrich.errors import UsageError
+from enrich.ports import Deadline
+from providers.base import SystemClock
+from providers.catalogued import Catalogue, elsewhere
+from providers.credentials import StoredCredentials
+from providers.simulator import Simulator
+from tests.specs import spec_of
 
 Shell = Callable[..., Result]
 
@@ -138,3 +147,40 @@ def test_bad_usage_is_one_sentence(own: Shell, arguments: list[str], problem: st
 
     assert isinstance(done.exception, UsageError)
     assert problem in str(done.exception)
+
+
+def test_a_file_is_simulated_at_the_address_that_its_lines_direct_the_engine_to(own: Shell) -> None:
+    path = _new(own)
+    specs = specs_served([str(path)])
+
+    with Simulator(specs) as simulator:
+        told = environment_of(simulator.url, specs, path.parent)
+        catalogue = Catalogue(
+            StoredCredentials({"acme_data": told["ENRICH_CREDENTIALS__ACME_DATA"]}),
+            with_catalogue=False,
+            directory=Path(told["ENRICH_PROVIDERS__DIRECTORY"]),
+            base_url=told["ENRICH_PROVIDERS__BASE_URL"],
+        )
+        query = Query(row=1, inputs={"domain": "simulated.example"})
+        deadline = Deadline(SystemClock().monotonic_s() + 20)
+        (answer,) = catalogue.providers["acme_data"].ask([query], deadline)
+        catalogue.close()
+
+    assert isinstance(answer.outcome, Found)
+    assert answer.outcome.observations["domain"].value == "simulated.example"
+
+
+def test_a_simulator_of_ones_own_knows_its_names(own: Shell) -> None:
+    path = _new(own)
+
+    shown = environment_of("http://127.0.0.1:1", specs_served(["acme_data"]), path.parent)
+
+    assert shown["ENRICH_PROVIDERS__DIRECTORY"] == str(path.parent)
+    assert "ENRICH_PROVIDERS__CATALOGUE" not in shown
+    assert {"gleif", "acme_data"} <= {spec.name for spec in specs_served([])}
+
+
+def test_a_simulated_address_keeps_its_path() -> None:
+    there = elsewhere(spec_of(base_url="https://api.example.com/v2"), "http://127.0.0.1:1")
+
+    assert there.base_url == "http://127.0.0.1:1/acme/v2"
