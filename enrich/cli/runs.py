@@ -20,7 +20,7 @@ from enrich.cli.summaries import note_missing_keys, print_summary, summary_json
 from enrich.cli.tables import enriched_columns
 from enrich.cli.watching import carry_out, check_broker
 from enrich.cli.wishes import WHERE, names_of, where_of
-from enrich.domain.endings import Ending
+from enrich.domain.endings import Ending, endings_of
 from enrich.domain.metrics import hit_rates_of
 from enrich.domain.run import Force, Order, RunState
 from enrich.domain.values import credits_of
@@ -173,7 +173,7 @@ def cancel_command(*, run: int, tenant: str, as_json: bool) -> None:
             # Whoever waits for the run's end hears of it from us: no worker will come to it.
             reply(app, services, ended)
         summary = services.parts.runs.summary(tenant, run)
-        endings = services.parts.runs.endings(tenant, run)
+        endings = endings_of(summary.counts)
     if not cancelled:
         print_note(f"run {run} had ended before")
     print_summary(summary, endings, as_json=as_json)
@@ -199,7 +199,7 @@ def retry_command(*, run: int, wait: bool, in_process: bool, tenant: str, as_jso
 def _endings(services: Services, tenant: str, summary: RunSummary) -> tuple[Ending, ...]:
     """Give why cells of a run are not filled; says beside it who could not be asked."""
     note_missing_keys(services.parts.runs, tenant, summary.id)
-    endings = services.parts.runs.endings(tenant, summary.id)
+    endings = endings_of(summary.counts)
     note_shut(services, tenant, endings)
     return endings
 

@@ -6,7 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from enrich.domain.endings import final_writes, interim_writes, with_accepted
+from enrich.domain.endings import (
+    endings_by_reason,
+    final_writes,
+    interim_writes,
+    with_accepted,
+)
 from enrich.domain.outcome import LATER_KINDS, OutcomeKind, retry_at_of
 from enrich.domain.policy import FusionPolicy, RunPolicy
 from enrich.domain.provider import ProviderSpec, Tier
@@ -223,4 +228,4 @@ def _count(writes: Sequence[CellWrite], batch: OpenBatch) -> Counts:
     for write in writes:
         name = write.provenance.state.value
         totals[name] = totals.get(name, 0) + 1
-    return Counts(**totals, changed=changed)
+    return Counts(**totals, changed=changed, endings=endings_by_reason(writes))

@@ -1,5 +1,7 @@
 """Write down how the cells of a batch end: the value that may stand, or why there is none."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +11,7 @@ from enrich.domain.fusion import Fused, Verdict
 from enrich.domain.outcome import LATER_KINDS, Found, OutcomeKind, retry_at_of
 from enrich.domain.policy import FusionMethod, FusionPolicy
 from enrich.domain.provider import ProviderSpec
-from enrich.domain.run import OpenBatch, Response
+from enrich.domain.run import Counts, OpenBatch, Response
 from enrich.domain.table import CellState, CellWrite, Column, Provenance, Row, Stamp
 from enrich.domain.values import is_blank
 from enrich.domain.waterfall import open_columns
@@ -17,6 +19,8 @@ from enrich.domain.waterfall import open_columns
 __all__ = [
     "STALE",
     "Ending",
+    "endings_by_reason",
+    "endings_of",
     "final_writes",
     "interim_writes",
     "is_outage",
@@ -38,6 +42,11 @@ _UNKNOWN_AFTER = frozenset(
 )
 #: Outcomes that end a row with a provider, though it did not say that it knows nothing.
 _UNANSWERED = frozenset({OutcomeKind.INVALID_INPUT, OutcomeKind.LEGAL_BLOCK})
+#: What a reason may say about one row alone, so that it would be counted by itself.
+_OF_ONE_ROW = re.compile(r"\S*@\S+|\S*\d{5,}\S*")
+#: In one batch; where a provider gives more of them, they are counted without what is in brackets.
+_REASONS_KEPT = 8
+_IN_BRACKETS = re.compile(r" \([^()]*\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +62,34 @@ def is_outage(ending: Ending) -> bool:
     """Say whether the cells have no value because nobody who may know could be asked."""
     return ending.state is CellState.FAILED or (
         ending.state is CellState.SKIPPED and ": skipped (breaker " in ending.reason
+    )
+
+
+def endings_by_reason(writes: Iterable[CellWrite]) -> Counter[str]:
+    """Count the cells without a value by state and reason, as `Counts.endings` holds them.
+
+    A run adds these up over its batches, so no reason is of one row alone, and none is long.
+    """
+    ends = [write.provenance for write in writes if write.provenance.state is not CellState.FILLED]
+    counted = Counter(f"{end.state.value} {_of_many(end.reason)}" for end in ends)
+    if len(counted) > _REASONS_KEPT:
+        counted = Counter(
+            f"{end.state.value} {_IN_BRACKETS.sub('', _of_many(end.reason))}" for end in ends
+        )
+    return counted
+
+
+def _of_many(reason: str) -> str:
+    return _OF_ONE_ROW.sub("…", reason)[:200]
+
+
+def endings_of(counts: Counts) -> tuple[Ending, ...]:
+    """Give why cells of a run have no value, most first."""
+    order = sorted(counts.endings.items(), key=lambda each: (-each[1], each[0]))
+    named = ((*name.partition(" "), cells) for name, cells in order)
+    return tuple(
+        Ending(state=CellState(state), reason=reason, cells=cells)
+        for state, _, reason, cells in named
     )
 
 

@@ -248,7 +248,8 @@ class Counts:
     """How many cells ended how, and what it took; adds up over batches.
 
     `changed` are those of the filled whose value another one stood in the place of. `answers` are
-    those that came from no cache, by `provider/outcome`.
+    those that came from no cache, by `provider/outcome`; `endings` are the cells that ended without
+    a value, by state and reason with a space between.
     """
 
     filled: int = 0
@@ -262,12 +263,14 @@ class Counts:
     cache_hits: int = 0
     premium_saved: int = 0
     answers: Mapping[str, int] = field(default_factory=dict)
+    endings: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: "Counts") -> "Counts":
         """Add two counts, name by name."""
-        names = [name for name in self.__slots__ if name != "answers"]
+        names = [name for name in self.__slots__ if name not in {"answers", "endings"}]
         return replace(
             self,
             **{name: getattr(self, name) + getattr(other, name) for name in names},
             answers=Counter(self.answers) + Counter(other.answers),
+            endings=Counter(self.endings) + Counter(other.endings),
         )

@@ -5,6 +5,7 @@ import logging
 import random
 import secrets
 
+from enrich.domain.endings import endings_of
 from enrich.domain.secret import Secret
 from enrich.domain.webhook import Delivery, TellPolicy, Webhook, headers_of, retry_in_s
 from enrich.engine.desk import Desk
@@ -48,7 +49,7 @@ def note_end(desk: Desk, finished: Finished, *, is_logged: bool = True) -> int:
         summary = runs.summary(tenant, finished.run_id)
     except UnknownNameError:
         return 0
-    report = finished_report(summary, runs.endings(tenant, finished.run_id)[:_REASONS])
+    report = finished_report(summary, endings_of(summary.counts)[:_REASONS])
     if is_logged:
         log.info("run.finished", extra={**report, "tenant": tenant, "metric": "run.finished"})
     return desk.webhooks.note_run(finished.run_id, report) if listeners else 0

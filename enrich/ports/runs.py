@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from enrich.domain.endings import Ending
 from enrich.domain.run import (
     BatchRef,
     Counts,
@@ -202,10 +201,6 @@ class RunStore(Protocol):
 
     def skipped(self, tenant: str, run_id: int, reason: str) -> tuple[str, ...]:
         """Name the providers that a run did not ask about some row for this reason."""
-        ...
-
-    def endings(self, tenant: str, run_id: int) -> tuple[Ending, ...]:
-        """Count the cells that a run wrote without a value by state and reason, most first."""
         ...
 
     def ended(self, run_id: int) -> Finished | None:

@@ -23,7 +23,8 @@ _SPENT = text("""
                (SELECT jsonb_object_agg(k.key, k.amount)
                 FROM (SELECT c.key, sum(c.value::bigint) AS amount
                       FROM runs r CROSS JOIN LATERAL jsonb_each_text(r.counts) c
-                      WHERE r.tenant_id = t.id GROUP BY c.key) AS k), '{}') AS counts,
+                      WHERE r.tenant_id = t.id AND c.key NOT LIKE 'endings:%'
+                      GROUP BY c.key) AS k), '{}') AS counts,
            (SELECT coalesce(sum(p.cost_microcredits), 0)::bigint FROM paid_calls p
             WHERE p.tenant_id = t.id
               AND p.reserved_at >= date_trunc('day', now(), 'UTC')) AS today

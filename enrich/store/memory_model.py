@@ -4,9 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from enrich.domain.endings import Ending
 from enrich.domain.run import BatchRef, Counts, Phase, Progress, RunState, RunView
-from enrich.domain.table import CellState
 from enrich.ports.runs import Finished, NewRun, RunSummary
 from enrich.store.memory import MemoryTable
 
@@ -116,12 +114,3 @@ class MemoryRun:
             started_at=self.started_at,
             finished_at=self.finished_at,
         )
-
-    def endings(self) -> tuple[Ending, ...]:
-        """Count the cells that it wrote without a value by state and reason, most first."""
-        rows = {number for batch in self.batches for number in batch.rows}
-        kept = [row for number, row in self.table.rows.items() if number in rows]
-        wrote = [c for row in kept for c in row.cells.values() if c.stamp.number == self.id]
-        empty = Counter((c.state, c.reason) for c in wrote if c.state is not CellState.FILLED)
-        order = sorted(empty.items(), key=lambda each: (-each[1], each[0]))
-        return tuple(Ending(state=s, reason=why, cells=cells) for (s, why), cells in order)

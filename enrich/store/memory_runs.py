@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from enrich.domain.endings import Ending
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Response, RunState, RunView
 from enrich.errors import UnknownNameError
 from enrich.ports.runs import (
@@ -191,12 +190,6 @@ class MemoryRunStore:
             run = self._db.runs.get(run_id)
             is_mine = run is not None and run.new.tenant == tenant
             return skipped_by(self._db, run_id, reason) if is_mine else ()
-
-    def endings(self, tenant: str, run_id: int) -> tuple[Ending, ...]:
-        """Count the cells that a run wrote without a value by state and reason, most first."""
-        with self._db.lock:
-            run = self._db.runs.get(run_id)
-            return run.endings() if run is not None and run.new.tenant == tenant else ()
 
     def ended(self, run_id: int) -> Finished | None:
         """Give a run that has ended, whenever that was; None while it is under way or gone."""

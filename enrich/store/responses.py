@@ -4,15 +4,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
-from enrich.domain.endings import Ending
 from enrich.domain.run import BatchRef, Response
-from enrich.domain.table import CellState
 from enrich.errors import UnknownNameError
 from enrich.store.bulk import LINES, lines_of
 from enrich.store.codec import cleaned
 from enrich.store.run_codec import response_from_json
 
-__all__ = ["RECORDED", "endings_of", "evidence_of", "record_responses", "skipped_by"]
+__all__ = ["RECORDED", "evidence_of", "record_responses", "skipped_by"]
 
 #: What appends `lines_of` to the ledger, as two parts of a statement; `recorded` gives a row for
 #: each line that is new.
@@ -47,15 +45,6 @@ _SKIPPED = text("""
     WHERE s.run_id = :run AND r.tenant_id = :tenant AND s.kind = 'skipped'
     AND s.outcome ->> 'reason' = :reason ORDER BY s.provider
 """)
-_ENDINGS = text("""
-    SELECT cell ->> 'state' AS state, coalesce(cell ->> 'reason', '') AS reason, count(*) AS cells
-    FROM runs r
-    JOIN rows w ON w.id IN (SELECT unnest(b.row_ids) FROM batches b WHERE b.run_id = r.id)
-    CROSS JOIN LATERAL jsonb_path_query(w.cells, '$.*') AS cell
-    WHERE r.id = :run AND r.tenant_id = :tenant AND cell ->> 'state' <> 'filled'
-    AND CAST(cell ->> 'run' AS bigint) = r.id
-    GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
-""")
 _ROW = text("""
     SELECT r.id FROM tables t JOIN rows r ON r.table_id = t.id
     WHERE t.tenant_id = :tenant AND t.name = :name AND r.key = :key
@@ -79,14 +68,6 @@ def evidence_of(
     if not found and connection.execute(_ROW, named).one_or_none() is None:
         raise UnknownNameError("row", key)
     return tuple((raw.run_id, response_from_json(raw.response)) for raw in found)
-
-
-def endings_of(connection: Connection, tenant: str, run_id: int) -> tuple[Ending, ...]:
-    """Count the cells that a run wrote without a value by state and reason, most first."""
-    found = connection.execute(_ENDINGS, {"tenant": cleaned(tenant), "run": run_id})
-    return tuple(
-        Ending(state=CellState(each.state), reason=each.reason, cells=each.cells) for each in found
-    )
 
 
 def skipped_by(connection: Connection, tenant: str, run_id: int, reason: str) -> tuple[str, ...]:

@@ -33,8 +33,8 @@ __all__ = [
 ]
 
 
-#: Answers stand among the numbers, because SQL adds up what has no deeper parts.
-_ANSWERS = "answers:"
+#: They stand among the numbers, because SQL adds up what has no deeper parts.
+_NAMED = ("answers", "endings")
 
 
 def options_to_json(options: RunOptions) -> JsonObject:
@@ -69,19 +69,21 @@ def counts_from_json(raw: Mapping[Any, Any]) -> Counts:
     """Decode a run's counts."""
     known = {field.name for field in fields(Counts)}
     numbers = {name: int(value) for name, value in raw.items() if name in known}
-    answers = {
-        name.removeprefix(_ANSWERS): int(value)
-        for name, value in raw.items()
-        if name.startswith(_ANSWERS)
-    }
-    return Counts(**numbers, answers=answers)
+    named: dict[str, dict[str, int]] = {kind: {} for kind in _NAMED}
+    for name, value in raw.items():
+        kind, found, rest = name.partition(":")
+        if found and kind in named:
+            named[kind][rest] = int(value)
+    return Counts(**numbers, answers=named["answers"], endings=named["endings"])
 
 
 def counts_to_json(counts: Counts) -> JsonObject:
     """Encode what a step adds to its run's counts; zeros are left out."""
-    numbers = asdict(replace(counts, answers={}))
+    numbers = asdict(replace(counts, answers={}, endings={}))
     told: JsonObject = {name: amount for name, amount in numbers.items() if amount}
-    return told | {f"{_ANSWERS}{name}": amount for name, amount in counts.answers.items()}
+    for kind in _NAMED:
+        told |= {f"{kind}:{name}": amount for name, amount in getattr(counts, kind).items()}
+    return told
 
 
 def run_view(raw: Mapping[Any, Any]) -> RunView:

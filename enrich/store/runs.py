@@ -5,14 +5,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, text
 
-from enrich.domain.endings import Ending
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Response, RunState, RunView
 from enrich.errors import UnknownNameError
 from enrich.ports.runs import Finished, NewRun, RunSummary, Settled, Settlement, Swept
 from enrich.store.batches import finished_of, let_go, open_batch, settle_batch, sweep_batches
 from enrich.store.codec import cleaned, dumps
 from enrich.store.engine import Database
-from enrich.store.responses import endings_of, evidence_of, record_responses, skipped_by
+from enrich.store.responses import evidence_of, record_responses, skipped_by
 from enrich.store.run_codec import options_to_json, run_view
 from enrich.store.run_summaries import known_run, summaries
 from enrich.store.selection import selected
@@ -198,10 +197,6 @@ class PostgresRunStore:
     def skipped(self, tenant: str, run_id: int, reason: str) -> tuple[str, ...]:
         """Name the providers that a run did not ask about some row for this reason."""
         return self._database.of(tenant).do(lambda c: skipped_by(c, tenant, run_id, reason))
-
-    def endings(self, tenant: str, run_id: int) -> tuple[Ending, ...]:
-        """Count the cells that a run wrote without a value by state and reason, most first."""
-        return self._database.of(tenant).do(lambda c: endings_of(c, tenant, run_id))
 
     def ended(self, run_id: int) -> Finished | None:
         """Give a run that has ended, whenever that was; None while it is under way or gone."""

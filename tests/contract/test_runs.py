@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from enrich.domain.endings import Ending
+from enrich.domain.endings import Ending, endings_by_reason, endings_of
 from enrich.domain.outcome import NotFound, Pending, RateLimited, Skipped
 from enrich.domain.run import (
     BatchRef,
@@ -719,15 +719,21 @@ def test_a_run_names_whom_it_did_not_ask_for_a_reason(stores: Stores) -> None:
     assert stores.runs.skipped(TENANT, run.id + 1, "no credential") == ()
 
 
-def test_a_run_counts_what_it_left_empty_by_state_and_reason(stores: Stores) -> None:
+def test_a_run_keeps_why_cells_are_empty_whoever_writes_them_later(stores: Stores) -> None:
     first, second = make_table(stores.rows, 2)
     run, (ref,) = begin(stores)
-    why = replace(provenance(run.id, state=CellState.FAILED), reason="whois: unavailable")
+    why = replace(provenance(run.id, state=CellState.FAILED), reason="whois: gone (HTTP 410: x)")
     failed = [(first, "industry"), (first, "city"), (second, "industry")]
     writes = [CellWrite(row=row, column=column, provenance=why) for row, column in failed]
-    settle(stores, ref, replace(END, writes=(*writes, filled(second, "city", "Bern", run.id))))
+    counts = Counts(failed=3, endings=endings_by_reason(writes))
+    settle(stores, ref, replace(END, writes=tuple(writes), counts=counts))
+    before = stores.runs.summary(TENANT, run.id).counts
 
-    (counted,) = stores.runs.endings(TENANT, run.id)
+    later, (ref,) = begin(stores)
+    settle(stores, ref, replace(END, writes=(filled(first, "city", "Bern", later.id),)))
 
-    assert counted == Ending(state=CellState.FAILED, reason="whois: unavailable", cells=3)
-    assert stores.runs.endings("other", run.id) == stores.runs.endings(TENANT, run.id + 1) == ()
+    after = stores.runs.summary(TENANT, run.id).counts
+    assert after == before
+    assert endings_of(after) == (
+        Ending(state=CellState.FAILED, reason="whois: gone (HTTP 410: x)", cells=3),
+    )

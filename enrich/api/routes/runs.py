@@ -14,6 +14,7 @@ from enrich.api.problems import ProblemError
 from enrich.api.reading import StrictRoute
 from enrich.api.waiting import reports
 from enrich.bootstrap import Services
+from enrich.domain.endings import endings_of
 from enrich.domain.values import JsonObject
 from enrich.engine.arguments import columns_of, options_of, selection_of
 from enrich.engine.parts import Parts
@@ -90,7 +91,8 @@ def show_run(run_id: RunId, who: Reading, own: Own) -> Answer:
 def report_run(run_id: RunId, who: Reading, own: Own) -> Answer:
     """Report a run: what it filled and changed, cost and took, and why cells are empty."""
     runs = own.parts.runs
-    return finished_report(runs.summary(who.tenant, run_id), runs.endings(who.tenant, run_id))
+    summary = runs.summary(who.tenant, run_id)
+    return finished_report(summary, endings_of(summary.counts))
 
 
 @router.get("/runs/{run_id}/events", response_class=StreamingResponse)
