@@ -24,6 +24,7 @@ from enrich.engine.parts import Parts
 from enrich.engine.report import run_report
 from enrich.engine.requests import is_requested
 from enrich.engine.schedules import is_scheduled, report_end
+from enrich.engine.submit import Submitted
 from enrich.engine.telling import note_end
 from enrich.errors import RunFailedError, UsageError
 from enrich.ports import Finished
@@ -41,6 +42,8 @@ __all__ = [
     "notify",
     "reply",
     "store_results",
+    "tell_empty",
+    "tell_end",
 ]
 
 log = logging.getLogger("enrich.tasks")
@@ -215,12 +218,23 @@ def notify(app: Celery) -> None:
     _send(app, "enrich.notify", CONTROL)
 
 
+def tell_empty(app: Celery, begun: Submitted) -> None:
+    """Have a worker tell of a run that ended as it began, because it found no rows."""
+    if begun.run.state is RunState.DONE:
+        tell_end(app, begun.run.id)
+
+
+def tell_end(app: Celery, run_id: int) -> None:
+    """Have a worker log a run's end and tell webhooks of it."""
+    _send(app, "enrich.ended", CONTROL, run_id)
+
+
 def sweep_soon(app: Celery) -> None:
     """Have what is due taken up now; what the broker does not take, the schedule does."""
     _send(app, "enrich.sweep", CONTROL)
 
 
-def _send(app: Celery, task: str, queue: str, *args: str) -> None:
+def _send(app: Celery, task: str, queue: str, *args: str | int) -> None:
     try:
         app.send_task(task, args, queue=queue, ignore_result=True, **carried())
     except (OperationalError, ConnectionError) as exc:

@@ -26,7 +26,7 @@ from tasks.canvas import CeleryDispatcher
 from tasks.envelope import sending_problem
 from tasks.express.asking import Asked, cell_asked, names_of_arguments, row_asked
 from tasks.express.sending import is_plain, send_plain, shown_of
-from tasks.replies import ReplyTo, encoded
+from tasks.replies import ReplyTo, encoded, tell_empty
 from tasks.services import services
 from tasks.traces import carried, sending, taken_up
 
@@ -218,6 +218,7 @@ def _run(
     )
     begun = submit(parts, request)
     if begun.run.state is RunState.DONE:
+        tell_empty(app, begun)
         return run_report(parts.runs.summary(tenant, begun.run.id))
     raise _left_to_the_end(begun)
 

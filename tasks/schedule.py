@@ -20,6 +20,7 @@ from enrich.state.metrics_news import MetricsNews
 from enrich.telemetry.cloud import CloudMonitoring
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
+from tasks.replies import answer_run
 from tasks.services import services
 from tasks.settings import OBSERVE_EVERY_S, QUEUES
 
@@ -40,6 +41,8 @@ def schedule() -> int:
     taken = begin_due(own.parts, own.schedules)
     for began in taken:
         _dispatcher.dispatch(began.steps)
+        if began.finished is not None:
+            answer_run(app, own, began.finished)
     return len(taken)
 
 

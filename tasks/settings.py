@@ -62,6 +62,7 @@ _ROUTES = {
     "enrich.premium": "enrich.premium",
     "enrich.embed": URGENT,
     "enrich.embed_repair": CONTROL,
+    "enrich.ended": CONTROL,
     "enrich.notify": CONTROL,
     "enrich.sweep": "enrich.control",
     "enrich.learn": "enrich.control",

@@ -27,6 +27,7 @@ from tasks.services import services
 __all__ = [
     "embed",
     "embed_repair",
+    "ended",
     "fuse",
     "learn",
     "notify",
@@ -91,6 +92,15 @@ def fuse(_tokens: list[str], message: Mapping[str, Any]) -> None:
 def premium(message: Mapping[str, Any]) -> None:
     """Ask the premium providers about what is still unresolved."""
     _dispatcher.dispatch(ask_premium(services().parts, from_wire(message)))
+
+
+@app.task(name="enrich.ended")
+def ended(run_id: int) -> None:
+    """Tell of a run that ended as it began, because it found no rows."""
+    own = services()
+    finished = own.parts.runs.ended(run_id)
+    if finished is not None:
+        answer_run(app, own, finished)
 
 
 @app.task(name="enrich.sweep")

@@ -13,6 +13,7 @@ from enrich.api.problems import ProblemError
 from enrich.bootstrap import Services
 from enrich.domain.access import Principal, Scope
 from enrich.domain.run import Step
+from enrich.engine.submit import Submitted
 from enrich.errors import BrokerDownError
 from enrich.state.broker import queue_depths
 from enrich.state.link import LinkAwayError, RedisLink
@@ -20,7 +21,7 @@ from enrich.state.parked import ParkedMessages
 from enrich.state.quota import Allowance, RedisQuota
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
-from tasks.replies import forget, notify, sweep_soon
+from tasks.replies import forget, notify, sweep_soon, tell_empty
 from tasks.settings import QUEUES
 
 __all__ = ["Answer", "Broker", "Enriching", "Operating", "Own", "Queue", "Reading", "counted"]
@@ -67,6 +68,10 @@ class Broker:
             self._dispatcher.dispatch(steps)
         except BrokerDownError as exc:
             log.warning("run.left_to_sweep", extra={"error": str(exc)})
+
+    def tell_empty(self, begun: Submitted) -> None:
+        """Have a run told of that ended as it began, because it found no rows."""
+        tell_empty(app, begun)
 
     def forget(self, waiting: Sequence[str]) -> None:
         """Take back the results that those who waited for runs were given."""

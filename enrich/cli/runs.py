@@ -30,7 +30,7 @@ from enrich.engine.submit import RunRequest, Submitted, submit
 from enrich.errors import RunFailedError
 from enrich.ports import RunSummary
 from tasks.app import app
-from tasks.replies import reply
+from tasks.replies import reply, tell_empty
 
 __all__ = [
     "cancel_command",
@@ -108,6 +108,8 @@ def run_command(
             table=table, tenant=tenant, columns=wanted, selection=selection, options=options
         )
         submitted = _submitted(services, request)
+        if not in_process:
+            tell_empty(app, submitted)
         summary = carry_out(
             services, tenant, submitted.run.id, submitted.steps, wait=wait, here=in_process
         )

@@ -14,6 +14,8 @@ from enrich.domain.run import Force
 from enrich.domain.schedule import Schedule, checked_cron, checked_zone, next_moment
 from enrich.engine.schedules import begin_due, request_of
 from enrich.errors import BadInputError, RunFailedError
+from tasks.app import app
+from tasks.replies import tell_end
 
 __all__ = ["schedule_command"]
 
@@ -105,6 +107,8 @@ def _run_now(*, name: str, tenant: str, as_json: bool) -> None:
         with dispatching() as dispatcher:
             for began in begin_due(services.parts, services.schedules):
                 dispatcher.dispatch(began.steps)
+                if began.finished is not None:
+                    tell_end(app, began.finished.run_id)
         kept = services.schedules.find(tenant, name)
     _print([kept], as_json=as_json)
     if not kept.said.startswith("begun"):

@@ -19,9 +19,10 @@ from enrich.engine.parts import Parts
 from enrich.engine.report import run_report
 from enrich.engine.submit import RunRequest, submit
 from enrich.errors import BadInputError, UnknownNameError, UsageError
+from enrich.ports import Finished, RunStore
 from enrich.ports.schedules import Schedules, Taken
 
-__all__ = ["Began", "begin_due", "is_scheduled", "report_end", "request_of"]
+__all__ = ["Began", "begin_due", "is_scheduled", "outcome_of", "report_end", "request_of"]
 
 log = logging.getLogger("enrich.engine")
 
@@ -33,12 +34,16 @@ _RETAKE_S = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Began:
-    """What came of one moment: the run with its first steps, if one was begun."""
+    """What came of one moment: the run with its first steps, if one was begun.
+
+    `finished` is its end, where it found no rows: the caller tells of it as of any other.
+    """
 
     schedule: str
     said: str
     run_id: int | None = None
     steps: tuple[Step, ...] = ()
+    finished: Finished | None = None
 
 
 def begin_due(parts: Parts, schedules: Schedules) -> tuple[Began, ...]:
@@ -69,6 +74,29 @@ def request_of(schedule: Schedule, now: datetime, *, reply_to: str = "") -> RunR
 def is_scheduled(reply_to: str) -> bool:
     """Say whether a run was begun by a schedule."""
     return reply_to.startswith(_PREFIX)
+
+
+def outcome_of(runs: RunStore, schedule: Schedule) -> str:
+    """Say what came of a schedule's last moment: of its run's end, once that is there."""
+    if schedule.run_id is None or schedule.said != _begun_as(schedule.run_id):
+        return schedule.said
+    try:
+        summary = runs.summary(schedule.tenant, schedule.run_id)
+    except UnknownNameError:
+        return schedule.said
+    if summary.state is RunState.RUNNING:
+        return schedule.said
+    counts = summary.counts
+    if not summary.rows:
+        return f"run {summary.id} {summary.state.value}: no rows to enrich"
+    return (
+        f"run {summary.id} {summary.state.value}: {counts.filled} filled, "
+        f"{counts.not_found} not found, {counts.failed} failed"
+    )
+
+
+def _begun_as(run_id: int) -> str:
+    return f"begun: run {run_id}"
 
 
 def report_end(parts: Parts, run_id: int, reply_to: str) -> None:
@@ -107,10 +135,12 @@ def _begun(parts: Parts, taken: Taken) -> Began:
     except UsageError as exc:
         return Began(schedule=schedule.name, said=f"not begun: {exc}")
     run = submitted.run
-    if run.state is RunState.DONE:
-        report_end(parts, run.id, reply_to)
     return Began(
-        schedule=schedule.name, said=f"begun: run {run.id}", run_id=run.id, steps=submitted.steps
+        schedule=schedule.name,
+        said=_begun_as(run.id),
+        run_id=run.id,
+        steps=submitted.steps,
+        finished=parts.runs.ended(run.id) if run.state is RunState.DONE else None,
     )
 
 

@@ -41,6 +41,31 @@ def test_two_schedulers_that_ask_at_once_begin_one_run_and_its_end_is_reported(
     assert eventually(lambda: f'"schedule": "{table}"' in _ended(celery_setup, before))
 
 
+def test_a_scheduled_run_without_rows_is_told_of_as_any_other(
+    celery_setup: CeleryTestSetup, world: World
+) -> None:
+    table, before = world.make_table(1), len(celery_setup.worker.logs())
+    soon = Schedule(
+        tenant="default",
+        table=table,
+        name=table,
+        cron="0 3 1 1 *",
+        wish={"columns": ["website"], "where": {"state": ["failed"]}},
+        next_at=datetime.now(UTC) - timedelta(minutes=1),
+    )
+    PostgresSchedules(world.engine).add(soon)
+
+    _tick(celery_setup).get(timeout=60)
+
+    assert eventually(lambda: f'"schedule": "{table}"' in _ended(celery_setup, before))
+    assert eventually(
+        lambda: any(
+            "run.finished" in line and f'"table": "{table}"' in line
+            for line in celery_setup.worker.logs()[before:].splitlines()
+        )
+    )
+
+
 def _tick(setup: CeleryTestSetup) -> Any:
     return setup.app.send_task("enrich.schedule", queue="enrich.control", ignore_result=False)
 

@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 
 from enrich.domain.outcome import NotFound
-from enrich.domain.run import RunState
 from enrich.domain.schedule import Schedule
-from enrich.engine.schedules import Began, begin_due, is_scheduled, report_end
+from enrich.engine.schedules import Began, begin_due, is_scheduled, outcome_of, report_end
 from enrich.store.schedules_memory import MemorySchedules
 from tests.unit.batches import spec
 from tests.unit.engine_world import Scripted, World, world
@@ -34,6 +33,9 @@ class Beat:
 
     def said(self) -> str:
         return self.schedules.find("default", "s").said
+
+    def came_of_it(self) -> str:
+        return outcome_of(self.world.parts.runs, self.schedules.find("default", "s"))
 
     def runs(self) -> int:
         return len(self.world.parts.runs.runs("default"))
@@ -119,16 +121,24 @@ def test_a_wish_that_cannot_be_fulfilled_is_said_and_the_clock_goes_on(
     assert beat.tick() == ()
 
 
-def test_a_run_with_nothing_to_do_is_reported_at_once(
-    beat: Beat, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_run_that_finds_no_rows_hands_its_end_on_like_any_other(beat: Beat) -> None:
     beat.add(wish={"where": {"state": ["failed"]}})
 
-    with caplog.at_level(logging.INFO, logger="enrich.engine"):
-        (began,) = beat.tick()
+    (began,) = beat.tick()
 
-    (ended,) = [record for record in caplog.records if record.message == "schedule.ended"]
-    assert (began.steps, vars(ended)["state"]) == ((), RunState.DONE.value)
+    assert (began.steps, began.finished) == ((), beat.world.parts.runs.ended(began.run_id or 0))
+    assert beat.came_of_it() == f"run {began.run_id} done: no rows to enrich"
+
+
+def test_what_came_of_a_moment_is_its_run_and_then_its_end(beat: Beat) -> None:
+    beat.add()
+    (began,) = beat.tick()
+    before = beat.came_of_it()
+
+    _end(beat.world, began)
+
+    assert before == f"begun: run {began.run_id}"
+    assert beat.came_of_it() == f"run {began.run_id} done: 0 filled, 1 not found, 0 failed"
 
 
 def test_the_end_of_a_run_is_reported_with_what_it_came_to(
