@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from enrich.bootstrap import Services, build
+from enrich.bootstrap.home import beginning
 from enrich.domain.breaker_values import BreakerStatus
 from enrich.domain.keys import breaker_key
 from enrich.domain.metrics import EnrichmentMetrics
@@ -48,10 +49,15 @@ _built: list[Services] = []  # at most one; under the lock
 
 
 def services() -> Services:
-    """Give this process's services, building them at the first call."""
+    """Give this process's services, building them at the first call.
+
+    Raises:
+        BadInputError: no address is set, and no `.enrich` lies in the working folder or above it.
+    """
     with _lock:
         if not _built:
-            _built.append(build())
+            with beginning(allowed=False):
+                _built.append(build())
             atexit.register(close)
         return _built[0]
 

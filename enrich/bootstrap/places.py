@@ -5,7 +5,9 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
-from enrich.embedded import Server, celery_url, start
+from enrich import embedded
+from enrich.bootstrap.home import at_home, is_begun, refuse_to_begin, tell_of_new_servers
+from enrich.embedded import Server, celery_url
 from enrich.ports.tracing import Tracer
 from enrich.settings import Settings, load_settings
 from enrich.telemetry import register_secret
@@ -34,9 +36,9 @@ class Endpoints:
 def settings() -> Settings:
     """Give the settings of this process, read once; their passwords never reach a log.
 
-    Raises `SettingsError`.
+    `home` is the one that is meant: see `enrich.bootstrap.home`. Raises `SettingsError`.
     """
-    own = load_settings()
+    own = at_home(load_settings())
     for secret in own.secrets():
         register_secret(secret)
     for warning in own.warnings():
@@ -56,6 +58,7 @@ def endpoints() -> Endpoints:
 
     Raises:
         SettingsError: a setting is wrong.
+        BadInputError: there is no home, and this process may not begin one.
         EmbeddedServerError: a server of ours did not start.
     """
     own = settings()
@@ -66,8 +69,18 @@ def endpoints() -> Endpoints:
             broker_url=(own.broker_url or own.redis_url).get_secret_value(),
         )
     lacking = [Server.POSTGRES] * (not own.database_url) + [Server.VALKEY] * (not own.redis_url)
-    local = start(own.home, only=lacking).endpoints
+    local = _embedded(own, lacking)
     redis_url = own.redis_url.get_secret_value() if own.redis_url else local.redis_url
     broker_url = own.broker_url.get_secret_value() if own.broker_url else local.broker_url
     database_url = own.database_url.get_secret_value() if own.database_url else local.database_url
     return Endpoints(database_url=database_url, redis_url=redis_url, broker_url=broker_url)
+
+
+def _embedded(own: Settings, lacking: list[Server]) -> embedded.Endpoints:
+    is_new = not is_begun(own.home, lacking)
+    if is_new:
+        refuse_to_begin(own.home)
+    places = embedded.start(own.home, only=lacking).endpoints
+    if is_new:
+        tell_of_new_servers(own.home)
+    return places

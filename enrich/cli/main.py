@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
@@ -61,6 +62,14 @@ COMMANDS = {
     "purge": ("purge", "Erase a row, or a subject, and all that was kept about it."),
 }
 
+#: Commands that look at what is there, or change it: none of them begins an empty installation.
+_LOOKS = frozenset({
+    "env", "tables", "runs", "status", "cancel", "retry", "export", "cell", "calls", "breaker",
+    "embed", "cache", "metrics", "trace", "label", "trust", "replay", "purge", "smoke", "bench",
+})  # fmt: skip
+#: Run by a shell as it starts: it loads nothing.
+_QUICK = "completion"
+
 
 class _ReaderGoneError(Exception):
     """Whoever read our output has enough; told apart from what click makes of it."""
@@ -100,11 +109,24 @@ class _LazyGroup(click.Group):
             near = get_close_matches(args[0], COMMANDS, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else "`enrich --help` lists the commands."
             ctx.fail(f"There is no command {args[0]!r}. {hint}")
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and name != _QUICK:
+            _say_who_begins(ctx, name, is_quiet="--json" in rest)
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _say_who_begins(ctx: click.Context, name: str, *, is_quiet: bool) -> None:
+    from enrich.bootstrap.home import beginning  # heavy, as the command is
+
+    def tell(home: Path) -> None:
+        if not is_quiet:
+            click.echo(f"started new servers in {home}", err=True)
+
+    ctx.with_resource(beginning(allowed=name not in _LOOKS, tell=tell))
 
 
 @click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -112,8 +134,9 @@ class _LazyGroup(click.Group):
 def cli() -> None:
     """Fill the missing cells of a table from many data providers.
 
-    With neither DATABASE_URL nor REDIS_URL set, real servers are started under ENRICH_HOME
-    (default .enrich/). Every command that prints takes --json.
+    With neither DATABASE_URL nor REDIS_URL set, real servers are started under ENRICH_HOME; by
+    default that is the nearest .enrich from this folder upwards. Every command that prints takes
+    --json.
     """
 
 

@@ -47,7 +47,11 @@ class Installation:
         ours = ("ENRICH_", "DATABASE_URL", "REDIS_URL", "CELERY_", "PYTHONPATH")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         path = f"{self.bin}:{Path(sys.executable).parent}:{kept['PATH']}"
-        return {**kept, "PATH": path, "ENRICH_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
+        return {**kept, "PATH": path, "PYTHONPATH": str(ROOT)}
+
+    def begin_page(self) -> Path:
+        """Give a folder to read a page in, below the one in which `enrich up` was begun."""
+        return Path(tempfile.mkdtemp(prefix="page-", dir=self.home.parent))
 
     def empty(self) -> None:
         """Leave no table, as the next page expects."""
@@ -95,10 +99,10 @@ class Installation:
 def installation(warm_enrich: Path) -> Iterator[Installation]:
     """Everything running, as after `enrich up`."""
     folder = Path(tempfile.mkdtemp(prefix="enrich-d-"))  # a socket's path must be short
-    home, port = folder / "h", _free_port()
-    environment = {**os.environ, "ENRICH_HOME": str(home), "ENRICH_API__PORT": str(port)}
+    home, port = folder / ".enrich", _free_port()
+    environment = {**os.environ, "ENRICH_API__PORT": str(port)}
     environment |= {"ENRICH_WEBHOOKS__LOOPBACK": "true", "PYTHONPATH": str(ROOT)}
-    for name in ("DATABASE_URL", "REDIS_URL"):
+    for name in ("DATABASE_URL", "REDIS_URL", "ENRICH_HOME"):
         environment.pop(name, None)
     log = (folder / "log").open("wb")
     started: list[subprocess.Popen[bytes]] = []

@@ -59,13 +59,12 @@ def test_toml_is_toml(block: Block) -> None:
 
 
 @pytest.mark.parametrize("page", [_page(page) for page in RUNNABLE])
-def test_the_blocks_of_a_page_work_in_order(
-    page: Path, installation: Installation, tmp_path: Path
-) -> None:
+def test_the_blocks_of_a_page_work_in_order(page: Path, installation: Installation) -> None:
     blocks = [b for b in blocks_of(page) if b.language in _RUN and not b.reason]
     installation.empty()
-    installation.lay_examples(tmp_path)
+    folder = installation.begin_page()
+    installation.lay_examples(folder)
 
-    code, said = installation.run(blocks, tmp_path)
+    code, said = installation.run(blocks, folder)
 
     assert code == 0, said[-4000:]

@@ -4,19 +4,23 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 _HEAVY = ("celery", "kombu", "sqlalchemy", "psycopg2", "redis", "rich", "pydantic", "providers")
 
 
-def _enrich(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def _enrich(
+    *arguments: str, folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "enrich.cli", *arguments],
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
+        cwd=folder,
         env={**os.environ, **environment},
     )
 
@@ -102,3 +106,14 @@ def test_a_shell_completes_commands_without_loading_them() -> None:
     done = _enrich(_ENRICH_COMPLETE="bash_complete", **typed)
 
     assert done.stdout == "plain,schedule\n"
+
+
+@pytest.mark.parametrize("line", ["env", "cell t 1 c", "tables --json"], ids=str)
+def test_who_looks_in_another_folder_starts_no_servers(line: str, tmp_path: Path) -> None:
+    nowhere = {"DATABASE_URL": "", "REDIS_URL": "", "ENRICH_HOME": ""}
+
+    done = _enrich(*line.split(), folder=tmp_path, **nowhere)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no servers were started in" in done.stderr
+    assert not (tmp_path / ".enrich").exists()

@@ -1,0 +1,96 @@
+"""Which folder is home: the nearest one upwards, and a new one for who begins something."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from enrich.bootstrap.home import at_home, beginning, is_begun, refuse_to_begin
+from enrich.embedded import Server
+from enrich.errors import BadInputError
+from enrich.settings import load_settings
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder two below one that may become home, in which we work and nothing is named."""
+    work = tmp_path / "work"
+    below = work / "docs" / "examples"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    monkeypatch.delenv("ENRICH_HOME", raising=False)
+    return work
+
+
+def _home() -> Path:
+    return at_home(load_settings(os.environ)).home
+
+
+def test_the_nearest_home_upwards_is_meant(folder: Path) -> None:
+    (folder / ".enrich").mkdir()
+    (folder.parent / ".enrich").mkdir()
+
+    assert _home() == folder / ".enrich"
+
+
+def test_a_home_in_the_working_folder_comes_first(folder: Path) -> None:
+    (folder / ".enrich").mkdir()
+    Path(".enrich").mkdir()
+
+    assert _home() == folder / "docs" / "examples" / ".enrich"
+
+
+def test_a_new_home_would_lie_in_the_working_folder(folder: Path) -> None:
+    (folder / ".enrich").write_text("a file is no home")
+
+    assert _home() == folder / "docs" / "examples" / ".enrich"
+
+
+def test_a_home_that_is_named_is_taken_as_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".enrich").mkdir()
+    monkeypatch.setenv("ENRICH_HOME", "elsewhere")
+
+    assert _home() == Path("elsewhere")
+    with beginning(allowed=False):
+        refuse_to_begin(_home())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+def test_somebody_elses_home_above_is_not_ours(folder: Path) -> None:
+    (folder / ".enrich").mkdir()
+    os.chown(folder / ".enrich", 65534, 65534)
+
+    assert _home() == folder / "docs" / "examples" / ".enrich"
+
+
+def test_who_only_looks_begins_nothing(folder: Path) -> None:
+    with beginning(allowed=False), pytest.raises(BadInputError) as caught:
+        refuse_to_begin(_home())
+
+    assert str(folder / "docs" / "examples") in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_who_begins_something_may(folder: Path) -> None:
+    with beginning(allowed=True):
+        refuse_to_begin(_home())
+
+    assert not (folder / "docs" / "examples" / ".enrich").exists()
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        pytest.param("postgres", True, id="a-database"),
+        pytest.param("valkey", False, id="another-server"),
+        pytest.param("keyring", False, id="no-server"),
+    ],
+)
+def test_a_home_is_begun_when_it_holds_what_is_lacking(
+    folder: Path, held: str, expected: bool
+) -> None:
+    (folder / held).mkdir()
+
+    assert is_begun(folder, [Server.POSTGRES]) is expected
