@@ -1,7 +1,10 @@
 """`enrich schedule`: tables that are enriched again by the clock."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -12,14 +15,17 @@ from enrich.cli.wishes import WHERE, age_s, names_of, where_of
 from enrich.cli.workers import dispatching
 from enrich.domain.run import Force
 from enrich.domain.schedule import Schedule, checked_cron, checked_zone, next_moment
-from enrich.engine.schedules import begin_due, request_of
+from enrich.engine.schedules import begin_due, outcome_of, request_of
 from enrich.errors import BadInputError, RunFailedError
 from tasks.app import app
 from tasks.replies import tell_end
 
 __all__ = ["schedule_command"]
 
-_HEADERS = ("name", "table", "cron", "zone", "next", "state", "last", "came of it")
+_HEADERS = ("name", "table", "when", "what", "next", "state", "last", "came of it")
+_PARTS = ("columns", "where", "max-cost", "window")
+_UNITS = (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
+_FORCES = tuple(level.value for level in Force)
 
 
 @click.group("schedule")
@@ -41,7 +47,7 @@ def schedule_command() -> None:
 @click.option("--older-than", default="30d", show_default=True, help="What stale means.")
 @click.option("--below", type=click.FloatRange(0, 1), default=0.7, show_default=True,
               help="What low confidence means.")  # fmt: skip
-@click.option("--force", type=click.Choice([level.value for level in Force]), default="none",
+@click.option("--force", type=click.Choice(_FORCES), default="none",
               show_default=True, help="What is known and may not be used.")  # fmt: skip
 @click.option("--max-cost", type=click.FloatRange(0), help="Credits that each run may spend.")
 @click.option("--window", help="So late a run may still begin, such as 2h; default: any time.")
@@ -52,8 +58,31 @@ def _add(*, tenant: str, as_json: bool, **given: Any) -> None:
     with opened() as services:
         schedule = _schedule(services, tenant, given)
         services.schedules.add(schedule)
-        kept = services.schedules.find(tenant, schedule.name)
-    _print([kept], as_json=as_json)
+        _print(services, [services.schedules.find(tenant, schedule.name)], as_json=as_json)
+
+
+@schedule_command.command("change")
+@click.argument("name")
+@click.option("--cron", metavar="EXPR", help="Such as '0 3 * * 1-5'.")
+@click.option("--zone", help="Such as Europe/Berlin.")
+@click.option("--columns", help="Which, with commas between.")
+@click.option("--where", multiple=True, type=click.Choice(WHERE), help="Only cells like these.")
+@click.option("--older-than", default="30d", show_default=True, help="What stale means.")
+@click.option("--below", type=click.FloatRange(0, 1), default=0.7, show_default=True,
+              help="What low confidence means.")  # fmt: skip
+@click.option("--force", type=click.Choice(_FORCES), help="What is known and may not be used.")
+@click.option("--max-cost", type=click.FloatRange(0), help="Credits that each run may spend.")
+@click.option("--window", help="So late a run may still begin, such as 2h.")
+@click.option("--without", multiple=True, type=click.Choice(_PARTS), help="Take this away.")
+@tenant_option
+@as_json_option
+def _change(*, name: str, tenant: str, as_json: bool, **given: Any) -> None:
+    """Change what is named of NAME; the rest stays, and a run under way goes on as it was."""
+    with opened() as services:
+        changed = _changed(services.schedules.find(tenant, name), given)
+        _check_columns(services, changed)
+        services.schedules.revise(changed)
+        _print(services, [services.schedules.find(tenant, name)], as_json=as_json)
 
 
 @schedule_command.command("list")
@@ -62,8 +91,7 @@ def _add(*, tenant: str, as_json: bool, **given: Any) -> None:
 def _list(*, tenant: str | None, as_json: bool) -> None:
     """List the schedules, with what came of their last moments."""
     with opened() as services:
-        kept = services.schedules.all(tenant)
-    _print(kept, as_json=as_json)
+        _print(services, services.schedules.all(tenant), as_json=as_json)
 
 
 @schedule_command.command("pause")
@@ -75,8 +103,7 @@ def _pause(*, name: str, tenant: str, as_json: bool) -> None:
     with opened() as services:
         kept = services.schedules.find(tenant, name)
         services.schedules.change(tenant, name, paused=True, next_at=kept.next_at)
-        kept = services.schedules.find(tenant, name)
-    _print([kept], as_json=as_json)
+        _print(services, [services.schedules.find(tenant, name)], as_json=as_json)
 
 
 @schedule_command.command("resume")
@@ -89,8 +116,7 @@ def _resume(*, name: str, tenant: str, as_json: bool) -> None:
         kept = services.schedules.find(tenant, name)
         next_at = next_moment(kept.cron, kept.zone, datetime.now(UTC))
         services.schedules.change(tenant, name, paused=False, next_at=next_at)
-        kept = services.schedules.find(tenant, name)
-    _print([kept], as_json=as_json)
+        _print(services, [services.schedules.find(tenant, name)], as_json=as_json)
 
 
 @schedule_command.command("run-now")
@@ -110,7 +136,7 @@ def _run_now(*, name: str, tenant: str, as_json: bool) -> None:
                 if began.finished is not None:
                     tell_end(app, began.finished.run_id)
         kept = services.schedules.find(tenant, name)
-    _print([kept], as_json=as_json)
+        _print(services, [kept], as_json=as_json)
     if not kept.said.startswith("begun"):
         raise RunFailedError(f"{name}: {kept.said}")
 
@@ -140,12 +166,18 @@ def _schedule(services: Services, tenant: str, given: dict[str, Any]) -> Schedul
         window_s=None if window is None else age_s("--window", window),
         next_at=next_moment(cron, zone, now),
     )
-    wanted = request_of(made, now).columns
-    rows = services.parts.rows
-    rows.table(tenant, made.table)
-    if wanted:
-        rows.save_columns(tenant, made.table, enriched_columns(rows, tenant, made.table, wanted))
+    _check_columns(services, made)
     return made
+
+
+def _check_columns(services: Services, made: Schedule) -> None:
+    """Add the columns that the table lacks; says what no run could fulfil."""
+    wanted = request_of(made, datetime.now(UTC)).columns
+    rows = services.parts.rows
+    rows.table(made.tenant, made.table)
+    if wanted:
+        columns = enriched_columns(rows, made.tenant, made.table, wanted)
+        rows.save_columns(made.tenant, made.table, columns)
 
 
 def _wish(given: dict[str, Any]) -> dict[str, Any]:
@@ -159,15 +191,73 @@ def _wish(given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in wish.items() if value is not None}
 
 
-def _print(kept: Any, *, as_json: bool) -> None:
+def _changed(kept: Schedule, given: dict[str, Any]) -> Schedule:
+    now, window = datetime.now(UTC), given["window"]
+    zone = checked_zone(given["zone"] or kept.zone)
+    cron = checked_cron(given["cron"] or kept.cron, zone, now)
+    is_moved = (cron, zone) != (kept.cron, kept.zone)
+    less = {part.replace("-", "_") for part in given["without"]}
+    stays = {name: value for name, value in kept.wish.items() if name not in less}
+    window_s = None if "window" in less else kept.window_s
+    return replace(
+        kept,
+        cron=cron,
+        zone=zone,
+        wish={**stays, **_wish(given)},
+        window_s=window_s if window is None else age_s("--window", window),
+        next_at=next_moment(cron, zone, now) if is_moved else kept.next_at,
+    )
+
+
+def _print(services: Services, kept: Sequence[Schedule], *, as_json: bool) -> None:
+    told = [(each, outcome_of(services.parts.runs, each)) for each in kept]
     if as_json:
-        print_json(list(kept))
+        print_json([_as_json(each, said) for each, said in told])
         return
-    print_table(
-        _HEADERS,
-        [
-            (s.name, s.table, s.cron, s.zone, s.next_at, "paused" if s.paused else "waits",
-             s.last_at, s.said)
-            for s in kept
-        ],
-    )  # fmt: skip
+    print_table(_HEADERS, [_line(each, said) for each, said in told])
+
+
+def _as_json(kept: Schedule, said: str) -> dict[str, Any]:
+    next_at = None if kept.paused else kept.next_at
+    return {**asdict(kept), "said": said, "next_at": next_at}
+
+
+def _line(kept: Schedule, said: str) -> tuple[object, ...]:
+    return (
+        kept.name,
+        kept.table,
+        f"{kept.cron} {kept.zone}",
+        _what(kept),
+        "" if kept.paused else _local(kept.next_at, kept.zone),
+        "paused" if kept.paused else "waits",
+        "" if kept.last_at is None else _local(kept.last_at, kept.zone),
+        said,
+    )
+
+
+def _local(moment: datetime, zone: str) -> str:
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M %Z}"
+
+
+def _what(kept: Schedule) -> str:
+    """Say a schedule's wish in the words of the options."""
+    wish: Mapping[str, Any] = kept.wish
+    where = wish.get("where") or {}
+    said = [", ".join(wish.get("columns") or ("all columns",))]
+    said += [f"where {state}" for state in where.get("state", ())]
+    if older_s := where.get("older_than_s"):
+        said.append(f"where older than {_age(older_s)}")
+    if below := where.get("confidence_below"):
+        said.append(f"where confidence is below {below:g}")
+    if (force := wish.get("force", "none")) != "none":
+        said.append(f"force {force}")
+    if (cost := wish.get("max_cost")) is not None:
+        said.append(f"at most {cost:g} credits")
+    if kept.window_s is not None:
+        said.append(f"up to {_age(kept.window_s)} late")
+    return "; ".join(said)
+
+
+def _age(length_s: float) -> str:
+    unit, size_s = next((u, s) for u, s in _UNITS if length_s >= s or s == 1)
+    return f"{length_s / size_s:g}{unit}"

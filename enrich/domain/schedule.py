@@ -17,6 +17,13 @@ from enrich.errors import BadInputError
 
 __all__ = ["Firing", "Schedule", "Verdict", "checked_cron", "checked_zone", "firing", "next_moment"]
 
+_FIELDS = (
+    ("minute", "0 to 59"),
+    ("hour", "0 to 23"),
+    ("day-of-month", "1 to 31, or L for the last"),
+    ("month", "1 to 12, or JAN to DEC"),
+    ("day-of-week", "0 to 7, where 0 and 7 are Sunday, or MON to SUN"),
+)
 _CRON_HINT = "five fields: minute hour day month weekday, for example `0 3 * * 1-5`"
 
 
@@ -107,10 +114,39 @@ def checked_cron(cron: str, zone: str, now: datetime) -> str:
     try:
         next_moment(cron, zone, now)
     except CronSimError as exc:
-        raise BadInputError("cron", str(exc), hint=_CRON_HINT) from exc
+        raise _cron_problem(cron, str(exc)) from exc
     except StopIteration as exc:
-        raise BadInputError("cron", "never comes", hint="name a day that exists") from exc
+        raise _never(cron) from exc
     return cron
+
+
+def _cron_problem(cron: str, said: str) -> BadInputError:
+    words = cron.split()
+    named = [(word, *field) for word, field in zip(words, _FIELDS, strict=True)]
+    wrong = next((each for each in named if said == f"Bad {each[1]}"), None)
+    if wrong is None:
+        return BadInputError("cron", said, hint=_CRON_HINT)
+    word, field, limits = wrong
+    if field == "day-of-month" and _is_read(" ".join(("0 0", word, "* *"))):
+        return _never(cron)
+    return BadInputError("cron", f"{field} is {word!r}", hint=f"it goes from {limits}")
+
+
+def _never(cron: str) -> BadInputError:
+    day, month = cron.split()[2:4]
+    return BadInputError(
+        "cron",
+        f"never comes: no month {month} has a day {day}",
+        hint="name a day that exists, or L for the last of a month",
+    )
+
+
+def _is_read(cron: str) -> bool:
+    try:
+        CronSim(cron, datetime.now(UTC))
+    except CronSimError:
+        return False
+    return True
 
 
 def _newest_moment(cron: str, zone: str, now: datetime) -> datetime:

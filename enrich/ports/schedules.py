@@ -7,8 +7,10 @@ from typing import Protocol, TypeAlias
 
 from enrich.domain.schedule import Firing, Schedule
 
-__all__ = ["Decide", "Schedules", "Taken"]
+__all__ = ["TAKEN", "Decide", "Schedules", "Taken"]
 
+#: The way out where a name is taken.
+TAKEN = "change it with `enrich schedule change NAME`, or give another with --name"
 #: Decides about a schedule whose last run is still under way, or not.
 Decide: TypeAlias = Callable[[Schedule, bool], Firing | None]
 
@@ -34,6 +36,13 @@ class Schedules(Protocol):
 
     def find(self, tenant: str, name: str) -> Schedule:
         """Give one. Raises `UnknownNameError`."""
+        ...
+
+    def revise(self, schedule: Schedule) -> None:
+        """Keep another cron, zone, wish, window and next moment under its tenant and name.
+
+        A moment that is being begun goes on as it was. Raises `UnknownNameError`.
+        """
         ...
 
     def change(self, tenant: str, name: str, *, paused: bool, next_at: datetime) -> None:

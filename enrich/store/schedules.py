@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, text
 
 from enrich.domain.schedule import Schedule
 from enrich.errors import BadInputError, UnknownNameError
-from enrich.ports.schedules import Decide, Taken
+from enrich.ports.schedules import TAKEN, Decide, Taken
 from enrich.store.codec import checked_name, cleaned, dumps
 from enrich.store.engine import Database
 from enrich.store.tables import find_table
@@ -31,6 +31,11 @@ _ALL = text(f"""{_SCHEDULES}
 """)
 _CHANGE = text("""
     UPDATE schedules SET paused = :paused, next_at = :next_at
+    WHERE tenant_id = :tenant AND name = :name
+""")
+_REVISE = text("""
+    UPDATE schedules SET cron = :cron, zone = :zone, wish = CAST(:wish AS jsonb),
+        window_s = :window_s, next_at = :next_at
     WHERE tenant_id = :tenant AND name = :name
 """)
 _REMOVE = text("DELETE FROM schedules WHERE tenant_id = :tenant AND name = :name")
@@ -61,12 +66,8 @@ class PostgresSchedules:
         values = {
             "tenant": schedule.tenant,
             "name": checked_name("name", schedule.name),
-            "cron": schedule.cron,
-            "zone": schedule.zone,
-            "wish": dumps(schedule.wish, name="wish"),
-            "window_s": schedule.window_s,
             "paused": schedule.paused,
-            "next_at": schedule.next_at,
+            **_wished(schedule),
         }
 
         def work(connection: Connection) -> bool:
@@ -74,7 +75,9 @@ class PostgresSchedules:
             return connection.execute(_ADD, {**values, "table_id": table.id}).rowcount == 1
 
         if not self._database.of(schedule.tenant).run(work):
-            raise BadInputError("name", f"there is a schedule {schedule.name!r} already")
+            raise BadInputError(
+                "name", f"there is a schedule {schedule.name!r} already", hint=TAKEN
+            )
 
     def all(self, tenant: str | None = None) -> Sequence[Schedule]:
         """List them; the port's promise."""
@@ -89,6 +92,13 @@ class PostgresSchedules:
         if name not in known:
             raise UnknownNameError("schedule", name, known=tuple(known))
         return known[name]
+
+    def revise(self, schedule: Schedule) -> None:
+        """Keep another wish under its name; the port's promise."""
+        tenant, name = schedule.tenant, schedule.name
+        values = {**_named(tenant, name), **_wished(schedule)}
+        if not self._database.of(tenant).run(lambda c: c.execute(_REVISE, values).rowcount):
+            self.find(tenant, name)
 
     def change(self, tenant: str, name: str, *, paused: bool, next_at: datetime) -> None:
         """Pause or resume it; the port's promise."""
@@ -138,6 +148,16 @@ def _taken(
     moment = {"due_at": firing.due_at, "next_at": firing.next_at, "now": now, "id": schedule.id}
     connection.execute(_TAKE, moment)
     return (Taken(schedule=schedule, firing=firing),)
+
+
+def _wished(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "cron": schedule.cron,
+        "zone": schedule.zone,
+        "wish": dumps(schedule.wish, name="wish"),
+        "window_s": schedule.window_s,
+        "next_at": schedule.next_at,
+    }
 
 
 def _named(tenant: str, name: str) -> dict[str, Any]:

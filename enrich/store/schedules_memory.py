@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enrich.domain.run import RunState
 from enrich.domain.schedule import Schedule
 from enrich.errors import BadInputError, UnknownNameError
-from enrich.ports.schedules import Decide, Taken
+from enrich.ports.schedules import TAKEN, Decide, Taken
 from enrich.store.codec import checked_name
 from enrich.store.memory import MemoryDatabase
 from enrich.store.memory_model import MemoryRun
@@ -30,7 +30,9 @@ class MemorySchedules:
         with self._db.lock:
             self._db.table(schedule.tenant, schedule.table)
             if (schedule.tenant, schedule.name) in self._kept:
-                raise BadInputError("name", f"there is a schedule {schedule.name!r} already")
+                raise BadInputError(
+                    "name", f"there is a schedule {schedule.name!r} already", hint=TAKEN
+                )
             self._keep(replace(schedule, id=next(self._ids)))
 
     def all(self, tenant: str | None = None) -> Sequence[Schedule]:
@@ -44,6 +46,13 @@ class MemorySchedules:
         if name not in known:
             raise UnknownNameError("schedule", name, known=tuple(known))
         return known[name]
+
+    def revise(self, schedule: Schedule) -> None:
+        """Keep another wish under its name; the port's promise."""
+        with self._db.lock:
+            kept = self.find(schedule.tenant, schedule.name)
+            names = ("cron", "zone", "wish", "window_s", "next_at")
+            self._keep(replace(kept, **{name: getattr(schedule, name) for name in names}))
 
     def change(self, tenant: str, name: str, *, paused: bool, next_at: datetime) -> None:
         """Pause or resume it; the port's promise."""

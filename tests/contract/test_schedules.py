@@ -80,6 +80,18 @@ def test_a_schedule_comes_back_as_it_was_kept(kept: Kept) -> None:
     assert [*kept.schedules.all(), *kept.schedules.all("other")] == [found]
 
 
+def test_a_revised_schedule_keeps_its_past(kept: Kept) -> None:
+    kept.schedules.add(DAILY)
+    (taken,) = kept.take()
+    kept.schedules.settle(taken, run_id=None, said="skipped")
+    before = kept.schedules.find(TENANT, "nightly")
+    other = replace(before, cron="1 2 * * *", wish={"force": "responses"}, window_s=60.0)
+
+    kept.schedules.revise(replace(other, said="", paused=True, run_id=7))
+
+    assert kept.schedules.find(TENANT, "nightly") == other
+
+
 def test_a_name_is_given_once(kept: Kept) -> None:
     kept.schedules.add(DAILY)
 
@@ -92,6 +104,7 @@ def test_a_name_is_given_once(kept: Kept) -> None:
     [
         pytest.param(lambda s: s.add(replace(DAILY, table="nowhere")), id="table"),
         pytest.param(lambda s: s.find(TENANT, "nobody"), id="find"),
+        pytest.param(lambda s: s.revise(replace(DAILY, name="nobody")), id="revise"),
         pytest.param(lambda s: s.remove(TENANT, "nobody"), id="remove"),
         pytest.param(lambda s: s.change("o", "n", paused=True, next_at=NOW), id="change"),
     ],

@@ -175,6 +175,21 @@ def test_a_wrong_expression_is_one_sentence(cron: str) -> None:
         checked_cron(cron, "UTC", NIGHTLY.next_at)
 
 
+@pytest.mark.parametrize(
+    ("cron", "said"),
+    [
+        ("61 2 * * *", "minute is '61'; it goes from 0 to 59"),
+        ("0 0 30 2 *", "never comes: no month 2 has a day 30"),
+        ("0 0 32 * *", "day-of-month is '32'; it goes from 1 to 31"),
+        ("0 3 * * 8", "day-of-week is '8'; it goes from 0 to 7"),
+    ],
+    ids=["minute", "no such day", "day", "weekday"],
+)
+def test_what_is_wrong_with_an_expression_is_said(cron: str, said: str) -> None:
+    with pytest.raises(BadInputError, match=said):
+        checked_cron(cron, "UTC", NIGHTLY.next_at)
+
+
 @pytest.mark.parametrize("zone", ["", "Mars/Olympus", "../etc/passwd", "/etc", "a\0b"], ids=repr)
 def test_a_wrong_zone_is_one_sentence(zone: str) -> None:
     with pytest.raises(BadInputError, match=r"^zone: there is no time zone"):
