@@ -10,7 +10,7 @@ from providers.simulator.behaviour import Behaviour
 from providers.simulator.bodies import adapted, document_of, lied
 from providers.simulator.chat import ChatQuestion, chat_answer, chat_price
 from providers.simulator.dialect import Plan, example_of, plan_of, replay, said
-from providers.simulator.many import entry_of, whole_of
+from providers.simulator.many import Among, entry_of, keyed, whole_of
 from providers.simulator.schedule import is_known, left_out, order
 from providers.spec.answers import Example
 from providers.spec.asking import request_for
@@ -18,7 +18,7 @@ from providers.spec.file import HttpSpec
 from providers.spec.model import Bulk
 from providers.spec.template import BadValueError
 
-__all__ = ["Told", "answered", "shown_by"]
+__all__ = ["Told", "answered", "answered_many", "shown_by"]
 
 _ABOUT_ROWS = frozenset({OutcomeKind.FOUND, OutcomeKind.NOT_FOUND, OutcomeKind.INVALID_INPUT})
 
@@ -57,8 +57,6 @@ def answered(
     """Answer from the file's examples: as shown for a question of theirs, adapted for another."""
     if asking.chat:
         return _chatted(spec, asking.chat, asking.questions, is_lie=is_lie)
-    if asking.is_bulk:
-        return _many(spec, behaviour, asking.questions)
     question = asking.questions[0]
     example = shown.get(question.digest)
     if example is not None and example.outcome is not OutcomeKind.FOUND:
@@ -91,23 +89,43 @@ def _nothing(spec: HttpSpec, question: Question) -> Plan:
     return said(spec, document, OutcomeKind.NOT_FOUND)
 
 
-def _many(spec: HttpSpec, behaviour: Behaviour, questions: Sequence[Question]) -> Told:
+def answered_many(
+    spec: HttpSpec,
+    behaviour: Behaviour,
+    shown: Mapping[str, Among],
+    questions: Sequence[Question],
+) -> Told:
+    """Answer many questions: rows of the file's examples as shown, others by its found one."""
     bulk, example = spec.bulk, example_of(spec, OutcomeKind.FOUND)
     if bulk is None or example is None:
         return Told(Plan(status=501, kind=OutcomeKind.MALFORMED), questions)
     gone = left_out(behaviour, spec.name, [each.digest for each in questions])
     known = [is_known(behaviour, spec.name, each.digest) for each in questions]
+    said_of = [
+        shown.get(each.digest) if is_there else None
+        for each, is_there in zip(questions, known, strict=True)
+    ]
     entries = [
-        None if place in gone else _entry(spec, bulk, each, example if is_there else None)
-        for place, (each, is_there) in enumerate(zip(questions, known, strict=True))
+        None
+        if place in gone
+        else keyed(bulk, own.entry, each)
+        if (own := said_of[place]) is not None
+        else _entry(spec, bulk, each, example if known[place] else None)
+        for place, each in enumerate(questions)
     ]
     if bulk.match == "key":
         there = [entry for entry in entries if entry is not None]
         entries = [there[place] for place in order(behaviour, spec.name, len(there))]
     absent = OutcomeKind.MALFORMED if bulk.missing == "malformed" else OutcomeKind.NOT_FOUND
     kinds = [
-        absent if place in gone else OutcomeKind.FOUND if is_there else OutcomeKind.NOT_FOUND
-        for place, is_there in enumerate(known)
+        absent
+        if place in gone
+        else own.kind
+        if own is not None
+        else OutcomeKind.FOUND
+        if known[place]
+        else OutcomeKind.NOT_FOUND
+        for place, own in enumerate(said_of)
     ]
     return Told(said(spec, whole_of(bulk, example, entries)), questions, kinds)
 

@@ -8,6 +8,7 @@ from enrich.domain.values import Json, JsonObject
 from providers.exchange import NotJsonError, parse_json
 from providers.spec.answers import Example
 from providers.spec.file import HttpSpec
+from providers.spec.model import BulkExample
 
 __all__ = ["adapted", "document_of", "lied", "replaced", "text_replaced"]
 
@@ -17,7 +18,7 @@ Swaps: TypeAlias = Sequence[tuple[Json, Json]]
 _CHARS_MIN = 4
 
 
-def document_of(example: Example) -> Json:
+def document_of(example: Example | BulkExample) -> Json:
     """Give an example's body as JSON; None when it is none."""
     try:
         return parse_json(example.body.encode())

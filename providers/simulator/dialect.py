@@ -10,6 +10,7 @@ from enrich.domain.values import Json, JsonObject, Observation
 from providers.simulator.bodies import adapted, document_of, replaced, text_replaced
 from providers.spec.answers import Example
 from providers.spec.file import HttpSpec
+from providers.spec.model import BulkExample
 from providers.spec.parts import Moment
 
 __all__ = ["Plan", "charged", "deferral", "example_of", "plan_of", "refusal", "replay", "said"]
@@ -60,13 +61,13 @@ def example_of(spec: HttpSpec, kind: OutcomeKind) -> Example | None:
     return known[0] if known else None
 
 
-def replay(example: Example) -> Plan:
+def replay(example: Example | BulkExample) -> Plan:
     """Give an example's reply as it stands."""
     return Plan(
         status=example.status,
         headers=dict(example.headers),
         body=example.body.encode(),
-        kind=example.outcome,
+        kind=example.outcome if isinstance(example, Example) else OutcomeKind.FOUND,
     )
 
 

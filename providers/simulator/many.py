@@ -1,21 +1,57 @@
 """Answer many questions in one reply, as a file's [bulk] says that its vendor does. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from enrich.domain.outcome import OutcomeKind
 from enrich.domain.values import Json, JsonObject
-from providers.simulator.asked import Question
+from providers.simulator.asked import Question, asking_of, incoming_of
 from providers.simulator.bodies import adapted, document_of
 from providers.spec.answers import Example
+from providers.spec.asking import bulk_call
+from providers.spec.bulk import entries_by_key, entries_of
+from providers.spec.checking_many import asked_in
 from providers.spec.file import HttpSpec
-from providers.spec.model import Bulk
+from providers.spec.model import Bulk, BulkExample
 from providers.spec.parts import Expression
+from providers.spec.reading import Asked
 
-__all__ = ["can_answer_many", "entry_of", "whole_of"]
+__all__ = ["Among", "can_answer_many", "entry_of", "keyed", "shown_among", "whole_of"]
 
 #: Places that can be written to: names with dots between, all of it, or the entries of a list.
 _PLACE = re.compile(r'@|("[^"]+"|[A-Za-z_]\w*)(\.("[^"]+"|[A-Za-z_]\w*))*')
 _STEP = re.compile(r'"([^"]+)"|([A-Za-z_]\w*)')
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """What an example says of one row among others: its entry, None where it is left out."""
+
+    entry: Json
+    kind: OutcomeKind
+
+
+def shown_among(spec: HttpSpec) -> Mapping[str, Among]:
+    """Give what the examples of [bulk] say, by what a row asks: each row has its own answer."""
+    out: dict[str, Among] = {}
+    for example in spec.bulk.example if spec.bulk else ():
+        asked = asked_in(spec, example)
+        asking = asking_of(spec, incoming_of(bulk_call(spec, asked, base_url="http://vendor")))
+        digests = [each.digest for each in asking.questions] if asking else []
+        for digest, entry, row in zip(
+            digests, _entries(spec, example, asked), example.rows, strict=False
+        ):
+            out.setdefault(digest, Among(entry, row.outcome))
+    return out
+
+
+def _entries(spec: HttpSpec, example: BulkExample, asked: Sequence[Asked]) -> Sequence[Json]:
+    entries = entries_of(spec, document_of(example)) or []
+    if spec.bulk and spec.bulk.match == "position":
+        return entries
+    by_key = entries_by_key(spec, entries)
+    return [by_key.get(each.key.casefold()) for each in asked]
 
 
 def can_answer_many(spec: HttpSpec) -> bool:
@@ -35,9 +71,15 @@ def entry_of(spec: HttpSpec, bulk: Bulk, example: Example, question: Question) -
         entry = listed[0]
     elif bulk.record is not None:
         entry = _put(None, bulk.record, entry)
-    if bulk.answer_key is not None and bulk.match == "key":
-        entry = _put(entry, bulk.answer_key, question.key)
+    entry = keyed(bulk, entry, question)
     return _put(entry, bulk.status, example.status) if bulk.status is not None else entry
+
+
+def keyed(bulk: Bulk, entry: Json, question: Question) -> Json:
+    """Let an entry say whose it is, where it is matched by that; one that is none stays none."""
+    if entry is None or bulk.answer_key is None or bulk.match != "key":
+        return entry
+    return _put(entry, bulk.answer_key, question.key)
 
 
 def whole_of(bulk: Bulk, example: Example, entries: "Sequence[Json | None]") -> Json:

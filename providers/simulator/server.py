@@ -2,7 +2,7 @@
 
 Each answers below its own name and the path of its address:
 `http://127.0.0.1:PORT/gleif/api/v1/lei-records/…`. Below `/gleif@3/` the file's example of that
-number is replayed, counted from 0. `/_ledger` tells what was asked.
+number is replayed, counted from 0, those of its [bulk] last. `/_ledger` tells what was asked.
 """
 
 import json
@@ -218,4 +218,4 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _is_example(vendor: Vendor, number: str) -> bool:
-    return not number or (number.isdigit() and int(number) < len(vendor.spec.example))
+    return not number or (number.isdigit() and int(number) < len(vendor.spec.replies))

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 from enrich.domain.outcome import OutcomeKind
 from enrich.domain.values import microcredits_of
 from providers.simulator.allowance import Purses, Windows
-from providers.simulator.answers import Told, answered, shown_by
+from providers.simulator.answers import Told, answered, answered_many, shown_by
 from providers.simulator.asked import Asking, Incoming, asking_of
 from providers.simulator.behaviour import Behaviour, Fault
 from providers.simulator.calling import Later
 from providers.simulator.dialect import Plan, charged, deferral, plan_of, refusal, replay
 from providers.simulator.ledger import NO_ENDPOINT, Arrival, Ledger, key_digest
-from providers.simulator.many import can_answer_many
+from providers.simulator.many import can_answer_many, shown_among
 from providers.simulator.schedule import burst_at, delay_s, fault_for, is_pending
 from providers.simulator.signed import key_of
 from providers.simulator.spoiling import instead_of, spoilt
@@ -76,7 +76,7 @@ class Vendor:
         self._asked: Counter[str] = Counter()
         self._work: dict[str, _Work] = {}
         self._calls = 0
-        self._shown = shown_by(spec)
+        self._shown, self._among = shown_by(spec), shown_among(spec)
         #: The path of the file's own address: what is asked lies below it.
         self.prefix = urlsplit(spec.base_url).path
 
@@ -93,7 +93,7 @@ class Vendor:
 
     def replay(self, number: int, incoming: Incoming, *, at: datetime) -> Sending:
         """Give the reply of the file's example of this number to whatever is asked, for nothing."""
-        plan, incoming = replay(self.spec.example[number]), self._below(incoming)
+        plan, incoming = replay(self.spec.replies[number]), self._below(incoming)
         with self._lock:
             asking = asking_of(self.spec, incoming)
             questions = asking.questions if asking else ()
@@ -224,6 +224,8 @@ class Vendor:
         return Told(plan, asking.questions, [OutcomeKind.PENDING] * len(asking.questions))
 
     def _known(self, asking: Asking, *, is_lie: bool) -> Told:
+        if asking.is_bulk and not asking.chat:
+            return answered_many(self.spec, self.behaviour, self._among, asking.questions)
         return answered(self.spec, self.behaviour, self._shown, asking, is_lie=is_lie)
 
     def _note(self, incoming: Incoming, decided: _Decided, at: datetime) -> None:

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from enrich.domain.outcome import OutcomeKind
 from providers.spec.model import HeaderName, Seconds
-from providers.spec.parts import AnyJson, FieldName, Jmes, Moment, Part, Statuses, Text
+from providers.spec.parts import AnyJson, FieldName, Jmes, Kind, Moment, Part, Statuses, Text
 
 __all__ = [
     "Confidence",
@@ -27,13 +27,8 @@ ValueType = Literal[
 ]  # fmt: skip
 
 
-def _asked(kind: OutcomeKind) -> OutcomeKind:
-    if kind is OutcomeKind.SKIPPED:
-        raise ValueError("'skipped' means that we did not ask; a reply cannot say so")
-    return kind
-
-
-Kind = Annotated[OutcomeKind, AfterValidator(_asked)]
+#: What is said of one row: in a reply about many, a condition for it is one on each entry.
+_OF_A_ROW = frozenset({OutcomeKind.NOT_FOUND, OutcomeKind.INVALID_INPUT, OutcomeKind.MALFORMED})
 
 
 class HeaderTest(Part):
@@ -56,7 +51,12 @@ class Extract(Part):
 
 class Rule(Part):
     """What a reply means when its status, its body and its headers are such; all that is given
-    must hold. The first rule that holds speaks; then the table of statuses does."""
+    must hold. The first rule that holds speaks; then the table of statuses does.
+
+    A good reply about many rows is judged as a whole, then each of its entries is; `when` sees the
+    one, then the other. A rule with `when` that says not_found, invalid_input or malformed is about
+    entries alone; `scope` says otherwise: "reply" is the whole alone, "entry" entries alone.
+    """
 
     status: Statuses = ()
     when: Jmes | None = None
@@ -67,6 +67,16 @@ class Rule(Part):
     retry_s: Seconds | None = None
     reset_at: tuple[Moment, ...] = ()
     token: Extract | None = None
+    scope: Literal["reply", "entry"] | None = None
+
+    def is_of(self, part: Literal["one", "reply", "entry"], status: int) -> bool:
+        """Say whether it is a rule for an answer to one, a reply about many, or its entries."""
+        if part == "one":
+            return True
+        if self.scope is not None:
+            return self.scope == part
+        is_of_rows = self.when is not None and self.outcome in _OF_A_ROW
+        return part == "entry" or not (is_of_rows and 200 <= status <= 299)
 
     @model_validator(mode="after")
     def _tests_something(self) -> Self:

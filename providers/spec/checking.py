@@ -1,16 +1,23 @@
 """Try a file's own examples: each reply must become what the file says."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from enrich.domain.outcome import CreditsExhausted, Found, Outcome, OutcomeKind, retry_at_of
-from enrich.domain.values import Json
+from enrich.domain.outcome import CreditsExhausted, Outcome, OutcomeKind, retry_at_of
 from enrich.errors import BadFileError
 from providers.exchange import Reply
 from providers.spec.answers import Example
 from providers.spec.asking import request_for
+from providers.spec.bulk import rules_heard
+from providers.spec.checking_many import (
+    doubts_of_many,
+    lacks_many,
+    problem_of_many,
+    reply_to_many,
+)
 from providers.spec.file import HttpSpec
+from providers.spec.likeness import differs, reason_of
 from providers.spec.lines import line_of
 from providers.spec.loading import load
 from providers.spec.reading import Asked, answered, judged, read
@@ -36,11 +43,28 @@ def check(path: Path) -> tuple[BadFileError, ...]:
         for number, example in enumerate(spec.example)
         if (problem := problem_of(spec, example))
     ]
-    lacking = without_example(spec)
-    if lacking:
-        said = f"no [[example]] of {', '.join(kind.value for kind in lacking)}"
-        faults.append(BadFileError(str(path), said, hint="add a reply of each, with what it means"))
-    return tuple(faults)
+    many = spec.bulk.example if spec.bulk else ()
+    faults += [
+        BadFileError(str(path), problem, line=line_of(text, ("bulk", "example", number)))
+        for number, example in enumerate(many)
+        if (problem := problem_of_many(spec, example, at=_AT))
+    ]
+    return (*faults, *_not_shown(spec, path, text))
+
+
+def _not_shown(spec: HttpSpec, path: Path, text: str) -> Iterator[BadFileError]:
+    for kind in without_example(spec):
+        numbers = [number for number, rule in enumerate(spec.outcomes) if rule.outcome is kind]
+        line = line_of(text, ("outcomes", numbers[0])) if numbers else _last_line(text)
+        said = f"no [[example]] of {kind.value}"
+        yield BadFileError(str(path), said, line=line, hint="add such a reply, with what it means")
+    if lacking := lacks_many(spec):
+        hint = "add one with `rows`: two that are found, one that is not, in another order"
+        yield BadFileError(str(path), lacking, line=line_of(text, ("bulk",)), hint=hint)
+
+
+def _last_line(text: str) -> int:
+    return max(1, len(text.rstrip().splitlines()))
 
 
 def without_example(spec: HttpSpec) -> tuple[OutcomeKind, ...]:
@@ -67,16 +91,20 @@ def problem_of(spec: HttpSpec, example: Example) -> str:
         return f"{example.name}: sends {call.method} {call.url}, not {example.sends}"
     outcome = read(spec, reply_of(example), Asked(example.inputs))
     if outcome.kind is not example.outcome:
-        return f"{example.name}: is {outcome.kind.value} {_reason(outcome)}".rstrip()
-    return _waits_otherwise(example, outcome) or _differs(example, outcome)
+        return f"{example.name}: is {outcome.kind.value} {reason_of(outcome)}".rstrip()
+    different = _waits_otherwise(example, outcome) or differs(example, outcome)
+    return f"{example.name}: {different}" if different else ""
 
 
 def doubts(spec: HttpSpec) -> tuple[str, ...]:
     """Name what no example shows to work: rules that speak of none, and headers that none has."""
+    many = spec.bulk.example if spec.bulk else ()
     heard = {id(judged(answered(spec, reply_of(example)))[0]) for example in spec.example}
-    sent = {name.lower() for example in spec.example for name in example.headers}
+    heard |= {id(r) for each in many for r in rules_heard(spec, reply_to_many(each, at=_AT))}
+    sent = {name.lower() for reply in spec.replies for name in reply.headers}
     silent = [
-        f"outcomes[{number}] ({rule.outcome}) speaks of no [[example]]: is its test right?"
+        f"outcomes[{number}] ({rule.outcome}) is the first rule to hold for no [[example]]: "
+        "add one that it is for, or correct its test"
         for number, rule in enumerate(spec.outcomes)
         if id(rule) not in heard
     ]
@@ -87,7 +115,7 @@ def doubts(spec: HttpSpec) -> tuple[str, ...]:
         for moment in (*rule.retry_at, *rule.reset_at)
         if moment.header is not None and moment.header.lower() not in sent
     ]
-    return (*silent, *unseen)
+    return (*silent, *unseen, *doubts_of_many(spec, at=_AT))
 
 
 def _waits_otherwise(example: Example, outcome: Outcome) -> str:
@@ -96,20 +124,4 @@ def _waits_otherwise(example: Example, outcome: Outcome) -> str:
     if example.retry_s is None or wait_s == example.retry_s:
         return ""
     wants = "at no known moment" if wait_s is None else f"in {wait_s:g} s"
-    return f"{example.name}: wants to be asked again {wants}, not in {example.retry_s:g} s"
-
-
-def _reason(outcome: Outcome) -> str:
-    reason = getattr(outcome, "reason", "")
-    return f"({reason})" if reason else ""
-
-
-def _differs(example: Example, outcome: Outcome) -> str:
-    seen = outcome.observations if isinstance(outcome, Found) else {}
-    values: Mapping[str, Json] = {name: one.value for name, one in seen.items()}
-    sure = {name: seen[name].confidence for name in example.confidence or {} if name in seen}
-    if example.values is not None and values != example.values:
-        return f"{example.name}: reads {values}, not {example.values}"
-    if example.confidence is not None and sure != example.confidence:
-        return f"{example.name}: is as sure as {sure}, not {example.confidence}"
-    return ""
+    return f"wants to be asked again {wants}, not in {example.retry_s:g} s"

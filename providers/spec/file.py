@@ -13,7 +13,18 @@ from enrich.domain.rate import RateLimit
 from enrich.domain.values import microcredits_of
 from providers.spec.answers import Example, Response, Rule
 from providers.spec.idempotency import Idempotency
-from providers.spec.model import Auth, Bulk, Deferred, Keep, Limit, Price, Request, Retry, Timeouts
+from providers.spec.model import (
+    Auth,
+    Bulk,
+    BulkExample,
+    Deferred,
+    Keep,
+    Limit,
+    Price,
+    Request,
+    Retry,
+    Timeouts,
+)
 from providers.spec.parts import FieldName, Name, Part, Text
 from providers.spec.template import Template, names_of
 
@@ -142,6 +153,11 @@ class HttpSpec(Part):
     def tells_where(self) -> bool:
         """Say whether its requests tell where an answer is to be sent."""
         return any("$callback" in template.names for _, template in self._templates())
+
+    @property
+    def replies(self) -> tuple[Example | BulkExample, ...]:
+        """All replies that it shows: those about one row, then those about many."""
+        return (*self.example, *(self.bulk.example if self.bulk else ()))
 
     @property
     def known_inputs(self) -> frozenset[str]:

@@ -9,20 +9,25 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from providers.spec.parts import (
+    AnyJson,
     FieldName,
     HeaderTemplates,
     Jmes,
     JsonBody,
+    Kind,
     Name,
     Part,
     Question,
     Templates,
+    Text,
     TextTemplate,
 )
 
 __all__ = [
     "Auth",
     "Bulk",
+    "BulkExample",
+    "BulkRow",
     "Deferred",
     "Keep",
     "Limit",
@@ -125,14 +130,35 @@ class Request(Part):
         return self
 
 
+class BulkRow(Part):
+    """One row that a call asks about among others, and what it must get."""
+
+    inputs: dict[FieldName, AnyJson] = Field(min_length=1)
+    outcome: Kind
+    values: dict[FieldName, AnyJson] | None = None
+    confidence: dict[FieldName, float] | None = None
+
+
+class BulkExample(Part):
+    """A reply about several rows, and what each of them must get."""
+
+    name: Text
+    sends: str | None = None
+    status: int = 200
+    headers: dict[str, str] = Field(default_factory=dict)
+    body: str = ""
+    rows: Annotated[tuple[BulkRow, ...], Field(min_length=2)]
+
+
 class Bulk(Request):
     """How many rows are asked about in one call.
 
     `item` is one row's question. It stands in the list at `into` (a dotted place in the JSON body;
     empty: the body is the list), or, with `join`, in the one parameter that `into` names.
     Answers lie at `answers`; each is matched by its place, or by what is at `answer_key`, which
-    must equal the question's `key`. A row without an answer was not found; with
-    `missing = "malformed"`, of a provider that answers every question, nobody knows.
+    must equal the question's `key`; where no answer has a key that was asked, all are malformed. A
+    row without an answer was not found; with `missing = "malformed"`, of a provider that answers
+    every question, nobody knows.
     """
 
     size: Annotated[int, Field(ge=2, le=1000)]
@@ -146,6 +172,7 @@ class Bulk(Request):
     status: Jmes | None = None
     record: Jmes | None = None
     missing: Literal["not_found", "malformed"] = "not_found"
+    example: tuple[BulkExample, ...] = ()
 
     @model_validator(mode="after")
     def _can_match(self) -> Self:

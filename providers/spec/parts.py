@@ -8,9 +8,18 @@ from typing import Annotated, Any, Literal
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+)
 
 from enrich.domain.fields import FIELDS
+from enrich.domain.outcome import OutcomeKind
 from enrich.domain.values import Json
 from providers.spec.template import JsonTemplate, Template, compile_json
 
@@ -21,6 +30,7 @@ __all__ = [
     "HeaderTemplates",
     "Jmes",
     "JsonBody",
+    "Kind",
     "Moment",
     "Name",
     "Part",
@@ -128,6 +138,12 @@ def _statuses(value: object) -> tuple[int | str, ...]:
     return tuple(listed)
 
 
+def _kind(kind: OutcomeKind) -> OutcomeKind:
+    if kind is OutcomeKind.SKIPPED:
+        raise ValueError("'skipped' means that we did not ask; a reply cannot say so")
+    return kind
+
+
 def _field(value: str) -> str:
     if value not in FIELDS:
         near = get_close_matches(value, FIELDS, n=1) or _of_near_meaning(value)
@@ -186,6 +202,8 @@ Statuses = Annotated[
 #: Any JSON value; the alias of the domain is recursive in a way that pydantic cannot follow.
 AnyJson = Annotated[Any, PlainValidator(lambda value: value), WithJsonSchema({})]
 FieldName = Annotated[str, BeforeValidator(_field)]
+#: What a reply may mean.
+Kind = Annotated[OutcomeKind, AfterValidator(_kind)]
 #: No two underscores in a row: they part a credential from its tenant.
 Name = Annotated[str, Field(max_length=63, pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
 Text = Annotated[str, Field(max_length=1000)]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import isfinite
+from typing import Literal
 from urllib.parse import urlsplit
 
 from enrich.domain.outcome import (
@@ -85,13 +86,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A reply or one entry of it, with its document read; `fault` says why there is none."""
+    """A reply or one entry of it, with its document read; `fault` says why there is none.
+
+    `part` is what of a call it answers: its one question, all of its many, or one of those.
+    """
 
     spec: HttpSpec
     reply: Reply
     status: int
     document: Json = None
     fault: str = ""
+    part: Literal["one", "reply", "entry"] = "one"
 
 
 def kind_of_status(status: int) -> OutcomeKind:
@@ -151,7 +156,7 @@ def outcome_of(answer: Answered, asked: Asked) -> Outcome:
 def judged(answer: Answered) -> tuple[Rule | None, OutcomeKind]:
     """Give the kind of an answer, and the rule that says so, if one does."""
     for rule in answer.spec.outcomes:
-        if _holds(rule, answer):
+        if rule.is_of(answer.part, answer.status) and _holds(rule, answer):
             return rule, rule.outcome
     return None, kind_of_status(answer.status)
 

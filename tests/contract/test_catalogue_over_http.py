@@ -23,6 +23,7 @@ from providers.simulator.many import can_answer_many
 from providers.spec import HttpSpec, load_catalogue
 from providers.spec.answers import Example
 from providers.spec.checking import without_example
+from providers.spec.checking_many import lacks_many
 from providers.spec.model import Auth
 
 _LIMIT_S = 20.0
@@ -42,6 +43,11 @@ _EXAMPLES = [
     pytest.param(spec, number, id=f"{spec.name}-{example.name}")
     for spec in _ASKED
     for number, example in enumerate(spec.example)
+]
+_BULK_EXAMPLES = [
+    pytest.param(spec, number, id=f"{spec.name}-{example.name}")
+    for spec in _ASKED
+    for number, example in enumerate(spec.bulk.example if spec.bulk else ())
 ]
 _EACH = pytest.mark.parametrize("spec", _ASKED, ids=lambda spec: spec.name)
 _MANY = pytest.mark.parametrize(
@@ -102,9 +108,34 @@ def test_each_reply_of_a_file_becomes_its_outcome_and_values(
     assert _found(answer) == (_found(answer) if example.values is None else example.values)
 
 
+@pytest.mark.parametrize(("spec", "number"), _BULK_EXAMPLES)
+def test_each_row_of_a_reply_to_many_gets_its_own_outcome_and_values(
+    spec: HttpSpec, number: int, client: HttpClient, simulator: Simulator
+) -> None:
+    rows = spec.bulk.example[number].rows if spec.bulk else ()
+    url = simulator.url_of(spec.name, len(spec.example) + number)
+
+    answers = _ask(spec, client, url, *(row.inputs for row in rows))
+
+    assert [answer.outcome.kind for answer in answers] == [row.outcome for row in rows]
+    assert [_found(answer) for answer in answers] == [row.values or {} for row in rows]
+
+
+@_MANY
+def test_rows_of_an_example_are_told_apart_when_they_are_asked_about_together(
+    spec: HttpSpec, client: HttpClient, simulator: Simulator
+) -> None:
+    rows = spec.bulk.example[0].rows[::-1] if spec.bulk else ()
+
+    answers = _ask(spec, client, simulator.url_of(spec.name), *(row.inputs for row in rows))
+
+    assert [_found(answer) for answer in answers] == [row.values or {} for row in rows]
+
+
 @_EACH
 def test_every_outcome_of_a_map_has_a_reply(spec: HttpSpec) -> None:
     assert without_example(spec) == ()
+    assert lacks_many(spec) == ""
 
 
 @_EACH
