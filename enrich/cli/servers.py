@@ -14,7 +14,14 @@ from enrich.embedded.home import holds
 from enrich.errors import BadInputError
 from enrich.store.migrate import current, head, pending, upgrade
 
-__all__ = ["down_command", "env_command", "migrate_command", "up_lock", "without_password"]
+__all__ = [
+    "down_command",
+    "env_command",
+    "migrate_command",
+    "process_of_up",
+    "up_lock",
+    "without_password",
+]
 
 _PASSWORD = re.compile(r"(?<=//)([^/@:]*):([^/@]*)@")
 
@@ -27,8 +34,8 @@ def down_command(*, as_json: bool) -> None:
     if holds(up_lock(home)):
         raise BadInputError(
             "ENRICH_HOME",
-            f"`enrich up` runs in {home}",
-            hint="stop that: it stops its servers too",
+            f"`enrich up` runs in {home}{process_of_up(home)}",
+            hint="stop that with Ctrl-C or `kill`: it stops its servers too",
         )
     stopped = sorted(server.value for server in embedded.stop(home))
     if as_json:
@@ -64,6 +71,15 @@ def env_command(*, show_passwords: bool, as_json: bool) -> None:
 def up_lock(home: Path) -> Path:
     """Name the file that `enrich up` holds locked while it runs in a home."""
     return home / "up.lock"
+
+
+def process_of_up(home: Path) -> str:
+    """Name the process of the `enrich up` that runs in a home, in parentheses; empty if unknown."""
+    try:
+        pid = up_lock(home).read_text()
+    except OSError:
+        return ""
+    return f" (process {pid})" if pid.isdigit() else ""
 
 
 def without_password(url: str) -> str:

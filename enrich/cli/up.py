@@ -2,9 +2,10 @@
 
 import os
 import signal
-import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from enrich import embedded
 from enrich.bootstrap import endpoints, settings
 from enrich.cli.api import api_lines, api_program, first_key, has_api
 from enrich.cli.output import print_note
-from enrich.cli.servers import up_lock, without_password
+from enrich.cli.ports import listens, refuse_taken, why_not
+from enrich.cli.servers import process_of_up, up_lock, without_password
 from enrich.cli.services import opened
 from enrich.cli.watchdog import Watchdog, answering
 from enrich.cli.workers import (
@@ -35,6 +37,8 @@ from tasks.app import app
 __all__ = ["up_command"]
 
 _LOOK_EVERY_S = 2.0
+_API = "api"
+_API_READY_S, _API_LOOK_S = 60.0, 0.1
 
 
 @click.command("up")
@@ -57,29 +61,42 @@ def up_command(
     programs += [] if no_beat else [beat_program()]
     programs += [api_program()] if has_api() and not no_api else []
     programs += _flower(settings().flower) if flower else []
-    home = settings().home
-    with stopped_by_signals(), claimed(up_lock(home)) as is_first, own_servers() as started:
+    with stopped_by_signals(), _alone(settings().home):
+        if any(program.name == _API for program in programs):
+            refuse_taken(settings().api)
+        with own_servers() as started:
+            with opened() as services:  # refuses a schema that is not ours before more is started
+                check_broker(services.endpoints.broker_url)
+                key = None if no_api else first_key(services)
+            with Supervisor(programs, tell=print_note) as supervisor:
+                watchdog = Watchdog(nodes, partial(answering, app))
+                _keep(supervisor, watchdog, started, partial(_tell, started, key))
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    with claimed(up_lock(home)) as is_first:
         if not is_first:
             raise BadInputError(
                 "ENRICH_HOME",
-                f"`enrich up` runs in {home} already",
+                f"`enrich up` runs in {home} already{process_of_up(home)}",
                 hint="stop that one, give it more --workers, or set another ENRICH_HOME",
             )
-        with opened() as services:  # refuses a schema that is not ours before anything is started
-            check_broker(services.endpoints.broker_url)
-            key = None if no_api else first_key(services)
-        with Supervisor(programs, tell=print_note) as supervisor:
-            _tell(started, supervisor, key)
-            watchdog = Watchdog(nodes, partial(answering, app))
-            _keep(supervisor, watchdog, settings().home, started)
+        up_lock(home).write_text(str(os.getpid()))
+        yield
 
 
 def _keep(
-    supervisor: Supervisor, watchdog: Watchdog, home: Path, started: tuple[embedded.Server, ...]
+    supervisor: Supervisor,
+    watchdog: Watchdog,
+    started: tuple[embedded.Server, ...],
+    tell: Callable[[Supervisor], None],
 ) -> None:
-    """Mend what ends, until a signal raises KeyboardInterrupt."""
-    never, look_s = threading.Event(), 0.0
+    """Say what runs, and mend what ends, until a signal raises KeyboardInterrupt."""
+    never, look_s, home = threading.Event(), 0.0, settings().home
     try:
+        _await_api(supervisor)
+        tell(supervisor)
         while not never.wait(0.1):
             for name in watchdog.silent(supervisor.pids):
                 supervisor.replace(name)
@@ -91,6 +108,16 @@ def _keep(
         print_note("stopping")
 
 
+def _await_api(supervisor: Supervisor) -> None:
+    """Wait until the interface takes requests, so that its address is true when it is said."""
+    own, until_s = settings().api, time.monotonic() + _API_READY_S
+    while _API in supervisor.pids and not listens(own.host, own.port):
+        if time.monotonic() >= until_s:
+            print_note(f"the interface does not answer at {own.host}:{own.port} yet")
+            return
+        time.sleep(_API_LOOK_S)
+
+
 def _mend_servers(home: Path, started: tuple[embedded.Server, ...]) -> None:
     dead = [s.server for s in embedded.status(home) if s.server in started and not s.is_alive]
     for server in dead:
@@ -99,7 +126,7 @@ def _mend_servers(home: Path, started: tuple[embedded.Server, ...]) -> None:
         embedded.start(home, only=dead)
 
 
-def _tell(started: tuple[embedded.Server, ...], supervisor: Supervisor, key: str | None) -> None:
+def _tell(started: tuple[embedded.Server, ...], key: str | None, supervisor: Supervisor) -> None:
     places = endpoints()
     running = ", ".join([*started, *(f"{n} ({pid})" for n, pid in supervisor.pids.items())])
     lines = (
@@ -107,7 +134,7 @@ def _tell(started: tuple[embedded.Server, ...], supervisor: Supervisor, key: str
         f"  redis     {without_password(places.redis_url)}",
         f"  broker    {without_password(places.broker_url)}",
         *_of_flower(supervisor),
-        *(api_lines(key) if "api" in supervisor.pids else []),
+        *(api_lines(key) if _API in supervisor.pids else []),
         f"  started   {running}",
         "",
         "  In another terminal:",
@@ -122,24 +149,33 @@ def _tell(started: tuple[embedded.Server, ...], supervisor: Supervisor, key: str
 
 
 def _way_out() -> str:
-    """Say how to end it: a shell without job control has what it starts with `&` ignore Ctrl-C."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    """Say how to end it: what a shell starts with `&` hears no Ctrl-C, or ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN or _is_in_background():
         return f"kill {os.getpid()}"
     return "Ctrl-C"
 
 
+def _is_in_background() -> bool:
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # there is no terminal whose Ctrl-C could be heard or not
+        return False
+    try:
+        return os.tcgetpgrp(terminal) != os.getpgrp()
+    finally:
+        os.close(terminal)
+
+
 def _flower(own: FlowerSettings) -> list[Program]:
     """Describe Flower; where its port is taken, most likely by another one, it is left out."""
-    try:
-        with socket.create_server((own.host, own.port)):
-            return [flower_program(own)]
-    except OSError as exc:
+    if reason := why_not(own.host, own.port):
         where = f"{own.host}:{own.port}"
         print_note(
-            f"Flower is not started: {where} cannot be had ({exc.strerror}); "
+            f"Flower is not started: {where} cannot be had ({reason}); "
             "set ENRICH_FLOWER__PORT to another"
         )
         return []
+    return [flower_program(own)]
 
 
 def _of_flower(supervisor: Supervisor) -> list[str]:
