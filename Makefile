@@ -20,10 +20,12 @@ $(VENV)/.made:
 
 # Two stamps: what runs needs less than what tests.
 $(VENV)/.installed: $(VENV)/.made pyproject.toml
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[api]'
+	@echo "installing what runs into $(VENV): some minutes the first time …"
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[api,otel]'
 	@touch $@
 
 $(VENV)/.developed: $(VENV)/.installed
+	@echo "installing what tests into $(VENV) …"
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable . --group dev
 	@touch $@
 

@@ -93,9 +93,9 @@ class UnknownNameError(UsageError):
     def __init__(
         self, kind: str, name: str, *, known: tuple[str, ...] = (), within: str = ""
     ) -> None:
-        near = get_close_matches(name, known, n=1)
+        near = get_close_matches(name, known, n=1) or _beginning_with(name, known)
         if near:
-            hint = f"did you mean {near[0]!r}?"
+            hint = f"did you mean {' or '.join(map(repr, near))}?"
         elif known:
             hint = f"known: {', '.join(sorted(known)[:12])}{', …' if len(known) > 12 else ''}"
         else:
@@ -152,6 +152,11 @@ class EmbeddedServerError(DependencyError):
 
 class RunFailedError(EnrichError):
     """A run ended without doing its work, for example because it was cancelled."""
+
+
+def _beginning_with(name: str, known: tuple[str, ...]) -> list[str]:
+    """Give the first few that go on where the name ends."""
+    return sorted(each for each in known if name and each.startswith(name))[:3]
 
 
 def _sentence(claim: str, hint: str) -> str:

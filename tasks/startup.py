@@ -16,7 +16,7 @@ from enrich.bootstrap import settings as own_settings
 from enrich.errors import DependencyError, EnrichError, UsageError
 from enrich.settings import Settings
 from enrich.store.engine import make_engine, translated
-from enrich.store.migrate import head, pending
+from enrich.store.migrate import current, head, pending
 
 __all__ = ["Finding", "check_limits", "check_redis", "examine", "refuse_to_start"]
 
@@ -141,9 +141,11 @@ def _postgres(url: str) -> str:
 
 
 def _schema(own: Settings, url: str) -> str:
-    if own.database_url is None:
-        return f"{head()} when it is first used"
-    if lacking := pending(url):
+    lacking = pending(url)
+    if lacking and own.database_url is None:
+        # The embedded database is brought there by whatever uses it first.
+        return f"{head()} when it is next used; it is at {current(url) or 'none'}"
+    if lacking:
         raise DependencyError(f"{len(lacking)} migrations are pending; run `enrich migrate`")
     return f"{head()}, the newest"
 

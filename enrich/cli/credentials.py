@@ -141,11 +141,13 @@ def _secret() -> Secret:
 
 
 def _credential_of(provider: str) -> str:
-    """Give what a provider's file calls its credential."""
+    """Give the credential of a provider, or of that name."""
     specs = known_specs(settings())[0]
-    if provider in specs and specs[provider].credential is None:
-        raise BadInputError("PROVIDER", f"{provider} needs no key")
     named = {name: spec.credential for name, spec in specs.items() if spec.credential}
+    # `list` shows the credential's own name, which is good as well.
+    named |= {credential: credential for credential in named.values()}
+    if provider in specs and provider not in named:
+        raise BadInputError("PROVIDER", f"{provider} needs no key")
     if provider not in named:
         raise UnknownNameError("provider that takes a key", provider, known=tuple(named))
     return named[provider]

@@ -49,7 +49,7 @@ def _create(
         print_json({"key": secret, "prefix": key.prefix, "tenant": tenant, "name": name})
         return
     click.echo(secret)
-    print_note(f"for tenant {tenant!r}: it is shown this once, and no longer than now")
+    print_note(f"for tenant {tenant!r}: this is the only time that it is shown; keep it now")
 
 
 @keys_command.command("list")

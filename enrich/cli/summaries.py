@@ -37,7 +37,7 @@ def print_summary(summary: RunSummary, endings: Sequence[Ending] = (), *, as_jso
         ("not found", counts.not_found),
         *((name, number) for name in ("pending", "failed", "skipped")
           if (number := getattr(counts, name))),
-        ("provider calls", f"{counts.provider_calls}, and {counts.cache_hits} cache hits"),
+        ("provider calls", f"{counts.provider_calls} by network, {counts.cache_hits} cache hits"),
         ("cost", f"{credits_of(counts.cost_microcredits):.4f} credits"),
         *([("took", f"{took:.2f} s")] if took is not None else []),
         *(("parked", reason) for reason in summary.parked_reasons),

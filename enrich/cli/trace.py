@@ -69,15 +69,16 @@ def _list(*, limit: int, as_json: bool) -> None:
     """List the newest traces."""
     found = _kept(_directory())[:limit]
     rows = [
-        (trace.id, trace.name, _moment(trace), f"{trace.took_ms:.1f} ms", len(trace.spans),
-         _runs(trace))
+        (trace.id, trace.name, _moment(trace), f"{trace.took_ms:.1f} ms", len(trace.spans))
         for trace in found
-    ]  # fmt: skip
+    ]
     headers = ("trace", "begins with", "when", "took", "spans", "runs")
     if as_json:
-        print_json([dict(zip(headers, row, strict=True)) for row in rows])
-    else:
-        print_table(headers, rows)
+        told = [(*row, _runs(trace)) for row, trace in zip(rows, found, strict=True)]
+        print_json([dict(zip(headers, row, strict=True)) for row in told])
+        return
+    runs = [", ".join(map(str, _runs(trace))) for trace in found]
+    print_table(headers, [(*row, own) for row, own in zip(rows, runs, strict=True)])
 
 
 @trace_command.command("show")
@@ -188,7 +189,7 @@ def _check_packages() -> None:
     from enrich.telemetry.traces import lacking_packages
 
     if lacking := lacking_packages():
-        raise DependencyError(f"traces need {lacking[0]}, which is not installed: {_INSTALL}")
+        raise BadInputError("traces", f"{lacking[0]} is not installed", hint=_INSTALL)
 
 
 def _print(trace: Trace, *, as_json: bool) -> None:

@@ -22,13 +22,13 @@ def test_a_key_is_kept_listed_masked_resealed_and_removed(
     (shell.folder / "key.txt").write_text(CANARY)
 
     with (shell.folder / "key.txt").open() as key:
-        added = own("credentials", "add", "apollo", "--tenant", "keys", stdin=key)
+        added = own("credentials", "add", "hunter", "--tenant", "keys", stdin=key)
     resealed = own("credentials", "rotate-key")
     listed = own.json("credentials", "list", "--tenant", "keys")
-    removed = own("credentials", "remove", "apollo", "--tenant", "keys")
+    removed = own("credentials", "remove", "hunter", "--tenant", "keys")
 
     assert [done.returncode for done in (added, resealed, removed)] == [0, 0, 0]
     assert [(one["credential"], one["name"], one["key"]) for one in listed] == [
-        ("apollo", "main", "…wxyz")
+        ("hunter", "main", "…wxyz")
     ]
     assert CANARY not in "".join(f"{d.stdout}{d.stderr}" for d in (added, resealed, removed))

@@ -104,3 +104,17 @@ def test_a_provider_of_local_data_costs_nothing_unless_simulated(provider: Provi
 @_EACH
 def test_priors_are_confidences_and_none_is_certain(provider: Provider) -> None:
     assert all(0.0 < prior < 1.0 for prior in provider.spec.gives.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("hunter", "did you mean 'hunter_email_finder' or 'hunter_email_verifier'?"),
+        ("zz", "known: "),
+    ],
+    ids=["the beginning of some", "of none"],
+)
+def test_who_knows_half_a_name_is_told_the_whole(name: str, said: str) -> None:
+    known = ("hunter_email_verifier", "hunter_email_finder", "apollo")
+
+    assert said in str(UnknownNameError("provider", name, known=known))
