@@ -12,7 +12,7 @@ from enrich.domain.endings import (
     interim_writes,
     with_accepted,
 )
-from enrich.domain.outcome import LATER_KINDS, OutcomeKind, retry_at_of
+from enrich.domain.outcome import OVER_BUDGET, Outcome, OutcomeKind, Skipped, retry_at_of
 from enrich.domain.policy import FusionPolicy, RunPolicy
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.run import Counts, OpenBatch, Order, Phase
@@ -127,12 +127,10 @@ def waiting_rows(
 ) -> dict[int, datetime]:
     """Find rows with an open cell that a provider may still fill, and when to ask it again."""
     latest = now + timedelta(seconds=runs.max_wait_s)
-    # A limit makes work later however often; who is never done with a row has to be left one day.
-    kinds = LATER_KINDS if batch.ref.attempt <= runs.max_deferrals else {OutcomeKind.RATE_LIMITED}
     rows = {row.id: row for row in batch.rows}
     waiting: dict[int, datetime] = {}
     for response in batch.responses:
-        if response.outcome.kind not in kinds:
+        if batch.ref.attempt > _most_attempts(response.outcome, runs):
             continue
         retry_at = retry_at_of(response.outcome)
         row, spec = rows.get(response.row), specs.get(response.provider)
@@ -142,6 +140,21 @@ def waiting_rows(
         if retry_at <= latest and fields & spec.gives.keys():
             waiting[row.id] = min(retry_at, waiting.get(row.id, retry_at))
     return waiting
+
+
+def _most_attempts(outcome: Outcome, runs: RunPolicy) -> int:
+    """Say up to which attempt a row is asked about again after that; every wait has its end."""
+    match outcome:
+        case Skipped(reason=reason) if reason.startswith(OVER_BUDGET):
+            return runs.max_money_waits
+        case Skipped():
+            return 0
+        case _ if outcome.kind is OutcomeKind.RATE_LIMITED:
+            return runs.max_limited
+        case _ if outcome.kind is OutcomeKind.PENDING:
+            return runs.max_deferrals
+        case _:
+            return 0
 
 
 def _onward(

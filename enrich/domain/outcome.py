@@ -25,6 +25,7 @@ __all__ = [
     "LATER_KINDS",
     "NO_CREDENTIAL",
     "OUT_OF_TIME",
+    "OVER_BUDGET",
     "CreditsExhausted",
     "Found",
     "Gone",
@@ -164,6 +165,8 @@ class Skipped:
     retry_at: datetime | None = field(default=None)
 
 
+#: How the reason of `Skipped` begins where a cap leaves no money; then comes whose cap.
+OVER_BUDGET = "over budget"
 #: The reason of `Skipped` when a tenant has no key for a provider that needs one.
 NO_CREDENTIAL = "no credential"
 #: Reasons of `Skipped` that make work later: no time was left, or the booked start was missed.

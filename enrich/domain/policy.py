@@ -181,6 +181,8 @@ class RunPolicy:
         max_attempts: after so many, a batch is parked.
         max_wait_s: rows whose limit passes later than that are not waited for.
         max_deferrals: a row that a provider is still not done with by then is left pending.
+        max_limited: the same for one that waits for a limit to pass: work is late, never for ever.
+        max_money_waits: how often a row waits for money that others may give back.
         max_waves: of one batch; more means that a probe fails again and again.
         order: in which providers are asked, where a run does not say.
     """
@@ -192,6 +194,8 @@ class RunPolicy:
     max_wait_s: float = 900.0
     max_waves: int = 50
     max_deferrals: int = 1000
+    max_limited: int = 20_000
+    max_money_waits: int = 12
     order: Order = Order.PARALLEL
 
 

@@ -139,16 +139,49 @@ class _Calling:
         booked = sum(sizes[: len(starts_s)])
         said = self._all_as(names[booked:], later)
         purse = Purse(self.parts, self.run, self.provider.spec, holder=self.holder)
-        paid, poor = purse.open([questions[name].inputs for name in names[:booked]])
-        said |= self._all_as(names[paid:booked], poor)
+        asked = {name: questions[name] for name in names[:booked]}
         try:
-            if paid:
-                queries = [questions[name] for name in names[:paid]]
-                starts = Starts(at_s=starts_s, late_s=self._late_s(), again=self._booked_again)
-                answers += ask_paced(self.parts, self.provider, queries, starts, self.deadline)
+            return said | self._in_rounds(asked, list(starts_s), purse, answers)
         finally:
-            purse.close(sum(charged(self.provider.spec, answer) for answer in answers))
-        return said | self._read(names[:paid], answers)
+            purse.close()
+
+    def _in_rounds(
+        self,
+        questions: Mapping[str, Query],
+        starts_s: list[float],
+        purse: Purse,
+        answers: list[Answer],
+    ) -> dict[str, Said]:
+        """Ask as many as the purse has money for; then the next, with what those did not cost."""
+        said: dict[str, Said] = {}
+        left = tuple(questions)
+        while left:
+            paid, poor = purse.open([questions[name].inputs for name in left])
+            if paid and said and self._is_late():
+                paid, poor = 0, purse.later()
+            if not paid:
+                return said | self._all_as(left, poor)
+            queries = [questions[name] for name in left[:paid]]
+            told = self._asked_in_time(queries, starts_s)
+            purse.spend(sum(charged(self.provider.spec, answer) for answer in told))
+            answers += told
+            said |= self._read(left[:paid], told)
+            left = left[paid:]
+        return said
+
+    def _asked_in_time(self, queries: Sequence[Query], starts_s: list[float]) -> list[Answer]:
+        """Make the calls; their starts are taken off the booked ones."""
+        calls = len(call_sizes(self.provider.spec, queries))
+        # Smaller rounds are more calls than were booked: those count as late, and book their own.
+        own = (starts_s + [-inf] * calls)[:calls]
+        del starts_s[:calls]
+        starts = Starts(at_s=own, late_s=self._late_s(), again=self._booked_again)
+        return ask_paced(self.parts, self.provider, queries, starts, self.deadline)
+
+    def _is_late(self) -> bool:
+        """Say whether a call that begins now may be cut off by the deadline."""
+        least_s = self.parts.policies.probes.timeout_s * (1 - _BOOKABLE)
+        return self.deadline.left_s(self.parts.clock) < least_s
 
     def _read(self, names: Sequence[str], answers: Sequence[Answer]) -> dict[str, Said]:
         now = self.parts.clock.now()

@@ -235,6 +235,8 @@ class Budgets(Protocol):
     ) -> Reservation | OverBudget | BudgetsAway:
         """Put money aside in all scopes (scope to cap) or in none; `name` is the reservation's id.
 
+        What is put aside under a name takes the place of what it held before; when that is refused,
+        the name holds what it held.
         A dead holder's money returns after `hold_s`, so a hold outlasts the calls it is for. Of a
         scope that Redis does not know, or no longer, the ledger is asked first.
         """

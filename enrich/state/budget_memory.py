@@ -21,10 +21,10 @@ class _Account:
     #: By reservation: how much, and the moment it returns.
     holds: dict[str, tuple[int, float]] = field(default_factory=dict)
 
-    def reserved(self, now_s: float) -> int:
-        """Forget what dead holders put aside, and add up the rest."""
+    def reserved(self, now_s: float, *, but: str = "") -> int:
+        """Forget what dead holders put aside, and add up the rest, but for one reservation."""
         self.holds = {name: hold for name, hold in self.holds.items() if hold[1] > now_s}
-        return sum(amount for amount, _ in self.holds.values())
+        return sum(amount for name, (amount, _) in self.holds.items() if name != but)
 
 
 class MemoryBudgets:
@@ -57,7 +57,7 @@ class MemoryBudgets:
             now_s = self._clock.monotonic_s()
             for scope, cap in sorted(caps.items()):
                 account = self._account(tenant, scope)
-                held = account.reserved(now_s)
+                held = account.reserved(now_s, but=name)
                 left = cap - account.spent - held
                 if left < amount:
                     return OverBudget(

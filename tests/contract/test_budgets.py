@@ -59,6 +59,19 @@ def test_money_put_aside_is_reserved_in_every_scope(world: World) -> None:
     assert world.budgets.spent("t", ["run", "day"]) == {"run": (0, 5), "day": (0, 5)}
 
 
+def test_what_is_put_aside_under_a_name_takes_the_place_of_what_it_held(world: World) -> None:
+    first = world.budgets.reserve("t", {"run": 10}, 6, hold_s=60, name="n")
+    more = world.budgets.reserve("t", {"run": 10}, 9, hold_s=60, name="n")
+    too_much = world.budgets.reserve("t", {"run": 10}, 11, hold_s=60, name="n")
+    before = world.budgets.spent("t", ["run"])
+    world.budgets.commit("t", reserved(more), 2)
+
+    assert isinstance(first, Reservation)
+    assert too_much == OverBudget(scope="run", cap_microcredits=10, left_microcredits=10)
+    assert before == {"run": (0, 9)}
+    assert world.budgets.spent("t", ["run"]) == {"run": (2, 0)}
+
+
 @pytest.mark.parametrize("poor", ["day", "run"])
 def test_too_little_in_one_scope_puts_nothing_aside_in_any(world: World, poor: str) -> None:
     world.budgets.reserve("t", {poor: 8}, 5, hold_s=60)

@@ -72,6 +72,19 @@ def test_what_was_under_way_when_it_was_lost_is_still_held(
     assert budgets.spent("t", ["run:7"]) == {"run:7": (60, 1)}
 
 
+def test_what_the_ledger_says_that_we_hold_ourselves_is_not_in_our_way(
+    budgets: RedisBudgets, books: Books
+) -> None:
+    books.says = Spending(holds=(Hold(id="us", amount_microcredits=500, left_s=60),))
+    refused = reserve(budgets, 500, name="us")
+    got = reserve(budgets, 100, name="us")
+    assert isinstance(got, Reservation)
+    budgets.commit("t", got, 0)
+
+    assert refused == OverBudget(scope="run:7", cap_microcredits=100, left_microcredits=100)
+    assert budgets.spent("t", ["run:7"]) == {"run:7": (0, 0)}
+
+
 def test_what_is_booked_before_the_ledger_was_asked_is_not_counted_twice(
     budgets: RedisBudgets, books: Books
 ) -> None:

@@ -7,13 +7,14 @@ import pytest
 
 from enrich.domain.outcome import NotFound, Outcome, Unavailable
 from enrich.domain.paid import NO_TRACE, Asked, CallEnd, InDoubt, Ruling, Verdict
-from enrich.domain.policy import BudgetPolicy
-from enrich.domain.provider import Answer, ProviderSpec, Query, Tier
+from enrich.domain.policy import BudgetPolicy, RunPolicy
+from enrich.domain.provider import Answer, Charge, ProviderSpec, Query, Tier
 from enrich.domain.run import Force, Step
 from enrich.domain.table import CellState, Column
 from enrich.domain.waterfall import key_of, questions_for
 from enrich.engine.paid import PARKED
 from enrich.engine.probe import probe
+from enrich.engine.sweep import sweep
 from enrich.engine.watch import STOPPED
 from enrich.errors import DatabaseDownError
 from enrich.ports import Deadline, OverBudget
@@ -24,6 +25,7 @@ from tests.unit.engine_world import Scripted, World, world
 DOMAIN = Column(key="domain", field="domain", enriched=True, position=1)
 COLUMNS = (EMAIL, DOMAIN)
 PAID = spec("paid", "email", "domain", tier=Tier.CHEAP, price=100)
+ON_HIT = replace(PAID, charge=Charge.ON_HIT)
 FREE = spec("free", "email", "domain")
 KNOWS = {"a@acme.com": found(domain="acme.com")}
 
@@ -298,17 +300,75 @@ def test_the_calls_that_a_cancelled_run_left_out_are_free_for_others() -> None:
         assert states == ["answered", "free"]
 
 
-def test_what_others_have_in_hand_makes_a_question_wait_instead_of_end() -> None:
+@pytest.mark.parametrize(
+    ("waits", "ends"), [(3, CellState.PENDING), (1, CellState.SKIPPED)], ids=["waits", "no more"]
+)
+def test_what_others_have_in_hand_makes_a_question_wait_and_not_for_ever(
+    waits: int, ends: CellState
+) -> None:
     provider = Scripted(PAID, KNOWS)
+    runs = RunPolicy(max_money_waits=waits)
 
-    with world(provider, columns=COLUMNS) as own:
+    with world(provider, columns=COLUMNS, runs=runs) as own:
         run_id, steps = own.submit(max_cost_microcredits=100)
         scope = f"run:{run_id}"
-        held = own.parts.budgets.reserve("default", {scope: 100}, 100, hold_s=60)
+        held = own.parts.budgets.reserve("default", {scope: 100}, 100, hold_s=6000)
         assert not isinstance(held, OverBudget)
         own.runner.run(steps, patience_s=0)
+        own.clock.sleep(100)
+        swept = sweep(own.parts)
+        own.runner.run(swept.steps, patience_s=0)
 
-        assert own.row().cells["domain"].state is CellState.PENDING
+        assert own.row().cells["domain"].state is ends
+
+
+def test_what_answers_did_not_cost_pays_for_the_next_questions() -> None:
+    emails = [f"{n}@acme.com" for n in range(8)]
+    provider = Scripted(ON_HIT, {"6@acme.com": found(domain="acme.com")})
+
+    with world(provider, emails=emails, columns=COLUMNS, runs=RunPolicy(batch_rows=10)) as own:
+        summary = own.run(max_cost_microcredits=250)
+
+        assert sorted(provider.asked) == emails
+        assert summary.counts.cost_microcredits == 100
+        assert summary.counts.not_found == 7
+
+
+def test_a_cap_holds_however_often_its_money_comes_back() -> None:
+    emails = [f"{n}@acme.com" for n in range(8)]
+    known = {email: found(domain="acme.com") for email in emails[1::2]}
+    provider = Scripted(ON_HIT, known)
+
+    with world(provider, emails=emails, columns=COLUMNS, runs=RunPolicy(batch_rows=10)) as own:
+        summary = own.run(max_cost_microcredits=250)
+
+        assert summary.counts.cost_microcredits == 200
+        assert summary.counts.skipped > 0
+        assert own.row("r8").cells["domain"].reason == "paid: skipped (over budget: run)"
+
+
+def test_money_that_comes_back_too_late_for_a_probe_is_spent_by_a_later_one() -> None:
+    worlds: list[World] = []
+
+    def script(_: Query) -> Outcome:
+        worlds[0].clock.sleep(9)
+        return NotFound()
+
+    provider = Scripted(ON_HIT, script)
+
+    with world(
+        provider, emails=("a@acme.com", "b@b.com"), columns=COLUMNS, runs=RunPolicy()
+    ) as own:
+        worlds.append(own)
+        _, steps = own.submit(max_cost_microcredits=100)
+        own.runner.run(steps, patience_s=0)
+        waiting = own.row("r2").cells["domain"].state
+        own.clock.sleep(100)
+        own.runner.run(sweep(own.parts).steps, patience_s=0)
+
+        assert waiting is CellState.PENDING
+        assert provider.asked == ["a@acme.com", "b@b.com"]
+        assert own.row("r2").cells["domain"].state is CellState.NOT_FOUND
 
 
 def test_a_question_that_another_worker_is_paying_for_waits() -> None:
