@@ -74,7 +74,7 @@ def check_command(*, files: Sequence[Path], as_json: bool) -> None:
             click.echo(f"{where}: {fault.problem}{f'; {fault.hint}' if fault.hint else ''}")
         for path in (path for path, each in found.items() if not each):
             spec = load(path)
-            click.echo(f"{path}: ok, {len(spec.example)} examples hold")
+            click.echo(f"{path}: ok, {len(spec.replies)} examples hold")
             for doubt in doubts(spec):
                 print_note(f"{path}: {doubt}")
     raise click.exceptions.Exit(2 if faults else 0)
@@ -88,8 +88,9 @@ def check_command(*, files: Sequence[Path], as_json: bool) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Where; default: ENRICH_PROVIDERS__DIRECTORY, else here.",
 )
+@click.option("--minimal", is_flag=True, help="Only what a file needs; else every part explained.")
 @as_json_option
-def new_command(*, name: str, folder: Path | None, as_json: bool) -> None:
+def new_command(*, name: str, folder: Path | None, minimal: bool, as_json: bool) -> None:
     """Write NAME.toml: a provider with every part explained, and its examples, to be changed."""
     if not _NAME.fullmatch(name) or len(name) > _NAME_CHARS_MAX:
         problem = "must be words of a-z and 0-9 with one _ between, a letter first"
@@ -101,7 +102,7 @@ def new_command(*, name: str, folder: Path | None, as_json: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(skeleton(name))
+            file.write(skeleton(name, minimal=minimal))
     except FileExistsError:
         raise BadInputError("NAME", f"{path} is there already", hint="take another") from None
     if as_json:

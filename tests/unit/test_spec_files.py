@@ -143,6 +143,26 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
 
 
+def test_the_parts_of_the_skeleton_that_are_comments_hold_too(tmp_path: Path) -> None:
+    path, text = tmp_path / "acme.toml", skeleton("acme")
+    start, end = text.index("# [bulk]\n"), text.index("# Work that takes time")
+    bulk = text[start:end].replace("\n# ", "\n").removeprefix("# ")
+
+    path.write_text(text[:start] + bulk + text[end:])
+
+    assert check(path) == ()
+    assert load(path).bulk is not None
+
+
+def test_the_short_skeleton_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "acme.toml"
+
+    path.write_text(skeleton("acme", minimal=True))
+
+    assert check(path) == ()
+    assert path.read_text().partition("[[example]]")[0].count("\n") <= 20
+
+
 def test_the_skeleton_loads_and_its_examples_hold() -> None:
     spec = load_text(skeleton("acme"))
 
