@@ -12,7 +12,7 @@ from enrich.cli.spec_files import known_specs
 from enrich.domain.keys import breaker_key, provider_of
 from enrich.engine.gates import breakers_of
 from enrich.errors import BadInputError, UnknownNameError
-from enrich.ports import BreakerStatus
+from enrich.ports import AuditEntry, BreakerStatus
 from providers.registry import providers
 
 __all__ = ["breaker_command"]
@@ -53,12 +53,15 @@ def breaker_command(
             breakers.release(key, actor=actor())
         states = breakers.status([key, *(each for each in own if each != key and not credential)])
         whose = _whose(services, name)
+        by_hand = _by_hand(services)
     status, *others = states.values()
     if as_json:
-        told = [_as_json(each) | {"tenants": whose.get(_id_of(each), [])} for each in others]
-        print_json({"provider": name, **_as_json(status), "credentials": told})
+        told = [
+            _as_json(each, by_hand) | {"tenants": whose.get(_id_of(each), [])} for each in others
+        ]
+        print_json({"provider": name, **_as_json(status, by_hand), "credentials": told})
         return
-    _print(name, status)
+    _print(name, status, by_hand.get(status.key))
     _print_credentials(others, whose)
 
 
@@ -99,7 +102,12 @@ def _id_of(status: BreakerStatus) -> str:
     return status.key.partition("#")[2]
 
 
-def _as_json(status: BreakerStatus) -> dict[str, object]:
+def _by_hand(services: Services) -> Mapping[str, AuditEntry]:
+    """Give the newest intervention by breaker."""
+    return {entry.key: entry for entry in reversed(services.parts.breakers.audit())}
+
+
+def _as_json(status: BreakerStatus, by_hand: Mapping[str, AuditEntry]) -> dict[str, object]:
     return {
         "credential": _id_of(status),
         "state": status.state,
@@ -109,10 +117,11 @@ def _as_json(status: BreakerStatus) -> dict[str, object]:
         "error_rate": status.error_rate,
         "retry_at": status.retry_at,
         "reason": status.reason,
+        "by_hand": by_hand.get(status.key),
     }
 
 
-def _print(name: str, status: BreakerStatus) -> None:
+def _print(name: str, status: BreakerStatus, by_hand: AuditEntry | None) -> None:
     rate = "nothing counted" if status.error_rate is None else f"{status.error_rate:.0%}"
     print_facts(
         [
@@ -120,6 +129,7 @@ def _print(name: str, status: BreakerStatus) -> None:
             ("state", _state(status)),
             ("calls", f"{status.successes} good, {status.failures} failed ({rate})"),
             *([("reason", status.reason)] if status.reason else []),
+            *([("set by hand", _told(by_hand))] if by_hand else []),
             *([("again at", status.retry_at)] if status.retry_at else []),
         ],
     )
@@ -142,6 +152,14 @@ def _print_credentials(states: list[BreakerStatus], whose: Mapping[str, list[str
             )
             for each in states
         ],
+    )
+
+
+def _told(entry: AuditEntry) -> str:
+    held = ", held" if entry.hold else ""
+    return (
+        f"from {entry.before} to {entry.after}{held}, by {entry.actor or 'nobody named'} "
+        f"at {entry.at:%Y-%m-%d %H:%M:%S} UTC"
     )
 
 

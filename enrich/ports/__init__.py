@@ -30,6 +30,7 @@ from enrich.ports.runs import (
     Swept,
 )
 from enrich.ports.shared import (
+    AuditEntry,
     Breakers,
     BreakerStatus,
     Budgets,
@@ -49,6 +50,7 @@ from enrich.ports.shared import (
 )
 
 __all__ = [
+    "AuditEntry",
     "BreakerStatus",
     "Breakers",
     "Budgets",

@@ -15,6 +15,7 @@ from enrich.domain.rate import RateLimit, Slots
 from enrich.domain.values import Json
 
 __all__ = [
+    "AuditEntry",
     "BreakerStatus",
     "Breakers",
     "Budgets",
@@ -130,6 +131,18 @@ class Leases(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One intervention by hand."""
+
+    at: datetime
+    actor: str
+    key: str
+    before: str
+    after: str
+    hold: bool
+
+
 class Breakers(Protocol):
     """One breaker per provider and credential; `key` names both."""
 
@@ -155,6 +168,10 @@ class Breakers(Protocol):
 
     def release(self, key: str, *, actor: str = "") -> None:
         """End a hold: the next acquire is a trial."""
+        ...
+
+    def audit(self) -> tuple[AuditEntry, ...]:
+        """Tell what was set by hand lately, newest first."""
         ...
 
 

@@ -18,10 +18,10 @@ from enrich.domain.calls import CallReport, Permit, Refusal
 from enrich.domain.keys import provider_of
 from enrich.domain.policy import BreakerPolicy
 from enrich.ports.outside import Clock, Recorder
+from enrich.ports.shared import AuditEntry
 from enrich.state.breaker_events import (
     AUDIT_ENTRIES,
     REJECTED_TOTAL,
-    AuditEntry,
     announce,
 )
 from enrich.state.breaker_memory import MemoryBreakers
@@ -128,8 +128,13 @@ class RedisBreakers:
         self._by_hand(key, BreakerEvent.RELEASED.value, hold=False, actor=actor)
 
     def audit(self) -> tuple[AuditEntry, ...]:
-        """List the interventions by hand, newest first. Raises `LinkAwayError`."""
-        rows: Any = self._link.do(lambda client: client.xrevrange(self._audit, count=AUDIT_ENTRIES))
+        """Tell what was set by hand lately, newest first; without Redis: in this process."""
+        try:
+            rows: Any = self._link.do(
+                lambda client: client.xrevrange(self._audit, count=AUDIT_ENTRIES)
+            )
+        except LinkAwayError as error:
+            return self._fallback(error).audit()
         return tuple(_audit_entry(fields) for _, fields in rows)
 
     def _by_hand(self, key: str, event: str, *, hold: bool, actor: str) -> None:

@@ -1,8 +1,6 @@
 """What is said when a breaker moves: one log line, one count; and who moved it by hand."""
 
 import logging
-from dataclasses import dataclass
-from datetime import datetime
 
 from enrich.domain.breaker_values import BreakerEvent, BreakerState, Change
 from enrich.domain.keys import provider_of
@@ -12,7 +10,6 @@ __all__ = [
     "AUDIT_ENTRIES",
     "REJECTED_TOTAL",
     "TRANSITIONS_TOTAL",
-    "AuditEntry",
     "announce",
 ]
 
@@ -38,18 +35,6 @@ _BY_HAND = frozenset(
 
 #: How many interventions by hand are remembered.
 AUDIT_ENTRIES = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
-    """One intervention by hand."""
-
-    at: datetime
-    actor: str
-    key: str
-    before: str
-    after: str
-    hold: bool
 
 
 def announce(recorder: Recorder, key: str, change: Change | None, *, actor: str = "") -> None:

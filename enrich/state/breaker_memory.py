@@ -17,10 +17,10 @@ from enrich.domain.calls import CallReport, Permit
 from enrich.domain.keys import provider_of
 from enrich.domain.policy import BreakerPolicy
 from enrich.ports.outside import Clock, Recorder
+from enrich.ports.shared import AuditEntry
 from enrich.state.breaker_events import (
     AUDIT_ENTRIES,
     REJECTED_TOTAL,
-    AuditEntry,
     announce,
 )
 
