@@ -121,7 +121,7 @@ def _print_import(report: ImportReport, *, as_json: bool) -> None:
 @click.option(
     "--provenance", is_flag=True, help="Add who said it, how surely, when, and the state."
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Default: standard output.")
+@click.option("--output", type=click.Path(path_type=Path), help="Default, and -: standard output.")
 @click.option("--force", is_flag=True, help="Replace the output if it is there.")
 @tenant_option
 def export_command(
@@ -132,6 +132,7 @@ def export_command(
     In CSV, text that a spreadsheet would run as a formula gets an apostrophe in front; the column
     _guarded says where, and an import takes it off again.
     """
+    output = None if output == Path("-") else output
     form = form or _form_of(output)
     if form == "parquet":
         _require_parquet(output)

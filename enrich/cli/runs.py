@@ -16,6 +16,7 @@ from enrich.cli.output import (
 )
 from enrich.cli.reasons import check_outage, note_shut
 from enrich.cli.services import Services, opened
+from enrich.cli.spec_files import note_refused_files
 from enrich.cli.summaries import note_missing_keys, print_summary, summary_json
 from enrich.cli.tables import enriched_columns
 from enrich.cli.watching import carry_out, check_broker
@@ -201,6 +202,7 @@ def retry_command(*, run: int, wait: bool, in_process: bool, tenant: str, as_jso
 def _endings(services: Services, tenant: str, summary: RunSummary) -> tuple[Ending, ...]:
     """Give why cells of a run are not filled; says beside it who could not be asked."""
     note_missing_keys(services.parts.runs, tenant, summary.id)
+    note_refused_files()
     endings = endings_of(summary.counts)
     note_shut(services, tenant, endings)
     return endings

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from enrich.bootstrap import settings
+from enrich.cli.output import print_note
 from enrich.errors import BadFileError, UnknownNameError
 from enrich.settings import Settings
 from providers.catalogued import own_specs
 from providers.spec import HttpSpec, load, load_catalogue
 
-__all__ = ["is_path", "known_specs", "spec_of"]
+__all__ = ["is_path", "known_specs", "note_refused_files", "spec_of"]
 
 
 def known_specs(own: Settings) -> tuple[Mapping[str, HttpSpec], Sequence[BadFileError]]:
@@ -17,6 +18,13 @@ def known_specs(own: Settings) -> tuple[Mapping[str, HttpSpec], Sequence[BadFile
     directory = own.providers.directory
     added, faults = own_specs(directory) if directory else ((), ())
     return {spec.name: spec for spec in (*load_catalogue(), *added)}, faults
+
+
+def note_refused_files() -> None:
+    """Say beside a result whose files are left out, and why: they were not asked."""
+    directory = settings().providers.directory
+    for fault in own_specs(directory)[1] if directory else ():
+        print_note(f"{Path(fault.path).stem} was not asked, its file is left out: {fault}")
 
 
 def is_path(provider: str) -> bool:

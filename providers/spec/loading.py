@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from enrich.errors import BadFileError
 from providers.spec.file import HttpSpec
 from providers.spec.lines import KeyPath, line_of
+from providers.spec.spelling import near_key
 
 __all__ = ["CATALOGUE", "json_schema", "load", "load_catalogue", "load_folder", "load_text"]
 
@@ -25,8 +26,9 @@ _HOLE = re.compile(r"\{[a-z_$]+")
 _STEP = re.compile(r"[^.\[\]]+|\[\d+\]")
 _PROBLEMS = {
     "missing": ("is missing", "add it"),
-    "extra_forbidden": ("there is no such key", "remove it, or correct its spelling"),
+    "extra_forbidden": ("there is no such key", ""),
 }
+_INPUTS = 'write a list of lists, such as [["email"]] or [["first_name", "domain"], ["email"]]'
 
 
 def load(path: Path) -> HttpSpec:
@@ -109,6 +111,10 @@ def _wrong(detail: ErrorDetails, data: Mapping[str, Any], text: str, path: str) 
     place = _place(detail["loc"], data)
     problem, hint = _PROBLEMS.get(detail["type"], (detail["msg"], ""))
     problem = problem.removeprefix("Value error, ").replace("Input should be", "must be")
+    if detail["type"] == "extra_forbidden":
+        hint = near_key(HttpSpec, place)
+    elif place[:1] == ("inputs",) and detail["type"] == "tuple_type":
+        hint = _INPUTS
     where = _dotted(place)
     said = f"{where}: {problem}" if where else problem
     line = line_of(text, place) or _line_with_hole(text, problem)

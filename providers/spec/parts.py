@@ -93,8 +93,9 @@ class Expression:
         try:
             return cls(source, jmespath.compile(source))
         except JMESPathError as exc:
-            first = str(exc).splitlines()[0]
-            raise ValueError(f"{source!r} is no JMESPath expression: {first}") from None
+            first = str(exc).splitlines()[0].removesuffix(":").removesuffix(", for expression")
+            why = first.rpartition("jmespath expression: ")[2]
+            raise ValueError(f"{source!r} is no JMESPath expression: {why}") from None
 
 
 def _template(value: object) -> Template:

@@ -203,6 +203,28 @@ def test_a_server_error_is_tried_again_by_the_rule_of_the_file(
     assert (told["filled"], told["failed"], told["provider_calls"]) == (6, 0, vendor.calls)
 
 
+def test_a_run_names_the_file_that_was_refused(
+    vendor: OwnVendor, terminal: Terminal, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad_one.toml"
+    bad.write_text('name = "bad_one"\n')
+
+    told = run(terminal, vendor).stderr
+
+    assert f"bad_one was not asked, its file is left out: {bad}: title: is missing" in told
+
+
+def test_an_export_to_a_dash_goes_to_standard_output(
+    vendor: OwnVendor, terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    done = terminal("export", vendor.name, "--output", "-")
+
+    assert done.stdout.startswith('"id","domain"')
+    assert not (tmp_path / "-").exists()
+
+
 def test_a_cell_is_explained_and_shown_with_its_evidence_at_once(
     vendor: OwnVendor, terminal: Terminal
 ) -> None:
