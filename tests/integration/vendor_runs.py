@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import Celery
 
+from enrich.domain.normalise import normaliser_of_field
 from enrich.domain.table import Column
 from enrich.domain.values import JsonObject
 from enrich.embedded import celery_url
@@ -128,7 +129,8 @@ def _follows(cell: Mapping[str, Any], column: str, value: Any, said: Sequence[Li
     known = {line.provider: line.value(column) for line in able if line.value(column) is not None}
     match cell["state"]:
         case "filled":
-            return value is not None and known.get(cell["provider"]) == value
+            written = normaliser_of_field(column).normalise(known.get(cell["provider"])).display
+            return value is not None and written == value
         case "not_found":
             return value is None and not known and set(last.values()) <= _SAYS_NOTHING
         case "failed" | "skipped":
