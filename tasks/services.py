@@ -1,7 +1,6 @@
 """What the tasks of one process work with: built at first use, closed with the process."""
 
 import gc
-import logging
 import threading
 import warnings
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from celery.exceptions import SecurityWarning
 
 from enrich.bootstrap import Services, build, settings
 from enrich.telemetry import configure_logging
+from tasks.logs import take_over
 from tasks.startup import refuse_to_start
 
 __all__ = ["close", "holder", "services"]
@@ -63,21 +63,7 @@ def _begin(sender: str, conf: Mapping[str, Any], **_: Any) -> None:
     refuse_to_start(conf)
 
 
-def _log(**_: Any) -> None:
-    """Take logging over from Celery: one event a line, no secret in any."""
-    own = settings().log
-    configure_logging(own.level, as_json=own.as_json)
-    for name in ("celery.app.trace", "celery.worker.strategy"):
-        logging.getLogger(name).addFilter(_without_arguments)
-
-
-def _without_arguments(record: logging.LogRecord) -> bool:
-    """Take from Celery's records what was sent, and the traceback of a caller's mistake."""
-    vars(record).pop("data", None)
-    return True
-
-
 # Celery keeps weak references: these functions live as long as the module.
 signals.celeryd_init.connect(_begin)
-signals.setup_logging.connect(_log)
+signals.setup_logging.connect(take_over)
 signals.worker_process_shutdown.connect(close)

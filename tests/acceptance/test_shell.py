@@ -244,6 +244,19 @@ def test_interrupted_wait_is_130_and_the_run_goes_on(shell: Shell, run: dict[str
     assert shell.json("cancel", str(newest["run_id"]))["state"] == "cancelled"
 
 
+def test_a_run_with_nothing_to_ask_with_fails_and_names_the_way_out(shell: Shell) -> None:
+    shell.write("colours.csv", "id,colour\n1,red\n")
+    shell("import", "colours.csv", "--table", "colours")
+
+    done = shell("run", "colours", "--columns", "industry", "--in-process")
+    way_out = shell("columns", "colours", "set", "colour", "--field", "company_name")
+
+    assert done.returncode == 1
+    assert "what the row has (needs " in done.stdout
+    assert "`enrich columns colours set COLUMN --field company_name`" in done.stderr
+    assert way_out.returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -306,6 +319,7 @@ def test_breaker_is_held_until_it_is_released(shell: Shell) -> None:
     released = shell.json("breaker", "countries", "--release")
 
     assert (held["state"], held["held"], released["held"]) == ("open", True, False)
+    assert held["by_hand"]["actor"].startswith("shell")
     assert shell.json("breaker", "countries", "--force", "closed")["state"] == "closed"
 
 
