@@ -17,12 +17,14 @@ from enrich.cli.output import (
     print_table,
     tenant_option,
 )
-from enrich.cli.services import logs_for_a_person
+from enrich.cli.services import Services, logs_for_a_person
 from enrich.domain.run import Force
 from enrich.domain.traces import NotedSpan, Trace, traces_of, tree_of
 from enrich.engine.arguments import options_of
 from enrich.engine.cells import CellsRequest, Known, begin, finish
 from enrich.errors import BadInputError, DependencyError, UnknownNameError
+from enrich.ports.tracing import Tracer
+from providers.base import LocalProvider
 
 __all__ = ["trace_command"]
 
@@ -110,6 +112,7 @@ def _here(tenant: str, table: str, row: str, column: str, force: str) -> Trace:
     services = build(tracer=tracer)
     try:
         with tracer.span("enrich cell", {"enrich.table": table}):
+            _load(services, tracer, tenant, table, column)
             options = options_of(force, True, None, None)
             request = CellsRequest(
                 tenant=tenant, table=table, row=row, columns=(column,), options=options
@@ -122,6 +125,16 @@ def _here(tenant: str, table: str, row: str, column: str, force: str) -> Trace:
         services.close()
     (trace,) = traces_of(noted(span) for span in memory.get_finished_spans())
     return trace
+
+
+def _load(services: Services, tracer: Tracer, tenant: str, table: str, column: str) -> None:
+    """Load what the column's providers know, which a worker has done before: spans of their own."""
+    columns = services.parts.rows.table(tenant, table).columns
+    field = next((one.field for one in columns if one.key == column), None)
+    for name, provider in services.parts.providers.items():
+        if isinstance(provider, LocalProvider) and field in provider.spec.gives:
+            with tracer.span(f"load {name}"):
+                provider.warm()
 
 
 def _by_workers(tenant: str, table: str, row: str, column: str, force: str) -> Trace:

@@ -60,8 +60,8 @@ def up_command(
     nodes = {program.name: node_of(program.name) for program in programs}
     programs += [] if no_beat else [beat_program()]
     programs += [api_program()] if has_api() and not no_api else []
-    programs += _flower(settings().flower) if flower else []
     with stopped_by_signals(), _alone(settings().home):
+        programs += _flower(settings().flower) if flower else []
         if any(program.name == _API for program in programs):
             refuse_taken(settings().api)
         with own_servers() as started:
