@@ -81,6 +81,7 @@ def _print_text(found: Estimate, foreseen: Foreseen | None) -> None:
         [
             ("cells", f"{found.cells} in {found.rows} rows"),
             ("out of reach", f"{found.out_of_reach}: nobody can fill them from what there is"),
+            *(("unknown field", f"{field}: no provider gives it") for field in found.unknown),
             ("cost at least", f"{credits_of(found.least_microcredits):.4f} credits"),
             ("expected", f"{credits_of(found.expected_microcredits):.4f}"),
             ("at most", f"{credits_of(found.most_microcredits):.4f}; the cache makes it less"),

@@ -6,7 +6,7 @@ from datetime import datetime
 from enrich.cli.output import print_note, print_table
 from enrich.cli.services import Services
 from enrich.domain.calls import Refusal
-from enrich.domain.endings import Ending, is_outage
+from enrich.domain.endings import NO_INPUT, Ending, is_outage, is_without_input
 from enrich.domain.keys import breaker_key, provider_of
 from enrich.engine.gates import shut_for_long
 from enrich.errors import RunFailedError
@@ -56,15 +56,29 @@ def shut_sentence(status: BreakerStatus, *, tenant: str = "default") -> str:
 
 
 def check_outage(summary: RunSummary, endings: Sequence[Ending]) -> None:
-    """Raise `RunFailedError` for a run that got nothing because nobody could be asked."""
-    outages = [each for each in endings if is_outage(each)]
+    """Raise `RunFailedError` for a run that got nothing because nobody could be asked.
+
+    One that got something is done, whatever else failed.
+    """
+    outages = [each for each in endings if is_outage(each) or is_without_input(each)]
     counts = summary.counts
     if not outages or counts.filled or counts.not_found:
         return
     cells = sum(each.cells for each in outages)
     raise RunFailedError(
         f"run {summary.id} got nothing: {cells} cells could not be asked about, above all "
-        f"{outages[0].reason}"
+        f"{outages[0].reason}{_way_out(summary.table, outages[0])}"
+    )
+
+
+def _way_out(table: str, ending: Ending) -> str:
+    """Name the command by which a column's values are asked with."""
+    if not ending.reason.startswith(NO_INPUT):
+        return ""
+    field = ending.reason.partition("(needs ")[2].partition(" ")[0].rstrip(")") or "company_name"
+    return (
+        f"; if a column holds it, say so: `enrich columns {table} set COLUMN --field {field}`, or "
+        f"`--map HEADER=COLUMN:{field}` at the import"
     )
 
 

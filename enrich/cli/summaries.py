@@ -6,7 +6,7 @@ from typing import Any
 from enrich.cli.output import print_facts, print_json, print_note
 from enrich.cli.reasons import print_reasons
 from enrich.domain.endings import Ending
-from enrich.domain.outcome import NO_CREDENTIAL
+from enrich.domain.outcome import NO_CREDENTIAL, OVER_BUDGET
 from enrich.domain.values import credits_of
 from enrich.engine.report import finished_report
 from enrich.ports import RunStore, RunSummary
@@ -38,7 +38,7 @@ def print_summary(summary: RunSummary, endings: Sequence[Ending] = (), *, as_jso
         *((name, number) for name in ("pending", "failed", "skipped")
           if (number := getattr(counts, name))),
         ("provider calls", f"{counts.provider_calls} by network, {counts.cache_hits} cache hits"),
-        ("cost", f"{credits_of(counts.cost_microcredits):.4f} credits"),
+        ("cost", _cost(summary, endings)),
         *([("took", f"{took:.2f} s")] if took is not None else []),
         *(("parked", reason) for reason in summary.parked_reasons),
     ]  # fmt: skip
@@ -49,9 +49,26 @@ def print_summary(summary: RunSummary, endings: Sequence[Ending] = (), *, as_jso
 def summary_json(summary: RunSummary) -> dict[str, Any]:
     return {
         **finished_report(summary, ()),
+        "max_cost": _credits(summary.max_cost_microcredits),
         "batches": summary.batches,
         "parked_reasons": summary.parked_reasons,
     }
+
+
+def _cost(summary: RunSummary, endings: Sequence[Ending]) -> str:
+    """Say what was spent, of how much, and what there was no money for."""
+    spent = f"{credits_of(summary.counts.cost_microcredits):.4f} credits"
+    cap = _credits(summary.max_cost_microcredits)
+    left_out = sum(each.cells for each in endings if f"({OVER_BUDGET}" in each.reason)
+    return (
+        spent
+        + (f" of {cap:g} that it may spend" if cap is not None else "")
+        + (f"; {left_out} cells left out (over budget)" if left_out else "")
+    )
+
+
+def _credits(microcredits: int | None) -> float | None:
+    return None if microcredits is None else credits_of(microcredits)
 
 
 def _took_s(summary: RunSummary) -> float | None:

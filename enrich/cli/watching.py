@@ -76,6 +76,8 @@ def _work_here(services: Services, tenant: str, run_id: int, steps: Sequence[Ste
             wait_for(services, tenant, run_id, until=work.done)
         except KeyboardInterrupt:
             services.parts.runs.cancel(tenant, run_id)  # the thread finds that out and ends
+            table = services.parts.runs.summary(tenant, run_id).table
+            print_note(f"run {run_id} was cancelled; `enrich run {table} …` again goes on")
             raise
         work.result()
     return services.parts.runs.summary(tenant, run_id)

@@ -17,6 +17,8 @@ from enrich.domain.values import is_blank
 from enrich.domain.waterfall import open_columns
 
 __all__ = [
+    "NOBODY_GIVES",
+    "NO_INPUT",
     "STALE",
     "Ending",
     "endings_by_reason",
@@ -24,11 +26,15 @@ __all__ = [
     "final_writes",
     "interim_writes",
     "is_outage",
+    "is_without_input",
     "with_accepted",
 ]
 
 #: Why a filled cell may be out of date: `observed_at` says since when.
 STALE = "stale: the provider was down"
+#: How a cell's reason begins that nobody was asked about.
+NO_INPUT = "no provider could be asked with what the row has"
+NOBODY_GIVES = "no provider gives the field"
 
 #: Outcomes after which nobody can say whether the provider knows the row.
 _UNKNOWN_AFTER = frozenset(
@@ -46,6 +52,8 @@ _UNANSWERED = frozenset({OutcomeKind.INVALID_INPUT, OutcomeKind.LEGAL_BLOCK})
 _OF_ONE_ROW = re.compile(r"\S*@\S+|\S*\d{5,}\S*")
 #: In one batch; where a provider gives more of them, they are counted without what is in brackets.
 _REASONS_KEPT = 8
+#: So many of the ways to ask are told where none is open.
+_WAYS_TOLD = 3
 _IN_BRACKETS = re.compile(r" \([^()]*\)")
 
 
@@ -63,6 +71,11 @@ def is_outage(ending: Ending) -> bool:
     return ending.state is CellState.FAILED or (
         ending.state is CellState.SKIPPED and ": skipped (breaker " in ending.reason
     )
+
+
+def is_without_input(ending: Ending) -> bool:
+    """Say whether the cells have no value because their rows hold nothing to ask with."""
+    return ending.state is CellState.SKIPPED and ending.reason.startswith((NO_INPUT, NOBODY_GIVES))
 
 
 def endings_by_reason(writes: Iterable[CellWrite]) -> Counter[str]:
@@ -232,11 +245,24 @@ def _unfilled(
         seen_at = _latest(able)
         return Provenance(state=CellState.NOT_FOUND, stamp=stamp, observed_at=seen_at, reason=why)
     else:
-        reason = "no provider could be asked with what the row has"
+        reason = _unaskable(column.field, specs.values())
         return Provenance(state=CellState.SKIPPED, stamp=stamp, reason=reason)
     return Provenance(
         state=state, stamp=stamp, reason=_reasons(because), retry_at=_soonest(because)
     )
+
+
+def _unaskable(field: str, specs: Iterable[ProviderSpec]) -> str:
+    """Say what would let somebody be asked: what those who give the field start from most often."""
+    able = [spec for spec in specs if field in spec.gives]
+    ways = Counter(way for spec in able for way in spec.inputs if field not in way)
+    if not able:
+        return f"{NOBODY_GIVES} {field!r}"
+    if not ways:
+        return NO_INPUT
+    order = sorted(ways, key=lambda way: (-ways[way], len(way), sorted(way)))
+    told = [" with ".join(sorted(way)) for way in order[:_WAYS_TOLD]]
+    return f"{NO_INPUT} (needs {' or '.join(told)})"
 
 
 def _latest(said: Iterable[Response]) -> datetime:

@@ -39,13 +39,15 @@ class Share:
 class Estimate:
     """The work of a run, counted from above: the cache and good answers make it less.
 
-    `out_of_reach` counts cells of `cells` that no provider can fill from what their rows have.
+    `out_of_reach` counts cells of `cells` that no provider can fill from what their rows have;
+    `unknown` names the wanted fields that nobody gives at all.
     """
 
     rows: int
     cells: int
     out_of_reach: int
     shares: tuple[Share, ...]
+    unknown: tuple[str, ...] = ()
 
     @property
     def least_microcredits(self) -> int:
@@ -94,7 +96,12 @@ def estimate(
         cells=cells,
         out_of_reach=cells - reached,
         shares=_shares(able, asked, hit_rates or {}),
+        unknown=tuple(c.field for c in run.wanted_columns if not _is_given(c.field, specs)),
     )
+
+
+def _is_given(field: str, specs: Sequence[ProviderSpec]) -> bool:
+    return any(field in spec.gives for spec in specs)
 
 
 _Fields = frozenset[str]

@@ -123,7 +123,7 @@ class Swept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """A run as people ask about it."""
+    """A run as people ask about it; `max_cost_microcredits` None: it may spend what it needs."""
 
     id: int
     tenant: str
@@ -136,6 +136,7 @@ class RunSummary:
     parked_reasons: tuple[str, ...]
     started_at: datetime
     finished_at: datetime | None
+    max_cost_microcredits: int | None = None
 
 
 class RunStore(Protocol):

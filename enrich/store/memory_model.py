@@ -113,4 +113,5 @@ class MemoryRun:
             parked_reasons=tuple(sorted(reasons)),
             started_at=self.started_at,
             finished_at=self.finished_at,
+            max_cost_microcredits=self.new.options.max_cost_microcredits,
         )

@@ -56,4 +56,5 @@ def _summary(raw: Mapping[Any, Any]) -> RunSummary:
         parked_reasons=tuple(raw["reasons"]),
         started_at=raw["started_at"],
         finished_at=raw["finished_at"],
+        max_cost_microcredits=raw["options"].get("max_cost_microcredits"),
     )

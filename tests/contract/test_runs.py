@@ -152,6 +152,7 @@ def test_a_run_keeps_its_options(stores: Stores) -> None:
     assert run.options == options
     assert batch is not None
     assert batch.run == run
+    assert stores.runs.summary(TENANT, run.id).max_cost_microcredits == 7
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from enrich.domain.advance import Decision, advance
+from enrich.domain.endings import NO_INPUT
 from enrich.domain.outcome import NotFound, Outcome, RateLimited, Skipped, Unavailable
 from enrich.domain.policy import FusionPolicy, RunPolicy
 from enrich.domain.provider import ProviderSpec, Tier
@@ -105,10 +106,19 @@ def test_a_provider_that_failed_makes_the_end_a_failure_and_says_who() -> None:
     assert write.provenance.reason == "free: unavailable (timed out)"
 
 
-def test_a_cell_that_nobody_was_asked_about_is_skipped() -> None:
-    (write,) = decide(batch(row(), wanted=("domain",)), FREE).writes
+def test_a_cell_that_nobody_was_asked_about_is_skipped_and_says_what_it_needs() -> None:
+    other = spec("other", "email first_name+phone", "domain")
+
+    (write,) = decide(batch(row(), wanted=("domain",)), FREE, other).writes
 
     assert write.provenance.state is CellState.SKIPPED
+    assert write.provenance.reason == f"{NO_INPUT} (needs email or first_name with phone)"
+
+
+def test_a_field_that_nobody_gives_is_named() -> None:
+    (write,) = decide(batch(row(email="a@acme.com"), wanted=("domain",))).writes
+
+    assert write.provenance.reason == "no provider gives the field 'domain'"
 
 
 def test_an_open_breaker_skips_and_says_until_when() -> None:

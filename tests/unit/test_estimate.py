@@ -68,6 +68,10 @@ def test_cells_that_nobody_can_fill_are_out_of_reach() -> None:
     assert (found.rows, found.cells, found.out_of_reach) == (2, 5, 1 + 2)
 
 
+def test_a_field_that_nobody_gives_is_named() -> None:
+    assert _estimate(_rows({"name": "3M"})).unknown == ("phone",)
+
+
 def test_rows_without_an_open_cell_are_no_work() -> None:
     found = _estimate(_rows({"name": "3M", "site": "x", "host": "y", "tel": "1"}))
 

@@ -1,9 +1,35 @@
 """What the shell prints does nothing but be read."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from enrich.cli.output import inert, print_facts, short
+from enrich.cli.reasons import check_outage
 from enrich.cli.servers import without_password
+from enrich.cli.summaries import print_summary
+from enrich.domain.endings import NO_INPUT, Ending
+from enrich.domain.run import Counts, RunState
+from enrich.domain.table import CellState
+from enrich.errors import RunFailedError
+from enrich.ports import RunSummary
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SUMMARY = RunSummary(
+    id=7,
+    tenant="default",
+    table="t",
+    state=RunState.DONE,
+    wanted=("domain",),
+    rows=40,
+    counts=Counts(cost_microcredits=16_000),
+    batches={"done": 1},
+    parked_reasons=(),
+    started_at=NOW,
+    finished_at=NOW,
+    max_cost_microcredits=300_000,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,3 +67,30 @@ def test_facts_are_aligned_and_inert(capsys: pytest.CaptureFixture[str]) -> None
 )
 def test_passwords_of_addresses_are_masked(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+def test_a_capped_run_says_what_it_spent_and_what_it_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    poor = Ending(state=CellState.SKIPPED, reason="a: skipped (over budget: run)", cells=32)
+
+    print_summary(SUMMARY, [poor], as_json=False)
+
+    told = "0.0160 credits of 0.3 that it may spend; 32 cells left out (over budget)"
+    assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "counts", [Counts(filled=1, failed=8), Counts(not_found=1, failed=8)], ids=["filled", "known"]
+)
+def test_a_run_that_got_something_is_done_whatever_else_failed(counts: Counts) -> None:
+    failed = Ending(state=CellState.FAILED, reason="a: unavailable", cells=8)
+
+    check_outage(replace(SUMMARY, counts=counts), [failed])
+
+
+def test_a_run_with_nothing_to_ask_with_failed_and_names_the_way_out() -> None:
+    blank = Ending(state=CellState.SKIPPED, reason=f"{NO_INPUT} (needs email or ticker)", cells=8)
+
+    with pytest.raises(RunFailedError, match="`enrich columns t set COLUMN --field email`"):
+        check_outage(SUMMARY, [blank])
