@@ -135,7 +135,7 @@ def _place(loc: Sequence[str | int], data: Any) -> KeyPath:
         is_entry = isinstance(data, list) and isinstance(step, int) and step < len(data)
         if is_entry or (isinstance(data, dict) and step in data):
             data = data[step]
-        elif step != loc[-1] or not isinstance(data, dict):
+        elif step == "[key]" or step != loc[-1] or not isinstance(data, dict):
             continue
         place.append(step)
     return tuple(place)

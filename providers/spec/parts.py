@@ -21,6 +21,7 @@ from pydantic import (
 from enrich.domain.fields import FIELDS
 from enrich.domain.outcome import OutcomeKind
 from enrich.domain.values import Json
+from providers.spec.functions import OPTIONS, unknown_functions
 from providers.spec.template import JsonTemplate, Template, compile_json
 
 __all__ = [
@@ -75,7 +76,7 @@ class Expression:
     def of(self, document: Json) -> Json:
         """Give what it finds; None when nothing, or when a function gets the wrong type."""
         try:
-            found: Json = self._parsed.search(document)
+            found: Json = self._parsed.search(document, options=OPTIONS)
         except (JMESPathError, TypeError, ValueError, ArithmeticError, AttributeError):
             # The document is the provider's: what does not fit is not there.
             return None
@@ -91,11 +92,14 @@ class Expression:
         if not isinstance(source, str) or not source.strip():
             raise ValueError("a JMESPath expression is needed, such as data.name")
         try:
-            return cls(source, jmespath.compile(source))
+            parsed = jmespath.compile(source)
         except JMESPathError as exc:
             first = str(exc).splitlines()[0].removesuffix(":").removesuffix(", for expression")
             why = first.rpartition("jmespath expression: ")[2]
             raise ValueError(f"{source!r} is no JMESPath expression: {why}") from None
+        for name in unknown_functions(parsed.parsed):
+            raise ValueError(f"{source!r} calls {name}(), which there is not")
+        return cls(source, parsed)
 
 
 def _template(value: object) -> Template:

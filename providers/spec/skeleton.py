@@ -143,6 +143,7 @@ path = "score"
 scale = 100
 missing = 0.5                    # in the place of score / scale, where it says nothing
 
+# Paths are JMESPath, with from_json(text) for JSON in a string, and slice(text, `0`, `4`).
 # What it gives: names from `enrich providers fields`; prior is how far a value is trusted before
 # that, between 0 and 1: it is never trusted more.
 # Types: text, integer, number, year, date, url, domain, email, phone, flag, list, country_code,

@@ -298,6 +298,24 @@ def test_r12_a_confidence_is_scaled_clamped_or_that_of_none(said: str, confidenc
     assert outcome.observations["company_name"].confidence == confidence
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "value"),
+    [
+        ("from_json(raw).name", '{"raw": "{\\"name\\": \\"Acme\\"}"}', "Acme"),
+        ("from_json(raw).name", '{"raw": "{name"}', None),
+        ("from_json(raw).name", "{}", None),
+        ("slice(id, `2`, `5`)", '{"id": "CHE123"}', "E12"),
+        ("slice(id, `2`, `99`)", '{"id": "CH"}', None),
+        ("slice(id, `0`, `2`)", '{"id": 7}', None),
+    ],
+    ids=["json", "no json", "no text", "slice", "too short", "no string"],
+)
+def test_a_text_is_read_as_json_or_cut(path: str, body: str, value: Json) -> None:
+    spec = spec_of(fields=f'company_name = {{ path = "{path}", prior = 0.9 }}')
+
+    assert values_in(outcome_of(spec, reply(body))) == ({"company_name": value} if value else {})
+
+
 def test_an_answer_that_is_too_doubtful_was_not_found() -> None:
     rule = 'confidence = { path = "sure" }\nmin_confidence = 0.5'
 
