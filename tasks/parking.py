@@ -22,6 +22,7 @@ from enrich.errors import BadInputError
 from enrich.state.parked import Parked, ParkedMessages
 from tasks.envelope import Envelope, problem_of
 from tasks.express.desk import Express
+from tasks.settings import REQUESTS
 from tasks.traces import taken_up
 
 __all__ = ["ParkingConsumer", "Step"]
@@ -59,7 +60,9 @@ class ParkingConsumer(_Consumer):  # type: ignore[misc] # of no known type, see 
         """Park a message for a task that this worker does not have; tell who waits for it."""
         name = str(message.headers["task"])
         self._park(message, "its task is not known to this worker")
-        self.app.backend.store_result(message.headers["id"], NotRegistered(name), "FAILURE")
+        known = ", ".join(REQUESTS)
+        told = NotRegistered(f"unknown task {name[:100]!r}; known: {known}")
+        self.app.backend.store_result(message.headers["id"], told, "FAILURE")
 
     def on_invalid_task(self, body: object, message: Any, exc: Exception) -> None:  # noqa: ARG002
         """Park a message that Celery could not make a request of."""

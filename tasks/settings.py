@@ -73,6 +73,9 @@ _ROUTES = {
     "enrich.schedule": "enrich.control",
 }
 
+#: The tasks that are for callers.
+REQUESTS = tuple(name for name, queue in _ROUTES.items() if queue == "enrich.ingest")
+
 #: What beat sends, and how often.
 _EVERY_S = {
     "sweep": _SWEEP_EVERY_S,

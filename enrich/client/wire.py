@@ -140,7 +140,7 @@ def _said(result: object) -> tuple[str, str]:
     kind = str(result.get("exc_type", ""))
     words = result.get("exc_message") or ()
     said = " ".join(map(str, words)) if isinstance(words, list | tuple) else str(words)
-    return kind, f"no worker knows the task {said}" if kind == "NotRegistered" else said or kind
+    return kind, said or kind
 
 
 def absence(message: Message, *, waited_s: float, waits: bool, ahead: int) -> NoAnswerError:

@@ -223,7 +223,8 @@ def test_who_waits_for_a_task_that_nobody_knows_is_told(
 ) -> None:
     sent = celery_setup.app.send_task("enrich.nobody", queue=INGEST)
 
-    with pytest.raises(NotRegistered):
+    known = "enrich.cell, enrich.row, enrich.rows, enrich.table"
+    with pytest.raises(NotRegistered, match=f"unknown task 'enrich.nobody'; known: {known}"):
         sent.get(timeout=30)
     assert parked.count() == 1
 
