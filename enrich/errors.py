@@ -93,7 +93,8 @@ class UnknownNameError(UsageError):
     def __init__(
         self, kind: str, name: str, *, known: tuple[str, ...] = (), within: str = ""
     ) -> None:
-        near = get_close_matches(name, known, n=1) or _beginning_with(name, known)
+        near = _spelt_like(name, known) or get_close_matches(name, known, n=1)
+        near = near or _beginning_with(name, known)
         if near:
             hint = f"did you mean {' or '.join(map(repr, near))}?"
         elif known:
@@ -152,6 +153,11 @@ class EmbeddedServerError(DependencyError):
 
 class RunFailedError(EnrichError):
     """A run ended without doing its work, for example because it was cancelled."""
+
+
+def _spelt_like(name: str, known: tuple[str, ...]) -> list[str]:
+    """Give the name that differs in capital letters only."""
+    return [each for each in known if each.casefold() == name.casefold()][:1]
 
 
 def _beginning_with(name: str, known: tuple[str, ...]) -> list[str]:

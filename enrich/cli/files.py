@@ -1,6 +1,7 @@
 """`enrich import` and `enrich export`."""
 
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from enrich.engine.tablefile import (
     Export,
     ImportReport,
     Limits,
+    Plan,
     import_table,
     open_table,
     parse_mapping,
@@ -110,6 +112,20 @@ def _print_import(report: ImportReport, *, as_json: bool) -> None:
     click.echo(
         f"{report.rows} rows, {named}: {report.inserted} new, {report.changed} changed, "
         f"{report.same} as they were."
+    )
+    _note_no_identity(plan)
+
+
+def _note_no_identity(plan: Plan) -> None:
+    """Say that providers have nothing to go by, and how to name a column that they would know."""
+    others = [p for p in plan.columns if not p.known and p.header != plan.key]
+    if plan.identifies or not plan.columns:
+        return
+    example = (others or plan.columns)[0]
+    print_note(
+        "no column says which company or person a row is about (company_name, domain, email, …), "
+        f"so hardly a provider can be asked; if one does: --map "
+        f"{shlex.quote(f'{example.header}={example.column.key}:company_name')}"
     )
 
 

@@ -62,12 +62,15 @@ _T = FieldType
 _COMPANY = (
     _field("company_name", _T.COMPANY, "usual name of the company",
            "company|organisation|organization|organisation name|organization name|security|firm"
-           "|account|account name|business name|employer|issuer|name"),
+           "|account|account name|business name|employer|issuer|name|firma|firmenname|unternehmen"
+           "|unternehmensname|arbeitgeber|entreprise|nom de l entreprise|societe|nom de la societe"
+           "|empresa|azienda|societa|bedrijf|bedrijfsnaam"),
     _field("company_legal_name", _T.COMPANY, "name as registered",
-           "legal name|registered name|legal entity"),
+           "legal name|registered name|legal entity|raison sociale|denomination sociale"
+           "|razon social|ragione sociale"),
     _field("company_short_name", _T.COMPANY, "name without its legal form", "short name"),
     _field("company_form", _T.CATEGORY, "legal form, such as «Aktiengesellschaft»",
-           "legal form|company type|entity type"),
+           "legal form|company type|entity type|rechtsform|forme juridique"),
     _field("ticker", _T.CODE, "symbol of its share at its main exchange",
            "symbol|ticker symbol|stock symbol|stock ticker"),
     _field("isin", _T.IDENTIFIER, "international number of its security (ISO 6166)", "isin code"),
@@ -76,24 +79,30 @@ _COMPANY = (
            "lei code|legal entity identifier"),
     _field("lei_is_valid", _T.FLAG, "the LEI's check digits are right"),
     _field("vat_id", _T.IDENTIFIER, "European VAT number with its country prefix",
-           "vat|vat number|vat no|uid|ust id|ustidnr|tva"),
+           "vat|vat number|vat no|uid|ust id|ustidnr|ust idnr|tva|numero de tva"),
     _field("vat_is_valid", _T.FLAG, "the VAT number's check digits are right"),
     _field("cik", _T.IDENTIFIER, "number at the US securities commission", "cik number"),
     _field("wikidata_id", _T.IDENTIFIER, "item at Wikidata, «Q…»", "wikidata|wikidata item"),
     _field("website", _T.URL, "home page of the company",
-           "url|homepage|home page|web|web address|site|company website|website url|company url"),
+           "url|homepage|home page|web|web address|site|company website|website url|company url"
+           "|webseite|internetseite|site web|site internet|sitio web|sito web"),
     _field("domain", _T.DOMAIN, "registrable domain of its website",
            "domain name|company domain|web domain|website domain"),
     _field("industry", _T.CATEGORY, "line of business",
-           "industries|sub industry|gics sub industry|branch|line of business|branche"),
+           "industries|sub industry|gics sub industry|branch|line of business|branche"
+           "|secteur d activite|industria"),
     _field("sector", _T.CATEGORY, "broad part of the economy", "gics sector|economic sector"),
     _field("naics_code", _T.INDUSTRY_CODE, "code of its industry in NAICS", "naics"),
     _field("naics_title", _T.CATEGORY, "title of its industry in NAICS"),
     _field("founded", _T.YEAR, "year of its founding",
-           "founded year|year founded|founding year|established|inception|founding date"),
+           "founded year|year founded|founding year|established|inception|founding date"
+           "|gründungsjahr|gründung|gegründet|année de création|fondée en"),
     _field("employees", _T.NUMBER, "number of people it employs",
-           "employee count|number of employees|headcount|staff|num employees|no of employees"),
-    _field("revenue", _T.MONEY, "yearly revenue", "annual revenue|sales|turnover"),
+           "employee count|number of employees|headcount|staff|num employees|no of employees"
+           "|mitarbeiter|mitarbeiterzahl|anzahl mitarbeiter|beschäftigte|employés|effectif"
+           "|effectifs|nombre d employés|empleados|dipendenti"),
+    _field("revenue", _T.MONEY, "yearly revenue",
+           "annual revenue|sales|turnover|umsatz|jahresumsatz|chiffre d affaires"),
     _field("assets", _T.MONEY, "total assets in its books", "total assets"),
     _field("products", _T.LIST, "what it makes or offers", "product|services"),
     _field("key_people", _T.NAMES, "who leads it", "leadership|executives|management"),
@@ -129,12 +138,16 @@ _COMPANY = (
 )  # fmt: skip
 _PLACE = (
     _field("headquarters", _T.PLACE, "where the head office is, as written",
-           "headquarters location|hq|hq location|headquarter|head office|headquarters address"),
-    _field("address", _T.TEXT, "postal address", "street address|postal address|mailing address"),
-    _field("city", _T.CITY, "city, in English", "town|hq city|locality|municipality|ort|stadt"),
+           "headquarters location|hq|hq location|headquarter|head office|headquarters address"
+           "|hauptsitz|firmensitz|siege|siege social"),
+    _field("address", _T.TEXT, "postal address",
+           "street address|postal address|mailing address|adresse|anschrift"),
+    _field("city", _T.CITY, "city, in English",
+           "town|hq city|locality|municipality|ort|stadt|ville|ciudad"),
     _field("region", _T.REGION, "state, province or county",
            "state|province|county|hq state|state province|bundesland"),
-    _field("postal_code", _T.CODE, "postal code", "zip|zip code|postcode|plz"),
+    _field("postal_code", _T.CODE, "postal code",
+           "zip|zip code|postcode|plz|postleitzahl|code postal"),
     _field("country", _T.COUNTRY, "country, by its English short name",
            "country name|hq country|nation|land|pays|pais"),
     _field("country_code", _T.CODE, "country as two letters (ISO 3166)",
@@ -157,7 +170,8 @@ _PLACE = (
 )  # fmt: skip
 _CONTACT = (
     _field("email", _T.EMAIL, "e-mail address",
-           "mail|email address|e mail address|work email|contact email|business email"),
+           "mail|email address|e mail address|work email|contact email|business email"
+           "|e mail adresse|courriel|adresse e mail"),
     _field("email_normalised", _T.EMAIL, "e-mail address in its normal spelling"),
     _field("email_domain", _T.DOMAIN, "registrable domain of the e-mail address"),
     _field("email_is_valid", _T.FLAG, "the address is well formed; not whether it is read"),
@@ -169,7 +183,7 @@ _CONTACT = (
     _field("email_is_role", _T.FLAG, "the address is of a role, such as info@"),
     _field("phone", _T.PHONE, "telephone number, as written",
            "telephone|telefon|tel|phone number|telephone number|mobile|cell|mobile phone"
-           "|contact number|work phone|telefono"),
+           "|contact number|work phone|telefono|telefonnummer|rufnummer|numero de telephone"),
     _field("phone_e164", _T.PHONE, "telephone number as «+» and digits (E.164)"),
     _field("phone_extension", _T.TEXT, "extension behind the number", "extension|ext"),
     _field("phone_country", _T.COUNTRY, "country of the number"),

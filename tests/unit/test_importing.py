@@ -210,6 +210,39 @@ def test_headers_without_a_latin_letter_get_keys_that_differ() -> None:
     assert [p.column.key for p in plan.columns] == ["column", "column_2", "grosse"]
 
 
+def test_mapping_to_a_field_that_is_nearly_one_is_refused_with_that_one() -> None:
+    with pytest.raises(UnknownNameError, match=r"no field 'company_nam'; did you mean 'company_na"):
+        parse_mapping(["Firma=firma:company_nam"])
+
+
+def test_a_column_that_providers_do_not_know_is_told_at_every_import(
+    rows: RowStore, tmp_path: Path
+) -> None:
+    first = _import(rows, tmp_path, "id,shade\n1,red\n")
+    second = _import(rows, tmp_path, "id,shade\n1,red\n")
+
+    assert [p.known for p in first.plan.columns] == [False, False]
+    assert [p.known for p in second.plan.columns] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("header", "identifies"), [("shade", False), ("Land", False), ("Firma", True)], ids=str
+)
+def test_a_plan_tells_whether_a_row_says_what_it_is_about(header: str, identifies: bool) -> None:
+    assert plan_import(("id", header)).identifies is identifies
+
+
+def test_columns_that_the_table_has_already_say_what_its_rows_are_about() -> None:
+    named = Column(key="company", field="company_name")
+
+    assert plan_import(("id", "shade"), existing=[named]).identifies
+
+
+def test_a_key_in_other_letters_is_offered() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'ID'"):
+        plan_import(("ID", "shade"), key="Id")
+
+
 @pytest.mark.parametrize("item", ["a", "=b", "a=B c", "a=", "a=1x"])
 def test_mapping_that_is_not_understood_is_bad_usage(item: str) -> None:
     with pytest.raises(BadInputError, match="is not understood"):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from enrich.domain.fields import column_key, fields_of_headers
+from enrich.domain.fields import FIELDS, column_key, fields_of_headers
 from enrich.domain.table import Column
 from enrich.engine.tablefile.guard import GUARDED, KEY
 from enrich.errors import BadInputError, UnknownNameError
@@ -24,13 +24,21 @@ PROVENANCE = ("__provider", "__confidence", "__observed_at", "__state")
 #: Columns that name a row, the surest first. None of them: rows are numbered.
 _KEYS = ("id", "key", "row_id", "uuid", "symbol", "ticker", "isin", "lei")
 
+#: Fields that say which company, person or address a row is about: most providers ask with them.
+_IDENTIFYING = frozenset({
+    "company_name", "company_legal_name", "ticker", "isin", "lei", "vat_id", "cik", "wikidata_id",
+    "website", "domain", "linkedin_url", "wikipedia_url", "company_number", "uk_company_number",
+    "siren", "no_org_number", "ein", "email", "email_domain", "phone", "phone_e164", "full_name",
+    "last_name", "github_login", "ip_address",
+})  # fmt: skip
+
 #: Given as the key: number the rows, whatever the columns are called.
 NUMBERED = "#"
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedColumn:
-    """A header and the column that its values go to; `known`: its field is in the vocabulary."""
+    """A header and the column that its values go to; `known`: providers know its field."""
 
     header: str
     column: Column
@@ -39,15 +47,22 @@ class PlannedColumn:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a file is read; `key` is the header that names rows, None when they are numbered."""
+    """How a file is read; `key` is the header that names rows, None when they are numbered.
+
+    `identifies`: a column of the file or of the table says what a row is about.
+    """
 
     columns: tuple[PlannedColumn, ...]
     key: str | None
     ignored: tuple[str, ...]
+    identifies: bool
 
 
 def parse_mapping(items: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Read `HEADER=KEY[:FIELD]`; the field is "" when not given. Raises `BadInputError`."""
+    """Read `HEADER=KEY[:FIELD]`; the field is "" when not given.
+
+    Raises `BadInputError`, or `UnknownNameError` for a field that is not in the vocabulary.
+    """
     mapping = {}
     for item in items:
         header, equals, target = item.partition("=")
@@ -55,6 +70,8 @@ def parse_mapping(items: Sequence[str]) -> dict[str, tuple[str, str]]:
         if not equals or not header.strip() or key != column_key(key):
             hint = "write HEADER=KEY or HEADER=KEY:FIELD, the key in small letters and digits"
             raise BadInputError("--map", f"{item!r} is not understood", hint=hint)
+        if field and field != key and field not in FIELDS:
+            raise UnknownNameError("field", field, known=tuple(FIELDS))
         mapping[header.strip()] = (key, field)
     return mapping
 
@@ -80,7 +97,13 @@ def plan_import(
     columns = _planned(taken, existing, mapping)
     by_key = {planned.column.key: planned.header for planned in columns}
     named = key or (KEY if KEY in headers else by_key.get(guessed_key(by_key) or ""))
-    return Plan(columns, None if named == NUMBERED else named, tuple(sorted(ours - {KEY, GUARDED})))
+    fields = {column.field for column in (*existing, *(planned.column for planned in columns))}
+    return Plan(
+        columns=columns,
+        key=None if named == NUMBERED else named,
+        ignored=tuple(sorted(ours - {KEY, GUARDED})),
+        identifies=not fields.isdisjoint(_IDENTIFYING),
+    )
 
 
 def _ours(headers: tuple[str, ...]) -> frozenset[str]:
@@ -111,7 +134,8 @@ def _planned(
             key=key, field=meant or key, position=len(known) + len(planned)
         )
         column = replace(column, field=field) if field else column
-        planned.append(PlannedColumn(header, column, known=bool(meant) or key in known))
+        is_known = column.field in FIELDS or column.prompt is not None
+        planned.append(PlannedColumn(header, column, known=is_known))
     return tuple(planned)
 
 
