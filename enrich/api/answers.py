@@ -43,10 +43,11 @@ class JobView(BaseModel):
 
 
 class JobAnswer(BaseModel):
-    """A job under the name that callers read it by."""
+    """A job under the name that callers read it by; `notice` says why it was not waited for."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"job": _JOB}]})
     job: JobView
+    notice: str | None = None
 
 
 class HitView(BaseModel):

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from enum import StrEnum
 
 from starlette.concurrency import run_in_threadpool
 
@@ -10,7 +12,10 @@ from enrich.domain.values import JsonObject
 from enrich.engine.parts import Parts
 from enrich.engine.report import run_report
 
-__all__ = ["came_true", "ended_within", "reports"]
+__all__ = ["NOTICE", "Patience", "Waited", "came_true", "ended", "reports"]
+
+#: Said beside work that was stored and that nobody takes up at present.
+NOTICE = "no worker answers: it is stored, and begins when one is started"
 
 _FIRST_LOOK_S = 0.02
 _LATER_LOOKS_S = 0.5
@@ -18,9 +23,32 @@ _REPORT_EVERY_S = 0.5
 _REPEAT_EVERY_S = 15.0
 
 
-async def ended_within(parts: Parts, run_id: int, wait_s: float) -> bool:
-    """Wait until a run has ended, for `wait_s` at most; say whether it has."""
-    return await came_true(lambda: parts.runs.ended(run_id) is not None, wait_s)
+class Waited(StrEnum):
+    """What came of a wait."""
+
+    ENDED = "ended"
+    LATE = "late"
+    UNTAKEN = "untaken"  # it would never have ended: there is nobody to do it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long is waited, in seconds, and what is asked after the first `untaken_s` of them."""
+
+    wait_s: float
+    untaken_s: float
+    has_workers: Callable[[], bool]
+
+
+async def ended(look: Callable[[], bool], patience: Patience) -> Waited:
+    """Look until it says yes; not for long when no worker is there that could make it true."""
+    first_s = min(patience.wait_s, patience.untaken_s)
+    if await came_true(look, first_s):
+        return Waited.ENDED
+    if patience.wait_s >= patience.untaken_s and not await run_in_threadpool(patience.has_workers):
+        return Waited.UNTAKEN
+    is_true = await came_true(look, patience.wait_s - first_s)
+    return Waited.ENDED if is_true else Waited.LATE
 
 
 async def came_true(look: Callable[[], bool], wait_s: float) -> bool:

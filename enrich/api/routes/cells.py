@@ -1,6 +1,7 @@
 """Cells and rows: enrich them, look at them, see who said what."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -11,7 +12,7 @@ from enrich.api.listing import Listing, Paging, page_of
 from enrich.api.models import CellWish, RowWish
 from enrich.api.paths import ColumnKey, RowId, TableId
 from enrich.api.reading import StrictRoute
-from enrich.api.waiting import ended_within
+from enrich.api.waiting import NOTICE, Patience, Waited, ended
 from enrich.bootstrap import Services
 from enrich.domain.result import CellResult
 from enrich.domain.table import Row
@@ -43,7 +44,7 @@ async def enrich_cell(
     """Enrich a cell: 200 with the cell when it is known within `wait_s`, else 202 with its run."""
     request = _request(wish, who.tenant, (wish.column_key,))
     done = await _done(own, queue, request, wish.wait_s)
-    if isinstance(done, Submitted):
+    if isinstance(done, _Left):
         return await run_in_threadpool(_later, own, answer, done)
     return done[wish.column_key].to_json()
 
@@ -55,7 +56,7 @@ async def enrich_row(
     """Enrich a row: 200 with `{column: cell}` when known within `wait_s`, else 202 with its run."""
     request = _request(wish, who.tenant, columns_of(wish.columns))
     done = await _done(own, queue, request, wish.wait_s)
-    if isinstance(done, Submitted):
+    if isinstance(done, _Left):
         return await run_in_threadpool(_later, own, answer, done)
     return {column: cell.to_json() for column, cell in done.items()}
 
@@ -93,6 +94,14 @@ def show_cell(
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Left:
+    """A run that is still at work when the wait is over; `is_untaken` when nobody does it."""
+
+    begun: Submitted
+    is_untaken: bool
+
+
 def _request(
     wish: CellWish | RowWish, tenant: str, columns: tuple[str, ...] | None
 ) -> CellsRequest:
@@ -109,14 +118,20 @@ def _request(
 
 async def _done(
     own: Services, queue: Queue, request: CellsRequest, wait_s: float
-) -> Mapping[str, CellResult] | Submitted:
+) -> Mapping[str, CellResult] | _Left:
     """Give the cells, or the run that is still at work when the wait is over."""
     begun = await run_in_threadpool(_begin, own, queue, request)
     if isinstance(begun, Known):
         return begun.results
-    most_s = own.settings.api.wait_seconds
-    if not await ended_within(own.parts, begun.run.id, min(wait_s, most_s)):
-        return begun
+    limits = own.settings.api
+    patience = Patience(
+        wait_s=min(wait_s, limits.wait_seconds),
+        untaken_s=limits.untaken_seconds,
+        has_workers=queue.has_workers,
+    )
+    waited = await ended(lambda: own.parts.runs.ended(begun.run.id) is not None, patience)
+    if waited is not Waited.ENDED:
+        return _Left(begun=begun, is_untaken=waited is Waited.UNTAKEN)
     return await run_in_threadpool(_finish, own, request, begun)
 
 
@@ -135,10 +150,12 @@ def _finish(own: Services, request: CellsRequest, begun: Submitted) -> Mapping[s
     )
 
 
-def _later(own: Services, answer: Response, begun: Submitted) -> JsonObject:
+def _later(own: Services, answer: Response, left: _Left) -> JsonObject:
+    run = left.begun.run
     answer.status_code = 202
-    answer.headers["Location"] = f"/v1/runs/{begun.run.id}"
-    return run_report(own.parts.runs.summary(begun.run.tenant, begun.run.id))
+    answer.headers["Location"] = f"/v1/runs/{run.id}"
+    notice: JsonObject = {"notice": NOTICE} if left.is_untaken else {}
+    return {**run_report(own.parts.runs.summary(run.tenant, run.id)), **notice}
 
 
 def _table_json(view: TableView) -> JsonObject:

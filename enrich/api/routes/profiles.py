@@ -12,7 +12,7 @@ from enrich.api.asked import Answer, Enriching, Own, Queue, Reading
 from enrich.api.models import ProfileWish, SearchWish
 from enrich.api.problems import Fault, ProblemError
 from enrich.api.reading import StrictRoute
-from enrich.api.waiting import came_true
+from enrich.api.waiting import NOTICE, Patience, Waited, ended
 from enrich.bootstrap import Services
 from enrich.domain.job import Job, Submission, new_job
 from enrich.engine.embedding import search
@@ -58,10 +58,12 @@ async def submit_profile(
     key = _key_of(request, wish)
     job = await run_in_threadpool(_taken, own, queue, who.tenant, wish, key)
     answer.headers["Location"] = f"/v1/enrich/status/{job.id}"
-    if not wish.is_async and await _has_ended(own, job):
+    waited = Waited.LATE if wish.is_async else await _waited(own, queue, job)
+    if waited is Waited.ENDED:
         answer.status_code = 200
         job = await run_in_threadpool(own.desk.jobs.find, job.id)
-    return {"job": job_json(job)}
+    notice = NOTICE if waited is Waited.UNTAKEN else None
+    return {"job": job_json(job), "notice": notice}
 
 
 @router.get("/enrich/status/{jobId}", response_model=JobAnswer, response_model_exclude_none=True)
@@ -116,8 +118,14 @@ def _job_of(taken: Taken) -> Job:
     return taken.job
 
 
-async def _has_ended(own: Services, job: Job) -> bool:
+async def _waited(own: Services, queue: Queue, job: Job) -> Waited:
     def look() -> bool:
         return own.desk.jobs.find(job.id).state.has_ended
 
-    return await came_true(look, own.settings.api.wait_seconds)
+    limits = own.settings.api
+    patience = Patience(
+        wait_s=limits.wait_seconds,
+        untaken_s=limits.untaken_seconds,
+        has_workers=queue.has_workers,
+    )
+    return await ended(look, patience)
