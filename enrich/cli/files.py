@@ -4,9 +4,11 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -23,6 +25,7 @@ from enrich.engine.tablefile import (
     open_table,
     parse_mapping,
     prepare_export,
+    separator_of,
     write_csv,
     write_jsonl,
 )
@@ -138,10 +141,20 @@ def _note_no_identity(plan: Plan) -> None:
     "--provenance", is_flag=True, help="Add who said it, how surely, when, and the state."
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Default, and -: standard output.")
+@click.option("--delimiter", metavar="CHAR", help="Of CSV; default: a comma. Excel may want ;.")
+@click.option("--bom", is_flag=True, help="Begin a CSV file as Excel expects of UTF-8.")
 @click.option("--force", is_flag=True, help="Replace the output if it is there.")
 @tenant_option
 def export_command(
-    *, table: str, form: str | None, provenance: bool, output: Path | None, force: bool, tenant: str
+    *,
+    table: str,
+    form: str | None,
+    provenance: bool,
+    output: Path | None,
+    delimiter: str | None,
+    bom: bool,
+    force: bool,
+    tenant: str,
 ) -> None:
     """Export TABLE; what is written can be imported again and changes nothing.
 
@@ -150,6 +163,9 @@ def export_command(
     """
     output = None if output == Path("-") else output
     form = form or _form_of(output)
+    if form != "csv" and (delimiter or bom):
+        raise BadInputError("--delimiter" if delimiter else "--bom", f"{form} has none, only csv")
+    separator = separator_of(delimiter) if delimiter else ","
     if form == "parquet":
         _require_parquet(output)
     if output is not None:
@@ -158,7 +174,9 @@ def export_command(
         export = prepare_export(
             services.parts.rows, tenant=tenant, table=table, provenance=provenance
         )
-        count = _write(export, form=form, output=output)
+        as_csv = partial(write_csv, delimiter=separator, with_mark=bom)
+        write = write_jsonl if form == "jsonl" else as_csv
+        count = _write(export, write, form=form, output=output)
     if output:
         print_note(f"{count} rows written to {output}")
 
@@ -176,14 +194,15 @@ def _form_of(output: Path | None) -> str:
     return {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}.get(suffix, "csv")
 
 
-def _write(export: Export, *, form: str, output: Path | None) -> int:
+def _write(
+    export: Export, write: Callable[[Export, TextIO], int], *, form: str, output: Path | None
+) -> int:
     if form == "parquet":
         from enrich.engine.tablefile.parquet import write_parquet
 
         assert output is not None  # noqa: S101 - refused before
         with _replaced(output) as draft:
             return write_parquet(export, draft)
-    write = write_jsonl if form == "jsonl" else write_csv
     if output is None:
         return write(export, sys.stdout)
     with _replaced(output) as draft, draft.open("w", encoding="utf-8", newline="") as target:

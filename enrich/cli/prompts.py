@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from enrich.cli.wishes import CREDITS
 from enrich.domain.answer_form import ANSWERS
 from enrich.domain.prompt import Prompt
 from enrich.engine.prompts import PromptWish, prompt_of
@@ -29,7 +30,7 @@ _OPTIONS = (
     ),
     click.option("--evidence", help="Columns in which quotes are looked for; default: all named."),
     click.option("--model", help="By the provider's name for it."),
-    click.option("--max-cost", type=click.FloatRange(0), help="Credits that one cell may cost."),
+    click.option("--max-cost", type=CREDITS, help="Credits that one cell may cost."),
 )
 
 

@@ -20,7 +20,7 @@ from enrich.cli.spec_files import note_refused_files
 from enrich.cli.summaries import note_missing_keys, print_summary, summary_json
 from enrich.cli.tables import enriched_columns
 from enrich.cli.watching import carry_out, check_broker
-from enrich.cli.wishes import WHERE, names_of, where_of
+from enrich.cli.wishes import CREDITS, WHERE, names_of, where_of
 from enrich.domain.endings import Ending, endings_of
 from enrich.domain.metrics import hit_rates_of
 from enrich.domain.run import Force, Order, RunState
@@ -66,7 +66,7 @@ __all__ = [
     type=click.Choice([order.value for order in Order]),
     help="Whom to ask when; default: that of the settings.",
 )
-@click.option("--max-cost", type=click.FloatRange(0), help="Credits that the run may spend.")
+@click.option("--max-cost", type=CREDITS, help="Credits that the run may spend.")
 @click.option("--estimate", is_flag=True, help="Say what it could cost; do nothing.")
 @click.option("--wait", is_flag=True, help="Wait for the end, and fail if it is not a good one.")
 @click.option("--in-process", is_flag=True, help="Work here, without a worker; implies --wait.")

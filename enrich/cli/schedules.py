@@ -11,7 +11,7 @@ import click
 from enrich.cli.output import as_json_option, print_json, print_note, print_table, tenant_option
 from enrich.cli.services import Services, opened
 from enrich.cli.tables import enriched_columns
-from enrich.cli.wishes import WHERE, age_s, names_of, where_of
+from enrich.cli.wishes import CREDITS, WHERE, age_s, names_of, where_of
 from enrich.cli.workers import dispatching
 from enrich.domain.run import Force
 from enrich.domain.schedule import Schedule, checked_cron, checked_zone, next_moment
@@ -49,7 +49,7 @@ def schedule_command() -> None:
               help="What low confidence means.")  # fmt: skip
 @click.option("--force", type=click.Choice(_FORCES), default="none",
               show_default=True, help="What is known and may not be used.")  # fmt: skip
-@click.option("--max-cost", type=click.FloatRange(0), help="Credits that each run may spend.")
+@click.option("--max-cost", type=CREDITS, help="Credits that each run may spend.")
 @click.option("--window", help="So late a run may still begin, such as 2h; default: any time.")
 @tenant_option
 @as_json_option
@@ -71,7 +71,7 @@ def _add(*, tenant: str, as_json: bool, **given: Any) -> None:
 @click.option("--below", type=click.FloatRange(0, 1), default=0.7, show_default=True,
               help="What low confidence means.")  # fmt: skip
 @click.option("--force", type=click.Choice(_FORCES), help="What is known and may not be used.")
-@click.option("--max-cost", type=click.FloatRange(0), help="Credits that each run may spend.")
+@click.option("--max-cost", type=CREDITS, help="Credits that each run may spend.")
 @click.option("--window", help="So late a run may still begin, such as 2h.")
 @click.option("--without", multiple=True, type=click.Choice(_PARTS), help="Take this away.")
 @tenant_option

@@ -112,7 +112,7 @@ def label_command(
     The cell stays as it is: what is said here teaches whom to trust. See `enrich trust learn`.
     """
     if (verdict is None) == (value is None):
-        raise BadInputError("--right", "say one of --right, --wrong and --value V")
+        raise BadInputError("label", "say one of --right, --wrong and --value V")
     with opened() as services:
         label = label_cell(
             services.parts,

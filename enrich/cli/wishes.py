@@ -1,10 +1,13 @@
 """What the shell's options say about the cells to take up, in the words of a message."""
 
 import re
+from typing import Any
+
+import click
 
 from enrich.errors import BadInputError
 
-__all__ = ["WHERE", "age_s", "names_of", "where_of"]
+__all__ = ["CREDITS", "WHERE", "age_s", "names_of", "where_of"]
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)", re.ASCII)
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
@@ -17,6 +20,24 @@ _STATES = {
     "skipped": "skipped",
 }
 WHERE = (*_STATES, "stale", "low-confidence")
+
+
+class _Credits(click.FloatRange):
+    """A number of credits; anything else is told in one sentence."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            return float(super().convert(value, param, ctx))
+        except click.BadParameter:
+            option = param.opts[0] if param else "credits"
+            problem = f"{value!r} is not a number of credits"
+            raise BadInputError(option, problem, hint="0 or more, for example 0.5") from None
+
+
+#: The type of options that take an amount of money.
+CREDITS = _Credits(0)
 
 
 def names_of(columns: str | None) -> tuple[str, ...] | None:

@@ -146,6 +146,20 @@ def test_key_that_no_column_shows_is_exported_as_a_column_of_its_own(
     assert (report.inserted, report.changed) == (0, 0)
 
 
+def test_an_export_for_german_excel_comes_back_without_a_change(
+    rows: RowStore, tmp_path: Path
+) -> None:
+    _import(rows, tmp_path, "id,Firma\n1,Müller; Söhne\n")
+    export = prepare_export(rows, tenant="default", table="t")
+    target = io.StringIO(newline="")
+
+    write_csv(export, target, delimiter=";", with_mark=True)
+    back = _import(rows, tmp_path, target.getvalue())
+
+    assert target.getvalue() == '\ufeff"id";"firma"\n"1";"Müller; Söhne"\n'
+    assert (back.inserted, back.changed) == (0, 0)
+
+
 def test_column_keeps_what_it_is_when_it_is_imported_again(rows: RowStore, tmp_path: Path) -> None:
     _import(rows, tmp_path, _COMPANIES)
     (site,) = [c for c in rows.table("default", "t").columns if c.key == "site"]

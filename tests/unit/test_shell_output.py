@@ -3,16 +3,18 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import click
 import pytest
 
 from enrich.cli.output import inert, print_facts, short
 from enrich.cli.reasons import check_outage
 from enrich.cli.servers import without_password
 from enrich.cli.summaries import print_summary
+from enrich.cli.wishes import CREDITS
 from enrich.domain.endings import NO_INPUT, Ending
 from enrich.domain.run import Counts, RunState
 from enrich.domain.table import CellState
-from enrich.errors import RunFailedError
+from enrich.errors import BadInputError, RunFailedError
 from enrich.ports import RunSummary
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -94,3 +96,13 @@ def test_a_run_with_nothing_to_ask_with_failed_and_names_the_way_out() -> None:
 
     with pytest.raises(RunFailedError, match="`enrich columns t set COLUMN --field email`"):
         check_outage(SUMMARY, [blank])
+
+
+@pytest.mark.parametrize("amount", ["abc", "-1", ""], ids=["word", "negative", "empty"])
+def test_an_amount_that_is_none_is_told_in_one_sentence(amount: str) -> None:
+    said = f"--max-cost: '{amount}' is not a number of credits; 0 or more, for example 0.5"
+
+    with pytest.raises(BadInputError) as refused:
+        CREDITS.convert(amount, click.Option(["--max-cost"]), None)
+
+    assert str(refused.value) == said

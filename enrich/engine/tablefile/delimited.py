@@ -7,7 +7,7 @@ from itertools import chain, islice
 from enrich.engine.tablefile.source import TextLines
 from enrich.errors import BadFileError, BadInputError
 
-__all__ = ["DELIMITERS", "delimited_records"]
+__all__ = ["DELIMITERS", "delimited_records", "separator_of"]
 
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -26,7 +26,7 @@ def delimited_records(
     unclosed quote, a quote in the wrong place, a field that is too long.
     """
     sample = list(islice(lines, _SAMPLE_LINES))
-    separator = _given(delimiter) if delimiter else _found_delimiter(sample)
+    separator = separator_of(delimiter) if delimiter else _found_delimiter(sample)
     feed = _Feed(chain(sample, lines), lines=lines)
     reader = csv.reader(feed, delimiter=separator, strict=True)
     while True:
@@ -96,7 +96,8 @@ def _opening_line(lines: list[str], delimiter: str) -> int:
     return opened
 
 
-def _given(delimiter: str) -> str:
+def separator_of(delimiter: str) -> str:
+    """Give the character that is meant, by itself or by name. Raises `BadInputError`."""
     named = _NAMED.get(delimiter.lower(), delimiter)
     if len(named) != 1 or named in '"\r\n\0 ' or named.isalnum():
         hint = "give one character, or tab, comma, semicolon, pipe"

@@ -50,12 +50,19 @@ def prepare_export(store: RowStore, *, tenant: str, table: str, provenance: bool
     return Export(names=names, fields=fields, guarded=guarded, rows=rows)
 
 
-def write_csv(export: Export, target: TextIO) -> int:
+def write_csv(
+    export: Export, target: TextIO, *, delimiter: str = ",", with_mark: bool = False
+) -> int:
     """Write a header and the rows, every text quoted; returns how many rows.
+
+    `with_mark` begins with the mark by which Excel knows UTF-8.
 
     What a spreadsheet would run is made harmless, and named in a last column for the way back.
     """
-    writer = csv.writer(target, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    target.write("\ufeff" if with_mark else "")
+    writer = csv.writer(
+        target, delimiter=delimiter, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n"
+    )
     writer.writerow([*export.names, *([GUARDED] if export.guarded else [])])
     count = 0
     for values in export.rows():
