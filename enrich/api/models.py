@@ -32,7 +32,11 @@ def _whole(number: object) -> object:
 #: Told to callers; what breaks it is refused with a sentence where bodies and names are read.
 _NAME = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
 _KEY = {"pattern": "^[!-~]*$", "minLength": 8, "maxLength": 128}
-_PAYLOAD = {"maxProperties": 200, "propertyNames": {"minLength": 1, "maxLength": 200}}
+_PAYLOAD = {
+    "minProperties": 1,
+    "maxProperties": 200,
+    "propertyNames": {"minLength": 1, "maxLength": 200},
+}
 
 Name = Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=_NAME)]
 Names = Annotated[list[Name], Field(min_length=1, max_length=1_000)]

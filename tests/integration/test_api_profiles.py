@@ -114,6 +114,8 @@ def test_a_wrong_key_is_refused(acme: Caller, key: str | bytes) -> None:
         pytest.param({"candidateId": "c" * 129}, id="a long candidate"),
         pytest.param({"payload": []}, id="a payload that is a list"),
         pytest.param({"payload": {"": "x"}}, id="a key without letters"),
+        pytest.param({"payload": {}}, id="a payload without anything"),
+        pytest.param({"payload": {"fullName": " ", "email": None}}, id="a payload of blanks"),
         pytest.param({"async": "false"}, id="I23 async as text"),
         pytest.param({"tenantId": "globex"}, id="I22 a tenant in the body"),
     ],

@@ -15,8 +15,10 @@ from enrich.api.reading import StrictRoute
 from enrich.api.waiting import NOTICE, Patience, Waited, ended
 from enrich.bootstrap import Services
 from enrich.domain.job import Job, Submission, new_job
+from enrich.domain.values import only_known
 from enrich.engine.embedding import search
 from enrich.engine.jobs import Taken, job_json, take_profile
+from enrich.errors import BadInputError
 
 __all__ = ["router"]
 
@@ -99,6 +101,10 @@ def _key_of(request: Request, wish: ProfileWish) -> str:
 
 
 def _taken(own: Services, queue: Queue, tenant: str, wish: ProfileWish, key: str) -> Job:
+    if not only_known(wish.payload):
+        raise BadInputError(
+            "payload", "holds no value, so nobody can be asked", hint="send a name or an address"
+        )
     queue.check()
     new = new_job(tenant, wish.candidateId, wish.payload, is_forced=wish.force, key=key)
     taken = take_profile(own.desk, new)
