@@ -136,8 +136,10 @@ def status_command(*, run: int, tenant: str, as_json: bool) -> None:
     with opened() as services:
         summary = services.parts.runs.summary(tenant, run)
         endings = _endings(services, tenant, summary)
-        note_doubts(services.parts.paid.doubts(tenant, run_id=run, limit=1000), run)
-    print_summary(summary, endings, as_json=as_json)
+        paid = services.parts.paid
+        note_doubts(paid.doubts(tenant, run_id=run, limit=1000), run)
+        costs = paid.costs(tenant, run)
+    print_summary(summary, endings, costs=costs, as_json=as_json)
 
 
 @click.command("runs")

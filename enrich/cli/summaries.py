@@ -1,6 +1,6 @@
 """A run's summary, for people and as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enrich.cli.output import print_facts, print_json, print_note
@@ -21,8 +21,14 @@ def note_missing_keys(runs: RunStore, tenant: str, run_id: int) -> None:
         print_note(f"{provider} has no key: enrich credentials add {provider}{whose}")
 
 
-def print_summary(summary: RunSummary, endings: Sequence[Ending] = (), *, as_json: bool) -> None:
-    """Print how a run stands, and why cells of it are not filled."""
+def print_summary(
+    summary: RunSummary,
+    endings: Sequence[Ending] = (),
+    *,
+    costs: Mapping[str, int] | None = None,
+    as_json: bool,
+) -> None:
+    """Print how a run stands, why cells of it are not filled, and `costs` by provider."""
     if as_json:
         print_json({**summary_json(summary), **finished_report(summary, endings)})
         return
@@ -39,6 +45,7 @@ def print_summary(summary: RunSummary, endings: Sequence[Ending] = (), *, as_jso
           if (number := getattr(counts, name))),
         ("provider calls", f"{counts.provider_calls} by network, {counts.cache_hits} cache hits"),
         ("cost", _cost(summary, endings)),
+        *(("of it", f"{name} {credits_of(cost):.4f}") for name, cost in (costs or {}).items()),
         *([("took", f"{took:.2f} s")] if took is not None else []),
         *(("parked", reason) for reason in summary.parked_reasons),
     ]  # fmt: skip

@@ -49,6 +49,10 @@ class PaidCalls(Protocol):
         """Add up what each scope has spent, and what is under way in it."""
         ...
 
+    def costs(self, tenant: str, run_id: int) -> Mapping[str, int]:
+        """Give what the calls that a run has made cost by provider, in micro-credits, above 0."""
+        ...
+
     def doubts(
         self, tenant: str, *, run_id: int | None = None, unsettled: bool = False, limit: int = 100
     ) -> Sequence[Doubt]:

@@ -61,6 +61,12 @@ _OF_TABLE = text(
     )
 )
 
+_COSTS = text("""
+    SELECT provider, sum(cost_microcredits)::bigint AS cost FROM paid_calls
+    WHERE tenant_id = :tenant AND run_id = :run_id AND cost_microcredits > 0
+    GROUP BY provider ORDER BY provider
+""")
+
 _WAITS = """(c.state = 'parked'
     OR c.state = 'reserved' AND c.held_until <= now() AND c.begun_at IS NOT NULL)"""
 _DOUBTS = text(f"""
@@ -132,6 +138,12 @@ class PostgresPaidCalls:
             return {name: _spending(connection, tenant, Scope.named(name)) for name in scopes}
 
         return self._database.of(tenant).run(work)
+
+    def costs(self, tenant: str, run_id: int) -> Mapping[str, int]:
+        """Add up the calls of a run by provider."""
+        asked = {"tenant": cleaned(tenant), "run_id": run_id}
+        found = self._database.of(tenant).do(lambda c: c.execute(_COSTS, asked).all())
+        return {raw.provider: raw.cost for raw in found}
 
     def doubts(
         self, tenant: str, *, run_id: int | None = None, unsettled: bool = False, limit: int = 100

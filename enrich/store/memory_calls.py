@@ -179,6 +179,13 @@ class MemoryPaidCalls:
         spent = sum(call.cost for call in calls if call.holder not in live)
         return Spending(spent_microcredits=spent, holds=tuple(holds))
 
+    def costs(self, tenant: str, run_id: int) -> Mapping[str, int]:
+        """Add up the calls of a run by provider."""
+        with self._db.lock:
+            mine = [c for c in self._every() if (c.tenant, c.run) == (tenant, run_id) and c.cost]
+            names = sorted({call.provider for call in mine})
+            return {name: sum(c.cost for c in mine if c.provider == name) for name in names}
+
     def doubts(
         self, tenant: str, *, run_id: int | None = None, unsettled: bool = False, limit: int = 100
     ) -> Sequence[Doubt]:

@@ -264,6 +264,17 @@ def test_the_spending_of_a_scope_is_what_ended_beside_what_is_under_way(
     assert [(hold.id, hold.amount_microcredits) for hold in spending.holds] == [("one", 130)]
 
 
+def test_the_costs_of_a_run_are_told_by_provider(stores: Stores, run: RunView) -> None:
+    other = replace(ONE_LANE, name="other")
+    reserve(stores, run, "q1", "q2", "q3")
+    reserve(stores, run, "q4", holder="two", asked=other)
+    stores.paid.note(TENANT, "one", ended={"q1": end(cost=100), "q2": end(cost=70)})
+    stores.paid.note(TENANT, "two", ended={"q4": end(cost=0)})
+
+    assert stores.paid.costs(TENANT, run.id) == {ONE_LANE.name: 170}
+    assert stores.paid.costs("somebody", run.id) == {}
+
+
 def test_the_days_of_table_and_tenant_add_up_over_runs(stores: Stores, run: RunView) -> None:
     reserve(stores, run)
     stores.paid.note(TENANT, "one", ended={"q1": end()})
