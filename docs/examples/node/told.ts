@@ -25,4 +25,4 @@ createServer(async (request, response) => {
   const isGood = isOurs(String(request.headers["x-enrich-signature"] ?? ""), body);
   console.log(isGood ? "verified" : "FORGED", isGood ? JSON.parse(body.toString()).type : "");
   response.writeHead(isGood ? 204 : 400).end();
-}).listen(Number(port), "127.0.0.1");
+}).listen(Number(port), "127.0.0.1", () => console.log("listening"));
