@@ -151,7 +151,7 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
         preexec_fn=listen_to_interrupts,
     ) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(3)]
+        lines = [process.stdout.readline() for _ in range(2)]
         url = lines[1].strip().partition("=")[2]
         said = requests.get(f"{url}/_ledger", timeout=10)
         process.send_signal(signal.SIGINT)
