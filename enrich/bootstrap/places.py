@@ -78,7 +78,7 @@ def endpoints() -> Endpoints:
 
 def _embedded(own: Settings, lacking: list[Server]) -> embedded.Endpoints:
     is_new = not is_begun(own.home, lacking)
-    if is_new:
+    if is_new and Server.POSTGRES in lacking:
         refuse_to_begin(own.home)
     places = embedded.start(own.home, only=lacking).endpoints
     if is_new:

@@ -48,8 +48,9 @@ _UNKNOWN_AFTER = frozenset(
 )
 #: Outcomes that end a row with a provider, though it did not say that it knows nothing.
 _UNANSWERED = frozenset({OutcomeKind.INVALID_INPUT, OutcomeKind.LEGAL_BLOCK})
-#: What a reason may say about one row alone, so that it would be counted by itself.
-_OF_ONE_ROW = re.compile(r"\S*@\S+|\S*\d{5,}\S*")
+#: What a reason may say about one row alone, so that it would be counted by itself; a provider's
+#: name, which a reason begins with, may have many digits too.
+_OF_ONE_ROW = re.compile(r"(?<!\S)(?![a-z][a-z0-9_]*: )(?:\S*@\S+|\S*\d{5,}\S*)")
 #: In one batch; where a provider gives more of them, they are counted without what is in brackets.
 _REASONS_KEPT = 8
 #: So many of the ways to ask are told where none is open.

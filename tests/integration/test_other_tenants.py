@@ -209,7 +209,7 @@ def test_nothing_of_another_tenant_is_listed_or_counted(
     assert answer.json() in ({"items": []}, {"items": [], "next": None}, _NOTHING_ERASED)
 
 
-_NOTHING_ERASED = {"rows": 0, "answers": 0, "jobs": 0}
+_NOTHING_ERASED = {"rows": 0, "answers": 0, "jobs": 0, "requests": 0}
 
 
 @pytest.mark.parametrize("address", SCOPED)

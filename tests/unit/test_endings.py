@@ -44,6 +44,13 @@ def test_reasons_that_differ_by_row_are_counted_together(reasons: list[str]) -> 
     assert told.cells == len(reasons)
 
 
+def test_a_provider_keeps_its_name_however_many_digits_that_has() -> None:
+    (told,) = counted(ended("acme_123456: skipped (breaker open)", state=CellState.SKIPPED))
+
+    assert told.reason == "acme_123456: skipped (breaker open)"
+    assert is_outage(told)
+
+
 def test_a_filled_cell_needs_no_reason() -> None:
     assert counted(ended("as it was", state=CellState.FILLED)) == ()
 
