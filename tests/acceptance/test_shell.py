@@ -280,7 +280,8 @@ def test_unknown_name_is_exit_code_2_with_the_way_out(
 
 
 def test_database_that_is_down_is_exit_code_3_without_the_password(shell: Shell) -> None:
-    lost = replace(shell, environment={"DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:1/x"})
+    nowhere = {"DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:1/x"}
+    lost = replace(shell, environment={**shell.environment, **nowhere})
 
     done = lost("tables")
 
