@@ -60,7 +60,9 @@ def cell_command(
         columns = services.parts.rows.table(tenant, table).columns
         field = next((c.field for c in columns if c.key == column), None)
         if field is None:
-            raise UnknownNameError("column", column, known=tuple(c.key for c in columns))
+            raise UnknownNameError(
+                "column", column, known=tuple(c.key for c in columns), within=f"table {table!r}"
+            )
         (found,) = services.parts.rows.read(tenant, table, [row])
         said = services.parts.runs.evidence(tenant, table, row) if evidence else ()
     if as_json:

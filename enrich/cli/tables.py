@@ -134,7 +134,8 @@ def _named(view: TableView, key: str) -> Column:
     for column in view.columns:
         if column.key == key:
             return column
-    raise UnknownNameError("column", key, known=tuple(column.key for column in view.columns))
+    known = tuple(column.key for column in view.columns)
+    raise UnknownNameError("column", key, known=known, within=f"table {view.name!r}")
 
 
 def _changed(

@@ -35,7 +35,7 @@ def purge_row(parts: Parts, tenant: str, table: str, key: str) -> Purged:
     columns = parts.rows.table(tenant, table).columns
     said = parts.runs.evidence(tenant, table, key)
     if not parts.rows.delete_row(tenant, table, key):
-        raise UnknownNameError("row", key)
+        raise UnknownNameError("row", key, within=f"table {table!r}")
     parts.responses.drop_many(tenant, sorted({response.input_key for _, response in said}))
     parts.cells.drop_many(tenant, [cell_name(table, key, column.key) for column in columns])
     return Purged(answers=len(said))

@@ -110,7 +110,8 @@ def _standing(
         keep_cells(parts, wish.tenant, wish.table, decided)
     known: Mapping[str, Answer] = decided
     lacking = {c.row for c in callers} - looked.rows.keys()
-    known = {**decided, **{key: UnknownNameError("row", key) for key in lacking}}
+    within = f"table {wish.table!r}"
+    known = {**decided, **{key: UnknownNameError("row", key, within=within) for key in lacking}}
     return {caller.id: known[caller.row] for caller in callers if caller.row in known}
 
 

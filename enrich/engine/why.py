@@ -78,7 +78,9 @@ def why(
     columns = parts.rows.table(tenant, table).columns
     meant = next((one for one in columns if one.key == column), None)
     if meant is None:
-        raise UnknownNameError("column", column, known=tuple(c.key for c in columns))
+        raise UnknownNameError(
+            "column", column, known=tuple(c.key for c in columns), within=f"table {table!r}"
+        )
     (found,) = parts.rows.read(tenant, table, [row])
     cell = found.cells.get(column)
     judge = _judge(parts, tenant, cell, trust)

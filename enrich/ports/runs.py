@@ -177,7 +177,7 @@ class RunStore(Protocol):
         ...
 
     def extend_ledger(self, *, months: int) -> int:
-        """See that the ledger has a part for this month and the next; gives how many are new."""
+        """Make the ledger's parts for this month and the next `months`; gives how many are new."""
         ...
 
     def sweep(self, *, lease_s: float, max_attempts: int, limit: int = 100) -> Swept:

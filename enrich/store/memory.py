@@ -222,10 +222,11 @@ def _check(table: MemoryTable, data: JsonObject) -> None:
 
 def _known_column(table: MemoryTable, key: str) -> None:
     if key not in table.columns:
-        raise UnknownNameError("column", key, known=tuple(table.columns))
+        known = tuple(table.columns)
+        raise UnknownNameError("column", key, known=known, within=f"table {table.name!r}")
 
 
 def _id_of(table: MemoryTable, key: str) -> int:
     if cleaned(key) not in table.ids:
-        raise UnknownNameError("row", key)
+        raise UnknownNameError("row", key, within=f"table {table.name!r}")
     return table.ids[cleaned(key)]

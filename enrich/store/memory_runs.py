@@ -229,7 +229,7 @@ class MemoryRunStore:
         with self._db.lock:
             found = self._db.tables.get((tenant, table))
             if found is None or key not in found.ids:
-                raise UnknownNameError("row", key)
+                raise UnknownNameError("row", key, within=f"table {table!r}")
             return said_of(self._db, found.ids[key])
 
     def _launch(self, run: MemoryRun, in_flight: int, lease_s: float) -> tuple[BatchRef, ...]:

@@ -15,10 +15,11 @@ def chosen_rows(table: MemoryTable, new: NewRun) -> tuple[int, ...]:
     """Give the ids of the rows, in order. Raises `UnknownNameError`."""
     for column in new.wanted:
         if column not in table.columns:
-            raise UnknownNameError("column", column, known=tuple(table.columns))
+            known = tuple(table.columns)
+            raise UnknownNameError("column", column, known=known, within=f"table {table.name!r}")
     for key in new.selection.keys or ():
         if key not in table.ids:
-            raise UnknownNameError("row", key)
+            raise UnknownNameError("row", key, within=f"table {table.name!r}")
     keys = table.ids if new.selection.keys is None else new.selection.keys
     wanted = [column for column in table.ordered_columns() if column.key in new.wanted]
     return tuple(

@@ -66,7 +66,7 @@ def evidence_of(
     named = {"tenant": cleaned(tenant), "name": cleaned(table), "key": cleaned(key)}
     found = connection.execute(_EVIDENCE, named).all()
     if not found and connection.execute(_ROW, named).one_or_none() is None:
-        raise UnknownNameError("row", key)
+        raise UnknownNameError("row", key, within=f"table {table!r}")
     return tuple((raw.run_id, response_from_json(raw.response)) for raw in found)
 
 

@@ -175,7 +175,7 @@ class PostgresRowStore:
         found = self._database.of(tenant).do(work)
         for row in found:
             if row["id"] is None:
-                raise UnknownNameError("row", row["asked"])
+                raise UnknownNameError("row", row["asked"], within=f"table {table!r}")
         return tuple(row_from_json(row) for row in found)
 
     def present(self, tenant: str, rows: Sequence[int]) -> frozenset[int]:
@@ -242,7 +242,7 @@ class PostgresRowStore:
             row = {"table_id": found.id, "key": cleaned(key)}
             row_id = connection.execute(_LOCK_ROW, row).scalar()
             if row_id is None:
-                raise UnknownNameError("row", key)
+                raise UnknownNameError("row", key, within=f"table {table!r}")
             stamp = Stamp(connection.execute(_STAMP).scalar_one(), 0)
             write = typed_write(row_id, column, value, stamp, datetime.now(UTC))
             _write(connection, tenant, found.id, writes_to_json([write]))

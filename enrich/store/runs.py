@@ -157,7 +157,7 @@ class PostgresRunStore:
         )
 
     def extend_ledger(self, *, months: int) -> int:
-        """See that the ledger has a part for this month and the next; gives how many are new."""
+        """Make the ledger's parts for this month and the next `months`; gives how many are new."""
 
         def work(connection: Connection) -> int:
             # Lines that came before their month was made are moved into it.
@@ -251,7 +251,7 @@ def _check_names(connection: Connection, new: NewRun) -> int:
         asked = {"table_id": found.id, "keys": [cleaned(key) for key in new.selection.keys]}
         missing = connection.execute(_MISSING_KEYS, asked).scalar()
         if missing is not None:
-            raise UnknownNameError("row", missing)
+            raise UnknownNameError("row", missing, within=f"table {new.table!r}")
     return found.id
 
 

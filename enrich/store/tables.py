@@ -18,15 +18,17 @@ _NAMES = text("SELECT name FROM tables WHERE tenant_id = :tenant ORDER BY name")
 
 @dataclass(frozen=True, slots=True)
 class StoredTable:
-    """What the rows of a table hang on, and the keys of its columns."""
+    """What the rows of a table hang on, its name, and the keys of its columns."""
 
     id: int
+    name: str
     columns: frozenset[str]
 
     def check_column(self, key: str) -> None:
         """Raise `UnknownNameError` unless there is such a column."""
         if key not in self.columns:
-            raise UnknownNameError("column", key, known=tuple(self.columns))
+            known = tuple(self.columns)
+            raise UnknownNameError("column", key, known=known, within=f"table {self.name!r}")
 
 
 def find_table(connection: Connection, tenant: str, name: str) -> StoredTable:
@@ -36,4 +38,4 @@ def find_table(connection: Connection, tenant: str, name: str) -> StoredTable:
     if found is None:
         known = connection.execute(_NAMES, named).scalars()
         raise UnknownNameError("table", name, known=tuple(known))
-    return StoredTable(found.id, frozenset(found.columns))
+    return StoredTable(found.id, name, frozenset(found.columns))

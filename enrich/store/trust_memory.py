@@ -102,7 +102,8 @@ class MemoryTrustStore:
             found = self._db.table(tenant, table)
             for label in labels:
                 if label.column not in found.columns:
-                    raise UnknownNameError("column", label.column, known=tuple(found.columns))
+                    names, within = tuple(found.columns), f"table {table!r}"
+                    raise UnknownNameError("column", label.column, known=names, within=within)
             known = [label for label in labels if label.row in found.rows]
             self._of(tenant).labels.setdefault(table, []).extend(known)
             return len(known)

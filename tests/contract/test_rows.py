@@ -90,7 +90,7 @@ def test_rows_are_read_in_the_order_of_the_keys(stores: Stores) -> None:
 def test_reading_a_row_that_is_not_there_names_it(stores: Stores) -> None:
     make_table(stores.rows, 1)
 
-    with pytest.raises(UnknownNameError, match="'k9'"):
+    with pytest.raises(UnknownNameError, match=f"'k9' in table '{TABLE}'"):
         stores.rows.read(TENANT, TABLE, ["k1", "k9"])
 
 
@@ -376,7 +376,7 @@ def test_typing_where_there_is_no_cell_names_what_is_missing(
 ) -> None:
     make_table(stores.rows, 1)
 
-    with pytest.raises(UnknownNameError):
+    with pytest.raises(UnknownNameError, match=f" in table '{TABLE}'"):
         stores.rows.type_value(TENANT, TABLE, key, column, "x")
 
 

@@ -119,8 +119,8 @@ def test_runs_are_numbered_upwards(stores: Stores) -> None:
 @pytest.mark.parametrize(
     ("what", "selection", "wanted"),
     [
-        ("row 'k9'", Selection(keys=("k1", "k9")), WANTED),
-        ("column 'town'", EVERYTHING, ("town",)),
+        (f"row 'k9' in table '{TABLE}'", Selection(keys=("k1", "k9")), WANTED),
+        (f"column 'town' in table '{TABLE}'", EVERYTHING, ("town",)),
     ],
     ids=["row", "column"],
 )
@@ -319,7 +319,7 @@ def test_deleting_a_row_deletes_what_was_said_about_it(stores: Stores) -> None:
 
     stores.rows.delete_row(TENANT, TABLE, "k1")
 
-    with pytest.raises(UnknownNameError, match="row"):
+    with pytest.raises(UnknownNameError, match=f"row 'k1' in table '{TABLE}'"):
         stores.runs.evidence(TENANT, TABLE, "k1")
 
 

@@ -179,7 +179,7 @@ def test_producer_without_this_code_gets_the_cell_by_name(stranger: Ask, table: 
 def test_producer_without_this_code_reads_what_was_wrong(stranger: Ask, table: str) -> None:
     assert stranger(table, "row_9999", "industry") == [
         "UsageError",
-        "there is no row 'row_9999'",
+        f"there is no row 'row_9999' in table {table!r}",
     ]
 
 

@@ -89,6 +89,7 @@ def test_who_asks_for_a_row_that_is_not_there_disturbs_nobody(bureau: Bureau) ->
     begun = bureau.begin(caller(1, "r1"), caller(2, "nowhere"))
 
     assert isinstance(begun.answers["call-2"], UnknownNameError)
+    assert str(begun.answers["call-2"]) == "there is no row 'nowhere' in table 't'"
     assert values(bureau.carry(begun)) == {"r1": "acme.com"}
 
 
