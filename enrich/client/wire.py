@@ -1,12 +1,12 @@
-"""Celery's message protocol, version 2, as Kombu lays it into a Redis list; and what comes back."""
+"""What the client writes for a worker, many in one command; and what it reads of the answer."""
 
 import json
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from enrich.client.requests import Request
+from enrich.domain.celery_message import content_of, message_text
 from enrich.errors import BadInputError, NoAnswerError, RefusedError, RunFailedError
 
 __all__ = [
@@ -49,28 +49,21 @@ def encode(request: Request[object], *, task_id: str, most_bytes: int, origin: s
         BadInputError: an argument is no JSON, or the message is longer than a worker takes.
     """
     try:
-        follows = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-        body = json.dumps([[], request.arguments, follows], allow_nan=False)
+        body = json.dumps(content_of([], request.arguments), allow_nan=False)
     except (TypeError, ValueError) as exc:
         raise BadInputError("arguments", f"cannot be written as JSON: {exc}") from exc
     if len(body) > most_bytes:
         problem = f"are {len(body)} bytes long; {most_bytes} are allowed"
         raise BadInputError("arguments", problem, hint="send fewer rows at a time")
-    envelope = {
-        "body": b64encode(body.encode()).decode(),
-        "content-type": "application/json",
-        "content-encoding": "utf-8",
-        "headers": _headers(request, task_id, origin),
-        "properties": {
-            "correlation_id": task_id,
-            "delivery_info": {"exchange": "", "routing_key": QUEUE},
-            "delivery_mode": 2,
-            "delivery_tag": task_id,
-            "body_encoding": "base64",
-            "priority": 0,
-        },
-    }
-    return Message(task_id=task_id, task=request.task, text=json.dumps(envelope))
+    text = message_text(
+        body,
+        task=request.task,
+        task_id=task_id,
+        tag=task_id,
+        queue=QUEUE,
+        headers=_headers(request, origin),
+    )
+    return Message(task_id=task_id, task=request.task, text=text)
 
 
 def parcels(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
@@ -88,18 +81,8 @@ def parcels(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
         yield parcel
 
 
-def _headers(request: Request[object], task_id: str, origin: str) -> Mapping[str, Any]:
+def _headers(request: Request[object], origin: str) -> Mapping[str, Any]:
     return {
-        "lang": "py",
-        "task": request.task,
-        "id": task_id,
-        "root_id": task_id,
-        "parent_id": None,
-        "group": None,
-        "retries": 0,
-        "eta": None,
-        "expires": None,
-        "timelimit": [None, None],
         "ignore_result": False,
         "origin": origin,
         # What Flower shows: a row's key may be somebody's address.

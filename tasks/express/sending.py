@@ -5,9 +5,7 @@ longer than all else about a single request. The message is the same to the byte
 Celery's protocol, version 2, as Kombu lays it into a list of Redis.
 """
 
-import json
 import os
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -20,6 +18,7 @@ from kombu.utils.json import dumps
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from enrich.domain.celery_message import content_of, message_text
 from enrich.embedded import redis_url
 from enrich.state.wire import Wire
 from tasks.transport import plain_url
@@ -29,7 +28,6 @@ __all__ = ["is_plain", "send_plain", "shown_of"]
 #: A caller is not kept for longer: once to connect, once to send.
 _PATIENCE_S = 0.9
 _PLAIN = frozenset({"ignore_result", "task_id", "headers"})
-_FOLLOWS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 #: So much of a table's name.
 _SHOWN = 100
 _SIGNALS = (signals.before_task_publish, signals.after_task_publish)
@@ -59,7 +57,19 @@ def send_plain(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], **opti
     task_id = options.get("task_id") or str(uuid4())
     ignored = options.get("ignore_result", task.ignore_result)
     queue = _queue_of(task.app, task.name)
-    text = _message(task.name, task_id, queue, args, kwargs, ignored, options.get("headers"))
+    text = message_text(
+        dumps(content_of(args, kwargs)),
+        task=task.name,
+        task_id=task_id,
+        tag=str(uuid4()),
+        queue=queue,
+        headers={
+            "ignore_result": ignored,
+            "origin": _origin(os.getpid()),
+            **shown_of(args, kwargs),
+            **(options.get("headers") or {}),
+        },
+    )
     if not ignored:
         # Before it is sent: the result may come at once.
         task.app.backend.on_task_call(None, task_id)
@@ -73,50 +83,6 @@ def shown_of(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, str
     """Give what Flower shows: the table, and no row's key, which may be somebody's address."""
     table = str(args[0] if args else kwargs.get("table_id", ""))
     return {"argsrepr": f"table={table[:_SHOWN]}", "kwargsrepr": ""}
-
-
-def _message(
-    task: str,
-    task_id: str,
-    queue: str,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    ignored: bool,
-    more: Mapping[str, Any] | None,
-) -> str:
-    body = dumps([args, kwargs, _FOLLOWS])
-    headers = {
-        "lang": "py",
-        "task": task,
-        "id": task_id,
-        "root_id": task_id,
-        "parent_id": None,
-        "group": None,
-        "retries": 0,
-        "eta": None,
-        "expires": None,
-        "timelimit": [None, None],
-        "ignore_result": ignored,
-        "origin": _origin(os.getpid()),
-        **shown_of(args, kwargs),
-        **(more or {}),
-    }
-    properties = {
-        "correlation_id": task_id,
-        "delivery_info": {"exchange": "", "routing_key": queue},
-        "delivery_mode": 2,
-        "delivery_tag": str(uuid4()),
-        "body_encoding": "base64",
-        "priority": 0,
-    }
-    envelope = {
-        "body": b64encode(body.encode()).decode(),
-        "content-type": "application/json",
-        "content-encoding": "utf-8",
-        "headers": headers,
-        "properties": properties,
-    }
-    return json.dumps(envelope)
 
 
 @cache
