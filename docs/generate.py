@@ -6,7 +6,7 @@ that it serves.
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from inspect import Parameter, getdoc, signature
 from pathlib import Path
 from typing import Any
@@ -171,6 +171,8 @@ def _interface(described: Mapping[str, Any]) -> Iterator[str]:
     yield "The whole document, with every field, is served at `/openapi.json`, and as a page at"
     yield "`/docs`; clients are generated from it, as in [the one for Node](../examples/node.md)."
     yield "Errors are problem documents (RFC 9457) with `status`, `title`, `detail` and a `type`."
+    yield "An address without a scope takes no key of a tenant;"
+    yield "[the guide](../guides/service.md#scopes) says what it asks for instead."
     for path, methods in described["paths"].items():
         for method, one in methods.items():
             yield from _operation(f"{method.upper()} {path}", one)
@@ -178,6 +180,8 @@ def _interface(described: Mapping[str, Any]) -> Iterator[str]:
 
 def _operation(title: str, one: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", f"## {title}", "", one.get("description") or one.get("summary", ""))
+    if line := _scope_line(one.get("security", ())):
+        yield from ("", line)
     rows = [
         f"| `{p['name']}` | {p['in']} | {'needed' if p.get('required') else 'optional'} |"
         for p in one.get("parameters", [])
@@ -188,6 +192,12 @@ def _operation(title: str, one: Mapping[str, Any]) -> Iterator[str]:
         yield from ("", f"Body: {', '.join(_schema(b) for b in body.values())}.")
     well = ", ".join(code for code in one["responses"] if int(code) < 400)
     yield from ("", f"Answers {well}.")
+
+
+def _scope_line(security: Iterable[Mapping[str, list[str]]]) -> str:
+    named = [scopes for one in security for scopes in one.values()]
+    scopes = ", ".join(f"`{scope}`" for each in named for scope in each)
+    return f"Scope: {scopes or 'any'}." if named else ""
 
 
 def _schema(body: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
@@ -86,9 +86,11 @@ class Access:
 def allowed(scope: Scope) -> Callable[..., object]:
     """Make the dependency that lets through whoever has the scope, and gives its principal."""
 
+    documented = Security(_DOCUMENTED, scopes=[scope.value])
+
     async def check(
         request: Request,
-        _: Annotated[HTTPAuthorizationCredentials | None, Depends(_DOCUMENTED)] = None,
+        _: Annotated[HTTPAuthorizationCredentials | None, documented] = None,
     ) -> Principal:
         principal = await _principal(request)
         _check_tenant(request, principal)
