@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEADER_BYTES_MAX",
+    "Addresses",
     "HeadersTooLargeError",
     "OnTheWire",
     "Resolve",

@@ -42,6 +42,7 @@ __all__ = [
     "notify",
     "reply",
     "store_results",
+    "sweep_soon",
     "tell_empty",
     "tell_end",
 ]

@@ -14,6 +14,7 @@ __all__ = [
     "EXPRESS",
     "OBSERVE_EVERY_S",
     "QUEUES",
+    "REQUESTS",
     "URGENT",
     "configuration",
     "worker_arguments",
@@ -23,22 +24,24 @@ __all__ = [
 URGENT = "enrich.urgent"
 #: For what keeps the rest going.
 CONTROL = "enrich.control"
+#: For what callers ask.
+_INGEST = "enrich.ingest"
 
 #: In the order in which a worker drains them: what is waited for, then what ends a batch, then what
 #: begins one.
 #: The last is Celery's own default, for callers who send by name and name no queue.
 QUEUES = (
-    "enrich.control",
+    CONTROL,
     URGENT,
     "enrich.fuse",
     "enrich.premium",
-    "enrich.ingest",
+    _INGEST,
     "enrich.probe",
     "celery",
 )
 
 #: The queues of a worker that is there for what is waited for, and those that are left to others.
-EXPRESS = ("enrich.control", URGENT, "enrich.ingest", "celery")
+EXPRESS = (CONTROL, URGENT, _INGEST, "celery")
 BULK = tuple(queue for queue in QUEUES if queue not in EXPRESS)
 
 _THREADS = 24
@@ -53,10 +56,10 @@ _REFRESH_EVERY_S = 86_400.0
 _LEDGER_EVERY_S = 21_600.0
 
 _ROUTES = {
-    "enrich.cell": "enrich.ingest",
-    "enrich.row": "enrich.ingest",
-    "enrich.rows": "enrich.ingest",
-    "enrich.table": "enrich.ingest",
+    "enrich.cell": _INGEST,
+    "enrich.row": _INGEST,
+    "enrich.rows": _INGEST,
+    "enrich.table": _INGEST,
     "enrich.probe": "enrich.probe",
     "enrich.fuse": "enrich.fuse",
     "enrich.premium": "enrich.premium",
@@ -64,17 +67,17 @@ _ROUTES = {
     "enrich.embed_repair": CONTROL,
     "enrich.ended": CONTROL,
     "enrich.notify": CONTROL,
-    "enrich.sweep": "enrich.control",
-    "enrich.learn": "enrich.control",
+    "enrich.sweep": CONTROL,
+    "enrich.learn": CONTROL,
     "enrich.ledger": CONTROL,
-    "enrich.refresh": "enrich.control",
-    "enrich.observe": "enrich.control",
-    "enrich.requests": "enrich.control",
-    "enrich.schedule": "enrich.control",
+    "enrich.refresh": CONTROL,
+    "enrich.observe": CONTROL,
+    "enrich.requests": CONTROL,
+    "enrich.schedule": CONTROL,
 }
 
 #: The tasks that are for callers.
-REQUESTS = tuple(name for name, queue in _ROUTES.items() if queue == "enrich.ingest")
+REQUESTS = tuple(name for name, queue in _ROUTES.items() if queue == _INGEST)
 
 #: What beat sends, and how often.
 _EVERY_S = {
@@ -104,7 +107,7 @@ def _messages() -> dict[str, Any]:
         "result_accept_content": ["json"],
         "task_serializer": "json",
         "result_serializer": "json",
-        "task_default_queue": "enrich.ingest",
+        "task_default_queue": _INGEST,
         "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
         "task_routes": {name: {"queue": queue} for name, queue in _ROUTES.items()},
         "task_create_missing_queues": False,

@@ -6,7 +6,13 @@ from datetime import datetime
 from enrich.cli.output import print_note, print_table
 from enrich.cli.services import Services
 from enrich.domain.calls import Refusal
-from enrich.domain.endings import NO_INPUT, Ending, is_outage, is_without_input
+from enrich.domain.endings import (
+    NO_INPUT,
+    Ending,
+    is_outage,
+    is_without_input,
+    needed_field,
+)
 from enrich.domain.keys import breaker_key, provider_of
 from enrich.engine.gates import shut_for_long
 from enrich.errors import RunFailedError
@@ -75,7 +81,7 @@ def _way_out(table: str, ending: Ending) -> str:
     """Name the command by which a column's values are asked with."""
     if not ending.reason.startswith(NO_INPUT):
         return ""
-    field = ending.reason.partition("(needs ")[2].partition(" ")[0].rstrip(")") or "company_name"
+    field = needed_field(ending) or "company_name"
     return (
         f"; if a column holds it, say so: `enrich columns {table} set COLUMN --field {field}`, or "
         f"`--map HEADER=COLUMN:{field}` at the import"

@@ -27,6 +27,7 @@ __all__ = [
     "interim_writes",
     "is_outage",
     "is_without_input",
+    "needed_field",
     "with_accepted",
 ]
 
@@ -35,6 +36,7 @@ STALE = "stale: the provider was down"
 #: How a cell's reason begins that nobody was asked about.
 NO_INPUT = "no provider could be asked with what the row has"
 NOBODY_GIVES = "no provider gives the field"
+_NEEDS = " (needs "
 
 #: Outcomes after which nobody can say whether the provider knows the row.
 _UNKNOWN_AFTER = frozenset(
@@ -51,7 +53,7 @@ _UNANSWERED = frozenset({OutcomeKind.INVALID_INPUT, OutcomeKind.LEGAL_BLOCK})
 #: What a reason may say about one row alone, so that it would be counted by itself; a provider's
 #: name, which a reason begins with, may have many digits too.
 _OF_ONE_ROW = re.compile(r"(?<!\S)(?![a-z][a-z0-9_]*: )(?:\S*@\S+|\S*\d{5,}\S*)")
-#: In one batch; where a provider gives more of them, they are counted without what is in brackets.
+#: Of one batch; where there are more, they are counted without what is in brackets.
 _REASONS_KEPT = 8
 #: So many of the ways to ask are told where none is open.
 _WAYS_TOLD = 3
@@ -77,6 +79,11 @@ def is_outage(ending: Ending) -> bool:
 def is_without_input(ending: Ending) -> bool:
     """Say whether the cells have no value because their rows hold nothing to ask with."""
     return ending.state is CellState.SKIPPED and ending.reason.startswith((NO_INPUT, NOBODY_GIVES))
+
+
+def needed_field(ending: Ending) -> str:
+    """Name a field with which somebody could be asked; empty where the reason tells of none."""
+    return ending.reason.partition(_NEEDS)[2].partition(" ")[0].removesuffix(")")
 
 
 def endings_by_reason(writes: Iterable[CellWrite]) -> Counter[str]:
@@ -263,7 +270,7 @@ def _unaskable(field: str, specs: Iterable[ProviderSpec]) -> str:
         return NO_INPUT
     order = sorted(ways, key=lambda way: (-ways[way], len(way), sorted(way)))
     told = [" with ".join(sorted(way)) for way in order[:_WAYS_TOLD]]
-    return f"{NO_INPUT} (needs {' or '.join(told)})"
+    return f"{NO_INPUT}{_NEEDS}{' or '.join(told)})"
 
 
 def _latest(said: Iterable[Response]) -> datetime:

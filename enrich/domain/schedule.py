@@ -114,20 +114,20 @@ def checked_cron(cron: str, zone: str, now: datetime) -> str:
     try:
         next_moment(cron, zone, now)
     except CronSimError as exc:
-        raise _cron_problem(cron, str(exc)) from exc
+        raise _cron_problem(cron, str(exc), now) from exc
     except StopIteration as exc:
         raise _never(cron) from exc
     return cron
 
 
-def _cron_problem(cron: str, said: str) -> BadInputError:
+def _cron_problem(cron: str, said: str, now: datetime) -> BadInputError:
     words = cron.split()
     named = [(word, *field) for word, field in zip(words, _FIELDS, strict=True)]
     wrong = next((each for each in named if said == f"Bad {each[1]}"), None)
     if wrong is None:
         return BadInputError("cron", said, hint=_CRON_HINT)
     word, field, limits = wrong
-    if field == "day-of-month" and _is_read(" ".join(("0 0", word, "* *"))):
+    if field == "day-of-month" and _is_read(f"0 0 {word} * *", now):
         return _never(cron)
     return BadInputError("cron", f"{field} is {word!r}", hint=f"it goes from {limits}")
 
@@ -141,9 +141,9 @@ def _never(cron: str) -> BadInputError:
     )
 
 
-def _is_read(cron: str) -> bool:
+def _is_read(cron: str, now: datetime) -> bool:
     try:
-        CronSim(cron, datetime.now(UTC))
+        CronSim(cron, now)
     except CronSimError:
         return False
     return True

@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterable
 
 from enrich.domain.calls import Refusal
 from enrich.domain.keys import breaker_key, provider_of
-from enrich.ports import Breakers, BreakerStatus, Provider
-from enrich.ports.outside import Keyed
+from enrich.ports import Breakers, BreakerStatus, Keyed, Provider
 
 __all__ = ["breakers_of", "close_refused", "force_gate", "own_breaker", "shut_for_long"]
 

@@ -10,7 +10,16 @@ from enrich.domain.run import Step
 from enrich.domain.secret import Secret
 from enrich.domain.table import Column
 
-__all__ = ["Clock", "Credentials", "Deadline", "Dispatcher", "Prompter", "Provider", "Recorder"]
+__all__ = [
+    "Clock",
+    "Credentials",
+    "Deadline",
+    "Dispatcher",
+    "Keyed",
+    "Prompter",
+    "Provider",
+    "Recorder",
+]
 
 
 class Clock(Protocol):

@@ -80,10 +80,6 @@ class Gazetteer:
                 return fits
         return ()
 
-    def region_name(self, city: City) -> str:
-        """Name the city's region; empty where the regions' names are not known."""
-        return self.region_names.get(_region_of(city), "")
-
 
 def _region_of(city: City) -> Region:
     return Region(city.country, city.region)

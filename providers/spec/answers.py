@@ -19,13 +19,10 @@ __all__ = [
     "ValueType",
 ]
 
-Share = Annotated[float, Field(gt=0, lt=1)]
-
 ValueType = Literal[
     "text", "integer", "number", "year", "date", "url", "domain", "email", "phone", "flag", "list",
     "country_code", "code",
 ]  # fmt: skip
-
 
 #: What is said of one row: in a reply about many, a condition for it is one on each entry.
 _OF_A_ROW = frozenset({OutcomeKind.NOT_FOUND, OutcomeKind.INVALID_INPUT, OutcomeKind.MALFORMED})
@@ -108,7 +105,7 @@ class Mapped(Part):
 
     path: Jmes
     type: ValueType = "text"
-    prior: Share
+    prior: Annotated[float, Field(gt=0, lt=1)]
     confidence: Confidence | None = None
     values: dict[str, AnyJson] | None = None
     wrong: Literal["drop", "malformed"] = "drop"

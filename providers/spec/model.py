@@ -29,17 +29,18 @@ __all__ = [
     "BulkExample",
     "BulkRow",
     "Deferred",
+    "HeaderName",
     "Keep",
     "Limit",
     "Price",
     "Request",
     "Retry",
+    "Seconds",
     "Timeouts",
 ]
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
-Share = Annotated[float, Field(gt=0, lt=1)]
 UrlPath = Annotated[TextTemplate, Field(description="begins with / and stands behind base_url")]
 
 

@@ -1,6 +1,6 @@
 """What Prometheus is told equals the ledger to the last call, also when a worker is killed.
 
-Four workers share a run of a thousand rows; one is killed in the middle and started again,
+Four workers share a run of 1,200 rows; one is killed in the middle and started again,
 another is ended in good order and started again. The text is read by the official parser.
 """
 

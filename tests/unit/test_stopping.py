@@ -1,6 +1,8 @@
 """Signals that end `enrich up`, and those that whoever started it has it ignore."""
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +11,13 @@ import pytest
 
 from enrich.cli.up import _way_out
 from enrich.cli.workers import stopped_by_signals
+
+_TELL = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from enrich.cli.up import _way_out
+print(_way_out())
+"""
 
 
 @contextmanager
@@ -42,5 +51,16 @@ def test_it_is_told_how_to_end_what_does_not_hear_ctrl_c() -> None:
     with handled(signal.SIGINT, signal.SIG_IGN):
         assert _way_out().startswith("kill ")
 
-    with handled(signal.SIGINT, signal.default_int_handler):
-        assert _way_out() == "Ctrl-C"
+
+def test_without_a_terminal_it_is_ctrl_c() -> None:
+    # A session of its own: whoever runs the suite in the background of a terminal has one.
+    done = subprocess.run(
+        [sys.executable, "-c", _TELL],
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert done.stdout == "Ctrl-C\n"

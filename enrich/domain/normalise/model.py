@@ -1,5 +1,6 @@
 """What normalising gives: three forms of a value kept apart, and how alike two values are."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,11 +14,13 @@ from enrich.domain.values import Json
 __all__ = [
     "DIFFERENT",
     "SAME",
+    "Compare",
     "Context",
     "Form",
     "Likeness",
     "Normalised",
     "Normaliser",
+    "Read",
     "Relation",
     "TypedNormaliser",
     "Unreadable",
@@ -161,7 +164,8 @@ class TypedNormaliser:
         return self._compare(one, other)
 
     def _normalise_text(self, text: str) -> Normalised:
-        stripped = text.strip()
+        # Composed before it is read: capitals of some letters tell apart how they were composed.
+        stripped = (text if text.isascii() else unicodedata.normalize("NFC", text)).strip()
         # In a web address «&copy» is a parameter; elsewhere it is left over from a page.
         if "&" in stripped and self._type is not FieldType.URL:
             stripped = unescaped(stripped).strip()
