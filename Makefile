@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # take long are named first, the unit tests last, so that no long one is left over for the end.
 SHARED_OUT := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test check bench bench-quality kills soak proofs million lock migrate docs docs-test reference clean
+.PHONY: help setup run up test check laws bench bench-quality kills soak proofs million lock migrate docs docs-test reference clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench-quality: $(VENV)/.developed ## how often fused cells are right (data: ENRI
 proofs: $(VENV)/.developed ## what takes minutes: workers killed at named moments, eight simulated vendors
 	@$(BIN)/python -m pytest tests/acceptance tests/faults tests/integration -m proof
 	@$(BIN)/python -m pytest tests/integration/eight_vendors.py -s
+
+laws: $(VENV)/.developed ## the laws, on examples that were not tried before
+	@HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest $(SHARED_OUT) tests/laws -q
 
 million: $(VENV)/.developed ## one run of a million rows: memory, connections, and a cell meanwhile
 	@$(BIN)/python -m tests.faults.million

@@ -19,8 +19,12 @@ from enrich.errors import EmbeddedServerError
 from tests import zygote
 
 # How long an example takes says something about the machine, and nothing about the code.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("suite")
+_AS_LONG_AS_IT_TAKES = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The suite tries the same examples each time, so that a change is judged by what it changed;
+# `make laws` looks for new ones.
+settings.register_profile("suite", _AS_LONG_AS_IT_TAKES, derandomize=True)
+settings.register_profile("search", _AS_LONG_AS_IT_TAKES, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 _TESTS = Path(__file__).parent
 _WITHOUT_SOCKETS = (_TESTS / "unit", _TESTS / "laws")

@@ -54,7 +54,11 @@ def at_home(own: Settings) -> Settings:
     """Give the settings with the home that is meant, where ENRICH_HOME names none."""
     if _is_named():
         return own
-    return own.model_copy(update={"home": _found(Path.cwd()) or Path.cwd() / _NAME})
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError:  # it was removed; who has the addresses of servers needs none
+        return own
+    return own.model_copy(update={"home": _found(folder) or folder / _NAME})
 
 
 def is_begun(home: Path, lacking: Iterable[Server]) -> bool:

@@ -12,6 +12,7 @@ from enrich.bootstrap import settings
 from enrich.cli.output import print_note
 from enrich.cli.spec_files import is_path, known_specs, spec_of
 from enrich.cli.workers import stopped_by_signals
+from enrich.errors import BadInputError
 from providers.simulator import Behaviour, Simulator, behaviours_from
 from providers.spec import HttpSpec, load_catalogue
 
@@ -93,7 +94,13 @@ def specs_served(names: Sequence[str]) -> Sequence[HttpSpec]:
 
 def _folder(names: Sequence[str]) -> Path | None:
     """Give the folder of the files that are named, else the setting's."""
-    folders = [Path(name).resolve().parent for name in names if is_path(name)]
+    folders = sorted({Path(name).resolve().parent for name in names if is_path(name)})
+    if len(folders) > 1:
+        raise BadInputError(
+            "NAME",
+            f"files of {len(folders)} folders; workers read one",
+            hint="lay them in one folder, or simulate them one after the other",
+        )
     own = settings().providers.directory
     return folders[0] if folders else own and own.resolve()
 

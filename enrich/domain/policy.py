@@ -182,7 +182,8 @@ class RunPolicy:
         max_wait_s: rows whose limit passes later than that are not waited for.
         max_deferrals: a row that a provider is still not done with by then is left pending.
         max_limited: the same for one that waits for a limit to pass: work is late, never for ever.
-        max_money_waits: how often a row waits for money that others may give back.
+        max_money_waits: up to which attempt a row waits for money that others may give back; they
+            do so by themselves when their hold ends, so this is a last resort as the others are.
         max_waves: of one batch; more means that a probe fails again and again.
         order: in which providers are asked, where a run does not say.
     """
@@ -195,7 +196,7 @@ class RunPolicy:
     max_waves: int = 50
     max_deferrals: int = 1000
     max_limited: int = 20_000
-    max_money_waits: int = 12
+    max_money_waits: int = 1000
     order: Order = Order.PARALLEL
 
 

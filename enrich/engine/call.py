@@ -158,7 +158,7 @@ class _Calling:
         while left:
             paid, poor = purse.open([questions[name].inputs for name in left])
             if paid and said and self._is_late():
-                paid, poor = 0, purse.later()
+                paid, poor = 0, Pending(self.parts.clock.now())  # it is time that lacks, not money
             if not paid:
                 return said | self._all_as(left, poor)
             queries = [questions[name] for name in left[:paid]]

@@ -12,14 +12,15 @@ DO $$ BEGIN
     EXCEPTION WHEN duplicate_object OR unique_violation THEN
         NULL; -- made for another database of this server at this moment
     END;
+    -- Before anything is left out: a restored database has the tables' rights, and these not.
+    ALTER DEFAULT PRIVILEGES IN SCHEMA public
+        GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO enrich_app;
+    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO enrich_app;
     IF has_table_privilege('enrich_app', 'rows', 'SELECT') THEN
         RETURN;
     END IF;
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO enrich_app;
     GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO enrich_app;
-    ALTER DEFAULT PRIVILEGES IN SCHEMA public
-        GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO enrich_app;
-    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO enrich_app;
 END $$;
 
 -- Whoever works makes and drops the tables of embedding models, and makes the parts of the ledger, with

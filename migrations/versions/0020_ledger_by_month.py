@@ -48,11 +48,15 @@ _UNDO = """
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    # A key of the whole ledger is made anew: minutes where that has tens of millions of lines.
+    op.execute("SET LOCAL statement_timeout = 0")
     op.execute((_SQL / "0020_ledger_by_month.sql").read_text(encoding="utf-8"))
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    # A key of the whole ledger is made anew: minutes where that has tens of millions of lines.
+    op.execute("SET LOCAL statement_timeout = 0")
     op.execute(_UNDO)
     op.execute(_before("0015_walls", _ENTER))
     op.execute(_before("0017_bulk", _GO_TOO))

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
+from enrich.store import migrate
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
@@ -35,6 +37,51 @@ def test_what_was_backed_up_is_restored_without_naming_a_program(
     _run("restore.sh", made.stdout.strip(), DATABASE_URL=empty)
 
     assert _each(empty, "SELECT name FROM kept") == [("Öl & Söhne",)]
+
+
+@pytest.fixture
+def stranger(database_url: str) -> Iterator[str]:
+    """A role that has rights in one server and is not in another."""
+    name = f"reader_{secrets.token_hex(4)}"
+    _each(database_url, f"CREATE ROLE {name}")
+    yield name
+    _each(database_url, f"DROP ROLE IF EXISTS {name}")
+
+
+@pytest.mark.servers
+def test_a_role_that_is_not_there_is_named_before_anything_is_restored(
+    databases: tuple[str, str], stranger: str, tmp_path: Path
+) -> None:
+    full, empty = databases
+    _each(full, f"GRANT SELECT ON kept TO {stranger}")
+    file = _run("backup.sh", tmp_path, DATABASE_URL=full).stdout.strip()
+    _each(full, f"DROP OWNED BY {stranger}", f"DROP ROLE {stranger}")
+
+    refused = _run("restore.sh", file, DATABASE_URL=empty)
+    without = _run("restore.sh", file, DATABASE_URL=empty, RESTORE_RIGHTS="no")
+
+    assert refused.returncode == 2
+    assert f"rights to the role {stranger}, which is not here" in refused.stderr
+    assert without.returncode == 0, without.stderr
+    assert _each(empty, "SELECT name FROM kept") == [("Öl & Söhne",)]
+
+
+@pytest.mark.servers
+def test_tables_that_come_after_a_restore_are_the_applications_too(
+    databases: tuple[str, str], tmp_path: Path
+) -> None:
+    full, empty = databases
+    _each(full, "DROP TABLE kept")
+    migrate.upgrade(full)
+
+    file = _run("backup.sh", tmp_path, DATABASE_URL=full).stdout.strip()
+    done = _run("restore.sh", file, DATABASE_URL=empty)
+    migrate.upgrade(empty)
+    _each(empty, "CREATE TABLE later (id int)")
+
+    assert done.returncode == 0, done.stderr
+    (may,) = _each(empty, "SELECT has_table_privilege('enrich_app', 'later', 'INSERT')")
+    assert may == (True,)
 
 
 def test_a_backup_that_failed_leaves_nothing(tmp_path: Path) -> None:

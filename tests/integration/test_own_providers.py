@@ -12,7 +12,7 @@ from enrich.cli.main import cli
 from enrich.cli.simulate import environment_of, specs_served
 from enrich.domain.outcome import Found
 from enrich.domain.provider import Query
-from enrich.errors import UsageError
+from enrich.errors import BadInputError, UsageError
 from enrich.ports import Deadline
 from providers.base import SystemClock
 from providers.catalogued import Catalogue, elsewhere
@@ -188,3 +188,16 @@ def test_a_simulated_address_keeps_its_path() -> None:
     there = elsewhere(spec_of(base_url="https://api.example.com/v2"), "http://127.0.0.1:1")
 
     assert there.base_url == "http://127.0.0.1:1/acme/v2"
+
+
+def test_files_of_two_folders_are_not_simulated_as_if_workers_read_both(
+    own: Shell, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        _new(own, f"vendor_{name}").rename(tmp_path / name / f"vendor_{name}.toml")
+
+    done = CliRunner().invoke(cli, ["simulate", *map(str, tmp_path.glob("*/vendor_*.toml"))])
+
+    assert isinstance(done.exception, BadInputError)
+    assert "files of 2 folders" in str(done.exception)

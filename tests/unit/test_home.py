@@ -94,3 +94,16 @@ def test_a_home_is_begun_when_it_holds_what_is_lacking(
     (folder / held).mkdir()
 
     assert is_begun(folder, [Server.POSTGRES]) is expected
+
+
+def test_a_working_folder_that_was_removed_is_no_fault(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    own = load_settings(os.environ)
+    gone.rmdir()
+
+    assert at_home(own) == own
+    os.chdir(folder)

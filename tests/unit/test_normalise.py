@@ -234,3 +234,11 @@ def test_groups_name_known_fields(group: tuple[str, ...]) -> None:
 def test_a_city_and_its_postal_code_should_come_from_one_source() -> None:
     assert group_of("city") == group_of("postal_code") == "place"
     assert group_of("industry") is None
+
+
+def test_a_letter_that_parts_names_elsewhere_may_be_one() -> None:
+    assert normaliser_of(FieldType.NAMES).normalise("Y").display == "Y"
+
+
+def test_letters_that_are_composed_otherwise_are_the_same_identifier() -> None:
+    assert normaliser_of(FieldType.IDENTIFIER).same("\u1f71", "\u03ac")

@@ -79,6 +79,10 @@ class ListNormaliser:
         if is_placeholder(text.strip()):
             return Normalised("", None, text, is_empty=True)
         joined = self._join(list(self._split(text)), text)
+        if joined.is_empty:  # what parts names may be one, such as «Y»
+            joined = self._join([text], text)
+        if joined.is_empty:
+            return joined
         return Normalised(joined.canonical, _as_text(joined.display), text, joined.problem)
 
     def _join(self, items: list[Json], raw: Json) -> Normalised:
