@@ -13,6 +13,7 @@ from typing import Any
 from celery import Celery
 from celery.utils.serialization import get_pickleable_exception
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from enrich.bootstrap import Services
 from enrich.domain.job import job_of_reply
@@ -238,7 +239,7 @@ def sweep_soon(app: Celery) -> None:
 def _send(app: Celery, task: str, queue: str, *args: str | int) -> None:
     try:
         app.send_task(task, args, queue=queue, ignore_result=True, **carried())
-    except (OperationalError, ConnectionError) as exc:
+    except (OperationalError, ConnectionError, RedisError) as exc:
         log.warning("task.left_to_schedule", extra={"task": task, "error": str(exc)})
 
 
