@@ -196,13 +196,17 @@ def test_a_tenant_pauses_a_provider_for_its_own_keys_alone(
     visitor: Visitor, keys: Mapping[str, str], filled: str
 ) -> None:
     with visitor.page(key=keys["own"]) as page:
-        page.get_by_role("button", name="never asked").click()
-        page.get_by_role("button", name="Set the breaker of apollo", exact=True).click()
+        apollo = page.get_by_role("button", name="Set the breaker of apollo", exact=True)
+        others = page.locator("button", has_text="never asked")
+        expect(apollo.or_(others).first).to_be_visible()
+        # There are none to be shown where other tests have asked all of them.
+        others.evaluate_all("them => them.forEach(it => it.click())")
+        apollo.click()
         expect(page.get_by_role("dialog")).to_contain_text("your tenant's own keys alone")
         page.get_by_label("Hold open").check()
         page.get_by_role("button", name="Set it").click()
         expect(page.locator(".acts")).to_contain_text("of apollo, for the tenant's own keys,")
-        page.get_by_role("button", name="Set the breaker of apollo", exact=True).click()
+        apollo.click()
         page.get_by_role("radio", name="Release –").check()
         page.get_by_role("button", name="Set it").click()
         expect(page.locator(".acts")).to_contain_text("released the breaker of apollo")
