@@ -55,8 +55,19 @@ class Installation:
 
     def empty(self) -> None:
         """Leave no table, as the next page expects."""
-        with closing(psycopg2.connect(self.database_url)) as link, link, link.cursor() as cursor:
-            cursor.execute("TRUNCATE tenants, schedules, credentials CASCADE")
+        _wait(self._is_emptied, self.home.parent / "log")
+
+    def _is_emptied(self) -> bool:
+        try:
+            with (
+                closing(psycopg2.connect(self.database_url)) as link,
+                link,
+                link.cursor() as cursor,
+            ):
+                cursor.execute("TRUNCATE tenants, schedules, credentials CASCADE")
+        except psycopg2.errors.DeadlockDetected:  # with what still runs of the page before
+            return False
+        return True
 
     def lay_examples(self, folder: Path) -> None:
         """Put the files of the examples where they lie in a checkout."""
