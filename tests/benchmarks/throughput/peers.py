@@ -17,7 +17,16 @@ import redis
 
 from tests.benchmarks.throughput.vendors import FIELDS, LATENCY_S, NAMES, SURE, known_of
 
-__all__ = ["DATABASE", "bare_redis", "bulk_write", "fused", "rows_of", "script", "write_row"]
+__all__ = [
+    "DATABASE",
+    "asked",
+    "bare_redis",
+    "bulk_write",
+    "fused",
+    "rows_of",
+    "script",
+    "write_row",
+]
 
 #: The variable that holds the database's address for peers in processes of their own.
 DATABASE = "BENCH_DATABASE_URL"
@@ -82,11 +91,12 @@ async def _chunk(pool: Any, rows: list[tuple[int, str]], gate: asyncio.Semaphore
 
 async def _row(company: str, gate: asyncio.Semaphore) -> dict[str, Any]:
     async with gate:
-        said = await asyncio.gather(*(_asked(name, company) for name in NAMES))
+        said = await asyncio.gather(*(asked(name, company) for name in NAMES))
     return fused(dict(zip(NAMES, said, strict=True)))
 
 
-async def _asked(vendor: str, company: str) -> dict[str, Any]:
+async def asked(vendor: str, company: str) -> dict[str, Any]:
+    """Ask a provider, on a loop."""
     await asyncio.sleep(LATENCY_S)
     return known_of(vendor, company)
 

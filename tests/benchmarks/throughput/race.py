@@ -19,6 +19,8 @@ BATCH, AGAIN, DELAYED = "enrich, a batch", "enrich, answers cached", "enrich, .d
 OURS = frozenset({BATCH, AGAIN, DELAYED})
 _DB = 5
 _THREADS = 24
+#: Tasks of a loop cost no thread each.
+_TASKS = 1000
 _PATIENCE_S = 240.0
 _CELERY = ("-m", "celery", "-A", "tests.benchmarks.throughput.chords", "worker")
 
@@ -60,9 +62,14 @@ def peers_running(python: str, environment: Mapping[str, str], home: Path) -> It
         )
         for name in ("chords1", "chords2")
     ]
-    programs.append(
-        Program(name="actors", command=actors, environment=environment, log=home / "actors.log")
-    )
+    taskiq = [
+        python, "-m", "taskiq", "worker", "tests.benchmarks.throughput.gathers:broker",
+        "--workers", "2", "--max-async-tasks", str(_TASKS), "--log-level", "ERROR",
+    ]  # fmt: skip
+    programs += [
+        Program(name=name, command=command, environment=environment, log=home / f"{name}.log")
+        for name, command in (("actors", actors), ("gathers", taskiq))
+    ]
     with Supervisor(programs):
         yield
 
@@ -70,7 +77,7 @@ def peers_running(python: str, environment: Mapping[str, str], home: Path) -> It
 def race(installation: Installation, *, rows: int, rounds: int) -> Mapping[str, Result]:
     """Run all ways that many times by turns. Slow ones get fewer rows, and the rate is theirs."""
     # Imported late: what they import reads its addresses when it is imported.
-    from tests.benchmarks.throughput import chords, groups
+    from tests.benchmarks.throughput import chords, gathers, groups
 
     some, few = max(rows // 20, 40), max(rows // 100, 20)
     ways: dict[str, tuple[int, Callable[[int], float]]] = {
@@ -80,6 +87,8 @@ def race(installation: Installation, *, rows: int, rounds: int) -> Mapping[str, 
         "asyncio script": (rows, lambda n: peers.script(installation.table(n))),
         "dramatiq, one message a row": (some, lambda n: _sent(installation, n, groups.by_message)),
         "dramatiq, a group a row": (some, lambda n: _sent(installation, n, groups.by_group)),
+        "taskiq, one message a row": (some, lambda n: _sent(installation, n, gathers.by_message)),
+        "taskiq, a task a provider": (some, lambda n: _sent(installation, n, gathers.by_gather)),
         "Celery, a chord a row": (few * 2, lambda n: _sent(installation, n, chords.by_row)),
         "Celery, a chord a cell": (few, lambda n: _sent(installation, n, chords.by_cell)),
         "PostgreSQL alone": (rows, lambda n: peers.bulk_write(installation.table(n))),
