@@ -69,8 +69,8 @@ def join(parts: Parts, batch: OpenBatch, *, told: tuple[Response, ...] = ()) -> 
         in_flight=policy.max_batches_in_flight,
         lease_s=policy.lease_s,
     )
-    if settled.recorded < len(told):
-        forget_erased(parts, batch.run, told)
+    if settled.recorded < len(told) or settled.report.gone:
+        forget_erased(parts, batch.run, batch.responses + told)
     fusion = _fusion(parts, batch, decision, settled)
     return Joined(decision=decision, settled=settled, fusion=fusion)
 

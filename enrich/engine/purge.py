@@ -33,12 +33,12 @@ def purge_row(parts: Parts, tenant: str, table: str, key: str) -> Purged:
     Raises `UnknownNameError`.
     """
     columns = parts.rows.table(tenant, table).columns
-    said = parts.runs.evidence(tenant, table, key)
-    if not parts.rows.delete_row(tenant, table, key):
+    removed = parts.rows.delete_row(tenant, table, key)
+    if removed is None:
         raise UnknownNameError("row", key, within=f"table {table!r}")
-    parts.responses.drop_many(tenant, sorted({response.input_key for _, response in said}))
+    parts.responses.drop_many(tenant, removed.questions)
     parts.cells.drop_many(tenant, [cell_name(table, key, column.key) for column in columns])
-    return Purged(answers=len(said))
+    return Purged(answers=removed.answers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

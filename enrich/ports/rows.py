@@ -9,7 +9,7 @@ from typing import Protocol
 from enrich.domain.table import CellWrite, Column, Row
 from enrich.domain.values import Json, JsonObject
 
-__all__ = ["NewRow", "RowStore", "TableView", "WriteReport"]
+__all__ = ["NewRow", "Removed", "RowStore", "TableView", "WriteReport"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,14 @@ class WriteReport:
     superseded: int = 0
     protected: int = 0
     gone: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """What went with a row: how many answers, and the keys of the questions that were asked."""
+
+    answers: int
+    questions: tuple[str, ...]
 
 
 class RowStore(Protocol):
@@ -100,6 +108,10 @@ class RowStore(Protocol):
         """Store what a person typed; newer than every run that has begun."""
         ...
 
-    def delete_row(self, tenant: str, table: str, key: str) -> bool:
-        """Remove a row; late writes to it find it gone. Says whether it was there."""
+    def delete_row(self, tenant: str, table: str, key: str) -> Removed | None:
+        """Remove a row with what was ever said about it; None when it was not there.
+
+        Late writes to it find it gone. What is being appended about it at the same moment is either
+        removed with it and named, or finds the row gone: nothing stays behind.
+        """
         ...

@@ -18,7 +18,7 @@ from enrich.store.bulk import (
 )
 from enrich.store.codec import dumps
 from enrich.store.engine import read_json
-from enrich.store.responses import RECORDED
+from enrich.store.responses import RECORDED, held_rows
 from enrich.store.run_codec import counts_to_json, run_view
 
 __all__ = ["finished_of", "let_go", "open_batch", "settle_batch", "sweep_batches"]
@@ -66,7 +66,9 @@ _SETTLED = """
 """
 _SETTLE = text(f"SELECT {_SETTLED} AS settled, 0 AS recorded")
 # The ledger first: the run that is locked for it is no longer the same row once it is counted on.
+# Rows are held as they are held to be written: of two who share a row, none could get more later.
 _RECORD_AND_SETTLE = text(f"""
+    {held_rows("CAST(:rows AS bigint[]) || CAST(:cell_rows AS bigint[])", strength="UPDATE")}
     WITH {RECORDED}
     SELECT {_SETTLED} AS settled, r.recorded
     FROM (SELECT count(*) AS recorded FROM recorded OFFSET 0) AS r

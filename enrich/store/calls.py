@@ -26,14 +26,16 @@ from enrich.domain.values import JsonObject
 from enrich.errors import UnknownNameError
 from enrich.store.codec import cleaned, dumps_each
 from enrich.store.engine import Database
+from enrich.store.responses import held_rows
 
 __all__ = ["PostgresPaidCalls"]
 
-_RESERVE = text("""
+_RESERVE = text(f"""
+    {held_rows("CAST(:rows AS bigint[])")}
     SELECT * FROM reserve_calls(
         :tenant, :run_id, :provider, :version, :holder, :hold_s, :parks, :bulk, :begun,
         CAST(:keys AS text[]), CAST(:rows AS bigint[]), CAST(:prices AS bigint[]))
-""")
+""")  # noqa: S608 - the text is ours
 _NOTE = text("SELECT note_calls(:holder, CAST(:begun AS text[]), CAST(:ended AS jsonb))")
 
 # A holder that is still at work will book its own spending: until then all of it is a hold.

@@ -17,7 +17,7 @@ from enrich.domain.table import CellWrite, Column, Row, Stamp
 from enrich.domain.values import Json, JsonObject, only_known
 from enrich.domain.writes import WriteVerdict, judge, typed_write, written
 from enrich.errors import UnknownNameError
-from enrich.ports.rows import NewRow, TableView, WriteReport
+from enrich.ports.rows import NewRow, Removed, TableView, WriteReport
 from enrich.store.codec import checked_name, cleaned, dumps, write_to_json
 
 __all__ = ["MemoryDatabase", "MemoryRowStore", "MemoryTable", "stored_write"]
@@ -72,14 +72,16 @@ class MemoryDatabase:
                 table.rows[row.id] = written(row, write)
         return WriteReport(**verdicts)
 
-    def forget(self, row_id: int) -> None:
+    def forget(self, row_id: int) -> Removed:
         """Purge the ledger of a row."""
-        for key in [key for key, line in self.ledger.items() if line[2].row == row_id]:
-            del self.ledger[key]
-        for name in [name for name, calls in self.paid.items() if calls[-1].row == row_id]:
+        said = [key for key, line in self.ledger.items() if line[2].row == row_id]
+        paid = [name for name, calls in self.paid.items() if calls[-1].row == row_id]
+        questions = {*(self.ledger.pop(key)[2].input_key for key in said), *paid}
+        for name in paid:
             del self.paid[name]
         for name in [name for name, kept in self.callbacks.items() if row_id in kept.new.rows]:
             del self.callbacks[name]
+        return Removed(answers=len(said), questions=tuple(sorted(questions)))
 
 
 class MemoryRowStore:
@@ -188,16 +190,15 @@ class MemoryRowStore:
             write = typed_write(row_id, column, value, stamp, self._db.now())
             self._db.write(found, [stored_write(write)])
 
-    def delete_row(self, tenant: str, table: str, key: str) -> bool:
+    def delete_row(self, tenant: str, table: str, key: str) -> Removed | None:
         """Remove a row with what was ever said about it; late writes to it find it gone."""
         with self._db.lock:
             found = self._db.tables.get((tenant, table))
             if found is None or key not in found.ids:
-                return False
+                return None
             row_id = found.ids.pop(key)
             del found.rows[row_id]
-            self._db.forget(row_id)
-            return True
+            return self._db.forget(row_id)
 
 
 def stored_write(write: CellWrite) -> CellWrite:

@@ -10,7 +10,20 @@ from enrich.store.bulk import LINES, lines_of
 from enrich.store.codec import cleaned
 from enrich.store.run_codec import response_from_json
 
-__all__ = ["RECORDED", "evidence_of", "record_responses", "skipped_by"]
+__all__ = ["RECORDED", "evidence_of", "held_rows", "record_responses", "skipped_by"]
+
+
+def held_rows(rows: str, *, strength: str = "KEY SHARE") -> str:
+    """Write the statement to be sent before one that appends something about rows.
+
+    Who erases a row waits for it or comes first, and then the row is gone for the statement itself:
+    what is appended is always seen by one of the two. In the order of ids, as everywhere.
+    """
+    return f"""
+        SELECT count(*) FROM (
+            SELECT FROM rows WHERE id = ANY ({rows}) ORDER BY id FOR {strength}) AS held;
+    """  # noqa: S608 - the text is ours
+
 
 #: What appends `lines_of` to the ledger, as two parts of a statement; `recorded` gives a row for
 #: each line that is new.
@@ -31,7 +44,10 @@ RECORDED = f"""
     ON CONFLICT DO NOTHING
     RETURNING 1)
 """  # noqa: S608 - the text is ours
-_RECORD = text(f"WITH {RECORDED} SELECT count(*) FROM recorded")  # noqa: S608 - the text is ours
+_RECORD = text(f"""
+    {held_rows("CAST(:rows AS bigint[])")}
+    WITH {RECORDED} SELECT count(*) FROM recorded
+""")  # noqa: S608 - the text is ours
 
 _EVIDENCE = text("""
     SELECT s.run_id, to_jsonb(s) AS response

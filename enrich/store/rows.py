@@ -9,7 +9,7 @@ from enrich.domain.table import CellWrite, Column, Row, Stamp
 from enrich.domain.values import Json, only_known
 from enrich.domain.writes import typed_write
 from enrich.errors import UnknownNameError
-from enrich.ports.rows import NewRow, TableView, WriteReport
+from enrich.ports.rows import NewRow, Removed, TableView, WriteReport
 from enrich.store.codec import (
     checked_name,
     cleaned,
@@ -85,15 +85,18 @@ _LOCK_ROW = text("SELECT id FROM rows WHERE table_id = :table_id AND key = :key 
 _STAMP = text("SELECT nextval('stamps')")
 
 _PURGING = text("SET LOCAL enrich.purge = 'on'")
+# Locked by a statement of its own: the next one sees what was appended until then.
+_LOCK_TO_DELETE = text("""
+    SELECT r.id FROM rows r JOIN tables t ON t.id = r.table_id
+    WHERE t.tenant_id = :tenant AND t.name = :name AND r.key = :key FOR UPDATE OF r
+""")
 _DELETE_ROW = text("""
-    WITH gone AS (
-        DELETE FROM rows r USING tables t
-        WHERE t.id = r.table_id AND t.tenant_id = :tenant AND t.name = :name AND r.key = :key
-        RETURNING r.id),
-    said AS (DELETE FROM responses s USING gone g WHERE s.row_id = g.id),
-    paid AS (DELETE FROM paid_calls c USING gone g WHERE c.row_id = g.id),
-    sent AS (DELETE FROM callbacks c USING gone g WHERE c.row_ids @> ARRAY[g.id])
-    SELECT count(*) FROM gone
+    WITH gone AS (DELETE FROM rows WHERE id = :row),
+    said AS (DELETE FROM responses WHERE row_id = :row RETURNING input_key),
+    paid AS (DELETE FROM paid_calls WHERE row_id = :row RETURNING input_key),
+    sent AS (DELETE FROM callbacks WHERE row_ids @> ARRAY[CAST(:row AS bigint)])
+    SELECT (SELECT count(*) FROM said),
+           ARRAY(SELECT input_key FROM said UNION SELECT input_key FROM paid ORDER BY 1)
 """)
 
 
@@ -249,13 +252,17 @@ class PostgresRowStore:
 
         self._database.of(tenant).run(work)
 
-    def delete_row(self, tenant: str, table: str, key: str) -> bool:
-        """Remove a row with what was ever said about it; late writes to it find it gone."""
+    def delete_row(self, tenant: str, table: str, key: str) -> Removed | None:
+        """Remove a row with what was ever said about it; the port's promise."""
         named = {"tenant": cleaned(tenant), "name": cleaned(table), "key": cleaned(key)}
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> Removed | None:
             connection.execute(_PURGING)
-            return bool(connection.execute(_DELETE_ROW, named).scalar_one())
+            row_id = connection.execute(_LOCK_TO_DELETE, named).scalar()
+            if row_id is None:
+                return None
+            answers, questions = connection.execute(_DELETE_ROW, {"row": row_id}).one()
+            return Removed(answers=answers, questions=tuple(questions))
 
         return self._database.of(tenant).run(work)
 

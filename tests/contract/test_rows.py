@@ -12,6 +12,7 @@ from enrich.domain.table import PERSON, CellState, Column, Stamp
 from enrich.domain.values import Json
 from enrich.errors import BadInputError, UnknownNameError
 from enrich.ports import NewRow, NewRun, Selection, WriteReport
+from enrich.ports.rows import Removed
 from tests.contract.conftest import Stores
 from tests.store_fixtures import COLUMNS, TABLE, TENANT, ended, filled, make_table, provenance
 
@@ -311,7 +312,9 @@ def test_writes_to_a_row_that_is_gone_are_counted_and_insert_nothing(stores: Sto
 def test_deleting_a_row_twice_says_that_it_was_not_there(stores: Stores) -> None:
     make_table(stores.rows, 1)
 
-    assert [stores.rows.delete_row(TENANT, TABLE, "k1") for _ in range(2)] == [True, False]
+    removed = [stores.rows.delete_row(TENANT, TABLE, "k1") for _ in range(2)]
+
+    assert removed == [Removed(answers=0, questions=()), None]
 
 
 def test_another_tenants_rows_are_gone_for_a_writer(stores: Stores) -> None:

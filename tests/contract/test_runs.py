@@ -21,6 +21,7 @@ from enrich.domain.run import (
 from enrich.domain.table import CellState, CellWrite
 from enrich.errors import UnknownNameError
 from enrich.ports import Deferred, Finished, NewRun, Selection, Settled, Settlement, WriteReport
+from enrich.ports.rows import Removed
 from tests.contract.conftest import Stores
 from tests.store_fixtures import (
     COLUMNS,
@@ -317,8 +318,9 @@ def test_deleting_a_row_deletes_what_was_said_about_it(stores: Stores) -> None:
     row = make_table(stores.rows, 1)[0]
     stores.runs.record(begin(stores)[1][0], [said(row)])
 
-    stores.rows.delete_row(TENANT, TABLE, "k1")
+    removed = stores.rows.delete_row(TENANT, TABLE, "k1")
 
+    assert removed == Removed(answers=1, questions=("q",))
     with pytest.raises(UnknownNameError, match=f"row 'k1' in table '{TABLE}'"):
         stores.runs.evidence(TENANT, TABLE, "k1")
 

@@ -4,8 +4,10 @@ from enrich.domain.keys import input_key
 from enrich.domain.outcome import Found, Outcome
 from enrich.domain.provider import Query
 from enrich.domain.values import Observation
+from enrich.engine.fuse import join
 from enrich.engine.probe import probe
 from enrich.engine.purge import purge_row
+from enrich.ports import CacheEntry
 from tests.unit.batches import spec
 from tests.unit.engine_world import Scripted, world
 
@@ -24,4 +26,21 @@ def test_its_answer_is_neither_stored_nor_left_in_the_cache() -> None:
 
         assert provider.asked
         assert not own.database.ledger
+        assert own.parts.responses.get_many("default", [question]) == {}
+
+
+def test_what_is_left_in_the_cache_of_a_row_that_went_is_dropped_when_its_batch_settles() -> None:
+    found = Found({"domain": Observation(value="acme.com", confidence=0.9)})
+    provider = Scripted(spec("a", "email", "domain"), lambda _: found)
+    question = input_key("default", "a", "1", {"email": "a@acme.com"})
+    with world(provider) as own:
+        _, (step,) = own.submit()
+        probe(own.parts, step, "a")
+        batch = own.parts.runs.open(step.batch, lease_s=60)
+        assert batch is not None
+        purge_row(own.parts, "default", "t", "r1")
+        own.parts.responses.put_many("default", {question: CacheEntry(payload="late", ttl_s=60.0)})
+
+        join(own.parts, batch)
+
         assert own.parts.responses.get_many("default", [question]) == {}

@@ -1,0 +1,110 @@
+"""A row that is erased in the very moment in which something is written down about it."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Engine, text
+
+from enrich.domain.paid import Asked
+from enrich.domain.run import BatchRef, Counts, Phase, RunOptions, RunView
+from enrich.ports import NewRun, Selection, Settlement
+from enrich.store.calls import PostgresPaidCalls
+from enrich.store.responses import record_responses
+from enrich.store.rows import PostgresRowStore
+from enrich.store.runs import PostgresRunStore
+from tests.store_fixtures import TABLE, TENANT, filled, make_table, said
+from tests.unit.batches import spec
+
+pytestmark = pytest.mark.servers
+
+_WAITS = text("""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+""")
+_LEFT = text("SELECT (SELECT count(*) FROM responses) + (SELECT count(*) FROM paid_calls)")
+_VENDOR = spec("vendor", "domain", "industry", price=1)
+Write = Callable[[Engine, RunView, BatchRef, int], object]
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as one:
+        yield one
+
+
+def begin(engine: Engine) -> tuple[RunView, BatchRef, int]:
+    """Begin a run of a table with one row."""
+    (row,) = make_table(PostgresRowStore(engine), 1)
+    new = NewRun(
+        tenant=TENANT,
+        table=TABLE,
+        wanted=("city",),
+        selection=Selection(),
+        options=RunOptions(),
+        batch_rows=2,
+    )
+    run, (ref,) = PostgresRunStore(engine).create(new, in_flight=1, lease_s=60)
+    return run, ref, row
+
+
+def until_it_waits(engine: Engine, work: "Future[object]") -> None:
+    """Go on when the work waits for a lock, or has not waited for any."""
+    until_s = time.monotonic() + 30
+    with engine.connect() as connection:
+        while not work.done() and not connection.execute(_WAITS).scalar():
+            assert time.monotonic() < until_s
+            connection.rollback()
+
+
+def left(engine: Engine) -> int:
+    """Count the lines about any row."""
+    with engine.connect() as connection:
+        return int(connection.execute(_LEFT).scalar_one())
+
+
+def record(engine: Engine, _: RunView, ref: BatchRef, row: int) -> object:
+    return PostgresRunStore(engine).record(ref, [said(row)])
+
+
+def settle(engine: Engine, _: RunView, ref: BatchRef, row: int) -> object:
+    writes = (filled(row, "city", "Bern", ref.run_id),)
+    done = Settlement(writes=writes, phase=Phase.DONE, counts=Counts(filled=1), said=(said(row),))
+    settled = PostgresRunStore(engine).settle(ref, done, in_flight=1, lease_s=60)
+    return settled.recorded + settled.report.written
+
+
+def reserve(engine: Engine, run: RunView, _: BatchRef, row: int) -> object:
+    asked = {"q": Asked(row=row, price_microcredits=1)}
+    paid = PostgresPaidCalls(engine)
+    return len(paid.reserve(run, _VENDOR, asked, holder="x", hold_s=9, parks=False))
+
+
+@pytest.mark.parametrize("write", [record, settle, reserve])
+def test_what_comes_while_a_row_is_being_erased_finds_it_gone(
+    clean_engine: Engine, pool: ThreadPoolExecutor, write: Write
+) -> None:
+    run, ref, row = begin(clean_engine)
+    with clean_engine.begin() as erasing:
+        erasing.execute(text("DELETE FROM rows"))
+        written = pool.submit(write, clean_engine, run, ref, row)
+        until_it_waits(clean_engine, written)
+
+    assert written.result(timeout=30) == 0
+    assert left(clean_engine) == 0
+
+
+def test_who_erases_waits_for_what_is_being_written_down_and_removes_it(
+    clean_engine: Engine, pool: ThreadPoolExecutor
+) -> None:
+    _, ref, row = begin(clean_engine)
+    with clean_engine.begin() as recording:
+        record_responses(recording, ref, [said(row)])
+        erased = pool.submit(PostgresRowStore(clean_engine).delete_row, TENANT, TABLE, "k1")
+        until_it_waits(clean_engine, erased)
+
+    removed = erased.result(timeout=30)
+    assert removed is not None
+    assert (removed.answers, removed.questions) == (1, ("q",))
+    assert left(clean_engine) == 0
