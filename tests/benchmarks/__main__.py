@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from enrich.telemetry import configure_logging
-from tests.benchmarks import caching, emptied, hedging, shared, waiters
+from tests.benchmarks import caching, emptied, hedging, shared, startup, waiters
 from tests.benchmarks.measuring import Figure, facts, store
 from tests.benchmarks.places import Place, opened
 
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Place], Sequence[Figure]]] = {
     "waiters": waiters.waiters,
     "left-behind": emptied.left_behind,
     "hedging": hedging.hedging,
+    "start-up": startup.startup,
 }
 
 

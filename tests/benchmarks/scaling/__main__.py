@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.scaling.drawing import draw
-from tests.benchmarks.scaling.model import Demands, bounds
+from tests.benchmarks.scaling.model import Demands, bounds, here
 
 _FOLDER = Path(__file__).parents[3] / "build" / "bench"
 _PATIENCE_S = 3600
@@ -34,13 +34,19 @@ CURVES: Mapping[str, Mapping[str, Arguments]] = {
     "providers": {str(n): {"providers": n} for n in (1, 3, 10, 20)},
     "fields": {str(n): {"fields": n, "rows": 4_000} for n in (1, 4, 20, 50)},
     "order": {
-        "parallel": {"rows": 200, "rounds": 5},
-        "sequential": {"rows": 200, "rounds": 5, "sequential": None},
+        "parallel": {"rows": 1, "rounds": 25, "fields": 3, "apart": None},
+        "sequential": {"rows": 1, "rounds": 25, "fields": 3, "apart": None, "sequential": None},
     },
     "million": {
         "100,000": {"rows": 100_000, "rounds": 1},
         "1,000,000": {"rows": 1_000_000, "rounds": 1},
     },
+}
+
+#: Of the seconds of one point and so many times those of another.
+_RATIOS: Mapping[str, tuple[str, str, int, str]] = {
+    "providers one after the other / all at once": ("order", "sequential", 1, "parallel"),
+    "1,000,000 rows / 10 x 100,000": ("million", "1,000,000", 10, "100,000"),
 }
 
 
@@ -58,13 +64,12 @@ def main(names: Sequence[str]) -> int:
             points[label] = _point(arguments)
         curves[name] = points
         console.print(_table(name, points))
-    foreseen = _foreseen(curves)
+    foreseen, ratios = _foreseen(curves), _ratios(curves)
     _FOLDER.mkdir(parents=True, exist_ok=True)
-    whole = {"benchmark": "scaling", "curves": curves, "model": foreseen}
+    whole = {"benchmark": "scaling", "curves": curves, "ratios": ratios, "model": foreseen}
     (_FOLDER / "scaling.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     draw(curves, _FOLDER / "scaling.svg")
-    if foreseen:
-        console.print_json(data=foreseen)
+    console.print_json(data={"ratios": ratios, "model": foreseen})
     console.print(f"written to {_FOLDER}", style="dim")
     return 0
 
@@ -82,19 +87,33 @@ def _point(arguments: Arguments) -> Mapping[str, float]:
 
 def _foreseen(curves: Mapping[str, Points]) -> Mapping[str, object]:
     """Give the model, by the point of two workers, beside what this machine did."""
-    point = curves.get("workers", {}).get("2") or curves.get("rows", {}).get("10,000")
-    if point is None:
+    points = curves.get("workers", {})
+    if "2" not in points:
         return {}
     demands = Demands(
-        worker_s=point["worker_us_a_row"] / 1e6,
-        postgres_s=point["postgres_us_a_row"] / 1e6,
-        valkey_s=point["valkey_us_a_row"] / 1e6,
+        worker_s=points["2"]["worker_us_a_row"] / 1e6,
+        postgres_s=points["2"]["postgres_us_a_row"] / 1e6,
+        valkey_s=points["2"]["valkey_us_a_row"] / 1e6,
     )
-    here, more = bounds(demands)
     return {
         "demands_us_a_row": {name: 1e6 * value for name, value in asdict(demands).items()},
-        "this_machine": {"bound": here, "measured": point["rows_a_second"]},
-        "rows_a_second_at_most": [asdict(bound) for bound in more],
+        "rows_a_second_here": {
+            f"{count} workers": {
+                "at_most": here(demands, workers=int(count)),
+                "measured": point["rows_a_second"],
+            }
+            for count, point in points.items()
+        },
+        "rows_a_second_at_most": [asdict(bound) for bound in bounds(demands)],
+    }
+
+
+def _ratios(curves: Mapping[str, Points]) -> Mapping[str, float]:
+    """Give what two points of a curve say together."""
+    return {
+        told: curves[name][above]["seconds"] / (times * curves[name][below]["seconds"])
+        for told, (name, above, times, below) in _RATIOS.items()
+        if name in curves
     }
 
 

@@ -2,15 +2,14 @@
 
 Operational bounds (Denning and Buzen, "The operational analysis of queueing network models", 1978):
 no part can serve more rows a second than its cores have seconds, divided by the seconds of a core
-that a row demands of it. Below the lowest of these bounds, throughput is that of the calls in
-flight by Little's law. What the parts wait for one another is left out, so all figures are upper
-bounds; how far this machine stays below its own is told with them.
+that a row demands of it. What the parts wait for one another is left out, so all figures are upper
+bounds; how far this machine stays below its own, by workers, is told with them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Bound", "Demands", "bounds"]
+__all__ = ["Bound", "Demands", "bounds", "here"]
 
 #: Machines of so many cores that run workers; PostgreSQL has one of its own, Valkey one core.
 _CORES = 2
@@ -19,7 +18,7 @@ _POSTGRES_CORES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demands:
-    """Core seconds that a row demands of each part, and the seconds its slowest provider takes."""
+    """Core seconds that a row demands of each part."""
 
     worker_s: float
     postgres_s: float
@@ -40,9 +39,15 @@ class Bound:
     saturated: str
 
 
-def bounds(demands: Demands) -> tuple[float, tuple[Bound, ...]]:
-    """Give the bound of this machine, which runs all parts, and those of 1, 10 and 100 others."""
-    return _CORES / demands.total_s, tuple(_bound(demands, count) for count in (1, 10, 100))
+def here(demands: Demands, *, workers: int) -> float:
+    """Give the rows a second that this machine, which runs all parts, cannot exceed."""
+    # A process of Python computes on one core at a time.
+    return min(_CORES / demands.total_s, workers / demands.worker_s)
+
+
+def bounds(demands: Demands) -> tuple[Bound, ...]:
+    """Give the bounds of 1, 10 and 100 machines that only run workers."""
+    return tuple(_bound(demands, count) for count in (1, 10, 100))
 
 
 def _bound(demands: Demands, machines: int) -> Bound:

@@ -23,12 +23,11 @@ __all__ = ["main", "measure"]
 
 
 def measure(
-    *, rows: int, workers: int, providers: int, fields: int, rounds: int, parallel: bool
+    *, rows: int, workers: int, rounds: int, fields: int, more: Mapping[str, str], parallel: bool
 ) -> Mapping[str, float]:
-    """Run it; give cells a second (median) and what was used in the last round."""
+    """Run it with these settings; give cells a second (median), and the last round's use."""
     names = vendors.fields_of(fields)
     home = Path(tempfile.mkdtemp(prefix="enrich-b-"))
-    more = vendors.environment(providers=providers, fields=fields)
     try:
         with installed(home, workers=workers, more=more) as it:
             it.batch(it.table(min(rows, 2_000), fields=names))  # warm
@@ -58,18 +57,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--providers", type=int, default=3)
     parser.add_argument("--fields", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--apart", action="store_true", help="each provider knows its own fields")
     parser.add_argument("--sequential", action="store_true")
     given = parser.parse_args(arguments)
     configure_logging("ERROR")
     for name in ("DATABASE_URL", "REDIS_URL"):
         os.environ.pop(name, None)  # it fills and empties servers: those are its own
     started_s = time.perf_counter()
+    more = vendors.environment(providers=given.providers, fields=given.fields, apart=given.apart)
     point = measure(
         rows=given.rows,
         workers=given.workers,
-        providers=given.providers,
-        fields=given.fields,
         rounds=given.rounds,
+        fields=given.fields,
+        more=more,
         parallel=not given.sequential,
     )
     whole = {**point, "whole_s": time.perf_counter() - started_s}

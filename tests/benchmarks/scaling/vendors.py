@@ -1,6 +1,6 @@
-"""Up to twenty simulated providers of 50 ms, each of which knows up to fifty fields of a company.
+"""Up to twenty simulated providers of 50 ms, that know up to fifty fields of a company.
 
-How many of them there are and how many fields they know stands in the environment, because workers
+How many of them there are and which fields they know stands in the environment, because workers
 are processes of their own.
 """
 
@@ -31,6 +31,8 @@ _NUMBERS: Final = frozenset(
 )
 _LISTS: Final = frozenset({"products", "key_people"})
 _FIELDS_VARIABLE: Final = "BENCH_FIELDS"
+#: Set where no field is known to two of so many.
+_APART_VARIABLE: Final = "BENCH_APART"
 
 
 def fields_of(count: int) -> tuple[str, ...]:
@@ -43,13 +45,17 @@ def names_of(count: int) -> tuple[str, ...]:
     return tuple(f"vendor{number}" for number in range(1, count + 1))
 
 
-def environment(*, providers: int, fields: int) -> dict[str, str]:
-    """Give the settings of an installation with so many providers that know so many fields."""
+def environment(*, providers: int, fields: int, apart: bool) -> dict[str, str]:
+    """Give the settings of an installation with so many providers that know so many fields.
+
+    Each knows all of them, or, `apart`, its share: then a row needs every provider.
+    """
     names = names_of(providers)
     return {
         "ENRICH_PROVIDERS__NAMES": ",".join(names),
         "ENRICH_PROVIDERS__MODULES": ",".join(f"{__name__}:{name}" for name in names),
         _FIELDS_VARIABLE: str(fields),
+        _APART_VARIABLE: str(providers if apart else 1),
     }
 
 
@@ -79,4 +85,5 @@ def __getattr__(name: str) -> Callable[[], Provider]:
     number = int(name.removeprefix("vendor")) if name in names_of(MOST) else 0
     if not number:
         raise AttributeError(name)
-    return lambda: Vendor(number, fields_of(int(os.environ[_FIELDS_VARIABLE])))
+    known, shares = int(os.environ[_FIELDS_VARIABLE]), int(os.environ[_APART_VARIABLE])
+    return lambda: Vendor(number, fields_of(known)[(number - 1) % shares :: shares])
