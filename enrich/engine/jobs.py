@@ -144,8 +144,9 @@ def _begin(desk: Desk, job: Job) -> tuple[Step, ...]:
     try:
         columns = _columns(desk, job)
         if job.payload is not None:
-            data = row_of_profile(job.payload)
-            desk.parts.rows.put_row(job.tenant, CANDIDATES, NewRow(key=job.candidate, data=data))
+            row = NewRow(key=job.candidate, data=row_of_profile(job.payload))
+            if not desk.jobs.bring_in(job, CANDIDATES, row):
+                return ()  # it was erased, or somebody else has begun it
         request = RunRequest(
             tenant=job.tenant,
             table=CANDIDATES,
@@ -158,19 +159,8 @@ def _begin(desk: Desk, job: Job) -> tuple[Step, ...]:
     except UsageError as exc:
         _fail(desk, job, str(exc))
         return ()
-    if not desk.jobs.start(job, begun.run.id) and _is_gone(desk, job):
-        # Erased while it began: what this call has just written must not stay.
-        desk.parts.rows.delete_row(job.tenant, CANDIDATES, job.candidate)
-        return ()
+    desk.jobs.start(job, begun.run.id)
     return begun.steps
-
-
-def _is_gone(desk: Desk, job: Job) -> bool:
-    try:
-        desk.jobs.find(job.id)
-    except UnknownNameError:
-        return True
-    return False
 
 
 def _columns(desk: Desk, job: Job) -> Sequence[Column]:

@@ -17,7 +17,7 @@ from enrich.engine.parts import Parts
 from enrich.engine.submit import RunRequest, Submitted, submit
 from enrich.errors import BadInputError, UsageError
 from enrich.ports import Selection
-from enrich.ports.requests import SqlRequest, SqlRequests
+from enrich.ports.requests import NewSqlRequest, SqlRequest, SqlRequests
 from enrich.ports.rows import NewRow
 
 __all__ = ["Requested", "begin_requests", "is_requested"]
@@ -64,47 +64,42 @@ def _begun(
     parts: Parts, requests: SqlRequests, members: tuple[SqlRequest, ...], reply_to: str
 ) -> Iterator[Step]:
     try:
-        submitted = _submitted(parts, members, reply_to)
+        submitted = _submitted(parts, requests, members, reply_to)
     except UsageError as exc:
         if len(members) == 1:
-            _settle(parts, requests, members, run_id=None, said=str(exc))
+            _settle(requests, members, run_id=None, said=str(exc))
             return
         # One of them is at fault: each for itself, so that the others go on.
         for one in members:
             yield from _begun(parts, requests, (one,), f"{reply_to}:{one.id}")
         return
-    _settle(parts, requests, members, run_id=submitted.run.id, said="")
-    yield from submitted.steps
+    if submitted is not None:
+        _settle(requests, members, run_id=submitted.run.id, said="")
+        yield from submitted.steps
 
 
 def _settle(
-    parts: Parts,
     requests: SqlRequests,
     members: Sequence[SqlRequest],
     *,
     run_id: int | None,
     said: str,
 ) -> None:
-    tenant, ids = members[0].wish.tenant, [one.id for one in members]
-    gone = set(requests.settle(tenant, ids, run_id=run_id, said=said))
-    for one in members:
-        if one.id in gone and one.wish.data is not None:
-            # Erased while it began: what this call has just written must not stay.
-            parts.rows.delete_row(tenant, one.wish.table, one.wish.row)
+    ids = [one.id for one in members]
+    requests.settle(members[0].wish.tenant, ids, run_id=run_id, said=said)
 
 
-def _submitted(parts: Parts, members: Sequence[SqlRequest], reply_to: str) -> Submitted:
+def _submitted(
+    parts: Parts, requests: SqlRequests, members: Sequence[SqlRequest], reply_to: str
+) -> Submitted | None:
+    """Store their run; None when all of them were erased after they had been taken."""
     wish = members[0].wish
     tenant, table = name_of("tenant", wish.tenant), name_of("table_name", wish.table)
     known = _known(wish.options)
-    fresh = [
-        NewRow(key=name_of("row_key", one.wish.row), data=one.wish.data)
-        for one in members
-        if one.wish.data is not None
-    ]
-    if fresh:
-        parts.rows.import_rows(tenant, table, fresh)
-    keys = tuple(dict.fromkeys(name_of("row_key", one.wish.row) for one in members))
+    waiting = requests.bring_in(tenant, table, {one.id: _new_row(one.wish) for one in members})
+    keys = tuple(dict.fromkeys(one.wish.row for one in members if one.id in waiting))
+    if not keys:
+        return None
     return submit(
         parts,
         RunRequest(
@@ -122,6 +117,11 @@ def _submitted(parts: Parts, members: Sequence[SqlRequest], reply_to: str) -> Su
             reply_to=reply_to,
         ),
     )
+
+
+def _new_row(wish: NewSqlRequest) -> NewRow | None:
+    key = name_of("row_key", wish.row)
+    return None if wish.data is None else NewRow(key=key, data=wish.data)
 
 
 def _known(options: Mapping[str, Json]) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from typing import Protocol
 from enrich.domain.job import Job, JobState, NewJob, Submission
 from enrich.domain.run import RunOptions, RunView
 from enrich.domain.values import JsonObject
+from enrich.ports.rows import NewRow
 
 __all__ = ["Beginning", "Jobs"]
 
@@ -40,8 +41,16 @@ class Jobs(Protocol):
         """Give a job, of any tenant when none is named. Raises `UnknownNameError`."""
         ...
 
-    def start(self, job: Job, run: int) -> bool:
-        """Say that its run has begun, and forget what was sent; False when it was not queued."""
+    def bring_in(self, job: Job, table: str, row: NewRow) -> bool:
+        """Lay a profile over its candidate's row; False, with nothing done, unless it is queued.
+
+        Who erases the job meanwhile waits: so the row that it made is there to be erased. Raises as
+        `RowStore.put_row`.
+        """
+        ...
+
+    def start(self, job: Job, run: int) -> None:
+        """Say that the run of a queued job has begun, and forget what was sent."""
         ...
 
     def end(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from enrich.domain.values import Json, JsonObject
+from enrich.ports.rows import NewRow
 
 __all__ = ["NewSqlRequest", "SqlRequest", "SqlRequests"]
 
@@ -47,13 +48,24 @@ class SqlRequests(Protocol):
         """
         ...
 
-    def settle(
-        self, tenant: str, ids: Sequence[int], *, run_id: int | None, said: str
-    ) -> Sequence[int]:
+    def bring_in(
+        self, tenant: str, table: str, asked: Mapping[int, NewRow | None]
+    ) -> frozenset[int]:
+        """Lay what requests bring over their rows as an import does; gives those that still wait.
+
+        What was erased after it had been taken brings nothing, and who erases one while this is
+        done waits for it: so the row that it made is there to be erased.
+
+        Raises:
+            UnknownNameError: no such table, or a row has a key that is no column of it.
+            BadInputError: a value cannot be stored.
+        """
+        ...
+
+    def settle(self, tenant: str, ids: Sequence[int], *, run_id: int | None, said: str) -> None:
         """Note that a tenant's were begun by a run, or refused without; their values are forgotten.
 
-        Those that are settled stay as they are. Gives those that are not there any more: they were
-        erased after they had been taken.
+        Those that are settled stay as they are.
         """
         ...
 

@@ -11,13 +11,15 @@ from enrich.ports.rows import NewRow
 from enrich.store.codec import cleaned, dumps
 from enrich.store.tables import StoredTable
 
-__all__ = ["import_rows"]
+__all__ = ["import_rows", "put_row", "take_turn"]
 
 # A long import is not stuck; and imports into one table take turns, so that none deadlocks.
-_PREPARE = """
+_LIMITS = """
     SET LOCAL statement_timeout = '15min';
     SET LOCAL lock_timeout = '60s';
-    SET LOCAL idle_in_transaction_session_timeout = '15min';
+    SET LOCAL idle_in_transaction_session_timeout = '15min'
+"""
+_INCOMING = """
     CREATE TEMPORARY TABLE incoming (
         n bigint GENERATED ALWAYS AS IDENTITY, key text, data jsonb) ON COMMIT DROP
 """
@@ -67,14 +69,31 @@ _INSERT = text("""
 """)
 
 
+_PUT_ROW = text("SELECT put_row(:table_id, :tenant, :key, CAST(:data AS jsonb))")
+
+
+def take_turn(connection: Connection, table: StoredTable) -> None:
+    """Wait until nobody else imports into a table; until the transaction ends nobody does."""
+    connection.exec_driver_sql(_LIMITS)
+    connection.execute(_TAKE_TURNS, {"table_id": table.id})
+
+
+def put_row(connection: Connection, tenant: str, table: StoredTable, row: NewRow) -> int:
+    """Insert one row, or lay its values over the one with its key; gives its id."""
+    _check(table, row.data)
+    data = dumps(only_known(row.data), name=f"row {row.key!r}")
+    values = {"table_id": table.id, "tenant": tenant, "key": cleaned(row.key), "data": data}
+    return int(connection.execute(_PUT_ROW, values).scalar_one())
+
+
 def import_rows(
     connection: Connection, tenant: str, table: StoredTable, rows: Iterable[NewRow]
 ) -> tuple[int, int]:
     """Bring rows in within the caller's transaction; say how many are new and how many changed."""
-    connection.exec_driver_sql(_PREPARE)
+    connection.exec_driver_sql(f"{_LIMITS}; {_INCOMING}")
     _copy(connection, _lines(table, rows))
+    take_turn(connection, table)
     named = {"table_id": table.id}
-    connection.execute(_TAKE_TURNS, named)
     connection.exec_driver_sql("ANALYZE incoming")
     connection.execute(_FOLD)
     changed = connection.execute(_LAY_OVER, named).rowcount

@@ -5,16 +5,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from enrich.domain.job import Job, JobState, NewJob, Submission
 from enrich.domain.run import RunView
 from enrich.domain.values import JsonObject
 from enrich.errors import UnknownNameError
 from enrich.ports.jobs import Beginning
+from enrich.ports.rows import NewRow
 from enrich.store.codec import checked_name, cleaned, dumps
 from enrich.store.engine import Database
+from enrich.store.imports import put_row
 from enrich.store.run_codec import options_to_json, run_view
+from enrich.store.tables import find_table
 
 __all__ = ["PostgresJobs"]
 
@@ -26,6 +29,10 @@ _TAKE = text("""
 _FIND = text("""
     SELECT * FROM jobs
     WHERE id = CAST(:id AS uuid) AND (CAST(:tenant AS text) IS NULL OR tenant_id = :tenant)
+""")
+_HOLD = text("""
+    SELECT FROM jobs
+    WHERE id = CAST(:id AS uuid) AND attempts = :attempts AND state = 'queued' FOR KEY SHARE
 """)
 _START = text("""
     UPDATE jobs SET state = 'processing', run_id = :run, payload = NULL, updated_at = now()
@@ -105,10 +112,22 @@ class PostgresJobs:
             raise UnknownNameError("job", job_id)
         return _job(found)
 
-    def start(self, job: Job, run: int) -> bool:
+    def bring_in(self, job: Job, table: str, row: NewRow) -> bool:
+        """Lay its profile over the candidate's row; the port's promise."""
+        held = {"id": job.id, "attempts": job.attempts}
+
+        def work(connection: Connection) -> bool:
+            if connection.execute(_HOLD, held).one_or_none() is None:
+                return False
+            put_row(connection, job.tenant, find_table(connection, job.tenant, table), row)
+            return True
+
+        return self._database.of(job.tenant).run(work)
+
+    def start(self, job: Job, run: int) -> None:
         """Say that its run has begun; the port's promise."""
         values = {"id": job.id, "attempts": job.attempts, "run": run}
-        return self._database.of(job.tenant).do(lambda c: c.execute(_START, values).rowcount == 1)
+        self._database.of(job.tenant).do(lambda c: c.execute(_START, values))
 
     def end(
         self, job: Job, state: JobState, *, result: "JsonObject | None", error: str

@@ -1,13 +1,14 @@
 """The outbox in memory, with the meaning of that in PostgreSQL."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from enrich.errors import BadInputError
 from enrich.ports.requests import NewSqlRequest, SqlRequest
-from enrich.store.memory import MemoryDatabase
+from enrich.ports.rows import NewRow
+from enrich.store.memory import MemoryDatabase, MemoryRowStore
 
 __all__ = ["MemorySqlRequests"]
 
@@ -52,6 +53,16 @@ class MemorySqlRequests:
                 kept.pack = kept.pack or packs.setdefault(_alike(kept.wish), number)
             return tuple(self._taken(number) for number in due)
 
+    def bring_in(
+        self, tenant: str, table: str, asked: Mapping[int, NewRow | None]
+    ) -> frozenset[int]:
+        """Lay what they bring over their rows; the port's promise."""
+        with self._db.lock:
+            held = {n for n in asked if n in self._kept and not self._kept[n].is_settled}
+            rows = [row for number in sorted(held) if (row := asked[number]) is not None]
+            MemoryRowStore(self._db).import_rows(tenant, table, rows)
+            return frozenset(held)
+
     def settle(
         self,
         tenant: str,
@@ -59,13 +70,12 @@ class MemorySqlRequests:
         *,
         run_id: int | None,  # noqa: ARG002 - nobody reads them here
         said: str,  # noqa: ARG002
-    ) -> Sequence[int]:
+    ) -> None:
         """Note what became of them; the port's promise."""
         with self._db.lock:
             own = {n for n, kept in self._kept.items() if kept.wish.tenant == tenant}
             for number in own.intersection(ids):
                 self._kept[number].is_settled = True
-            return [number for number in ids if number not in own]
 
     def forget(self, *, older_than_s: float) -> int:
         """Drop settled requests; the port's promise."""

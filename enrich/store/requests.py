@@ -1,12 +1,15 @@
 """The outbox in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from enrich.ports.requests import NewSqlRequest, SqlRequest
+from enrich.ports.rows import NewRow
 from enrich.store.codec import cleaned, dumps
 from enrich.store.engine import Database
+from enrich.store.imports import import_rows, take_turn
+from enrich.store.tables import find_table
 
 __all__ = ["PostgresSqlRequests"]
 
@@ -29,12 +32,12 @@ _TAKE = text("""
     UPDATE requests r SET taken_at = now(), pack = p.pack FROM packed p WHERE r.id = p.id
     RETURNING r.id, r.pack, r.tenant_id, r.table_name, r.row_key, r.columns, r.data, r.options
 """)
+_HOLD = text("""
+    SELECT id FROM requests WHERE id = ANY(:ids) AND state = 'waiting' ORDER BY id FOR KEY SHARE
+""")
 _SETTLE = text("""
-    WITH settled AS (
-        UPDATE requests SET state = :state, run_id = :run_id, said = :said, data = NULL
-        WHERE id = ANY(:ids) AND state = 'waiting')
-    SELECT given.id FROM unnest(CAST(:ids AS bigint[])) AS given (id)
-    WHERE NOT EXISTS (SELECT FROM requests r WHERE r.id = given.id)
+    UPDATE requests SET state = :state, run_id = :run_id, said = :said, data = NULL
+    WHERE id = ANY(:ids) AND state = 'waiting'
 """)
 _FORGET = text("""
     DELETE FROM requests
@@ -83,13 +86,28 @@ class PostgresSqlRequests:
             for raw in sorted(found, key=lambda raw: int(raw.id))
         )
 
-    def settle(
-        self, tenant: str, ids: Sequence[int], *, run_id: int | None, said: str
-    ) -> Sequence[int]:
+    def bring_in(
+        self, tenant: str, table: str, asked: Mapping[int, NewRow | None]
+    ) -> frozenset[int]:
+        """Lay what they bring over their rows; the port's promise."""
+
+        def work(connection: Connection) -> frozenset[int]:
+            found = find_table(connection, tenant, table)
+            # Before they are held: who erases one shall not wait for somebody else's long import.
+            take_turn(connection, found)
+            held = connection.execute(_HOLD, {"ids": list(asked)}).scalars().all()
+            rows = [row for number in held if (row := asked[number]) is not None]
+            if rows:
+                import_rows(connection, tenant, found, rows)
+            return frozenset(held)
+
+        return self._database.of(tenant).run(work)
+
+    def settle(self, tenant: str, ids: Sequence[int], *, run_id: int | None, said: str) -> None:
         """Note what became of them; the port's promise."""
         state = "refused" if run_id is None else "begun"
         values = {"ids": list(ids), "run_id": run_id, "said": cleaned(said), "state": state}
-        return self._database.of(tenant).run(lambda c: c.execute(_SETTLE, values).scalars().all())
+        self._database.of(tenant).run(lambda c: c.execute(_SETTLE, values))
 
     def forget(self, *, older_than_s: float) -> int:
         """Drop settled requests; the port's promise."""

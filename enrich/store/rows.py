@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine, RowMapping, text
 
 from enrich.domain.table import CellWrite, Column, Row, Stamp
-from enrich.domain.values import Json, only_known
+from enrich.domain.values import Json
 from enrich.domain.writes import typed_write
 from enrich.errors import UnknownNameError
 from enrich.ports.rows import NewRow, Removed, TableView, WriteReport
@@ -19,7 +19,7 @@ from enrich.store.codec import (
 )
 from enrich.store.columns import column_to_json, columns_from_json
 from enrich.store.engine import Database
-from enrich.store.imports import import_rows
+from enrich.store.imports import import_rows, put_row
 from enrich.store.tables import find_table
 
 __all__ = ["PostgresRowStore"]
@@ -65,8 +65,6 @@ _READ = text("""
     LEFT JOIN rows r ON r.table_id = :table_id AND r.key = asked.key
     ORDER BY asked.position
 """)
-
-_PUT_ROW = text("SELECT put_row(:table_id, :tenant, :key, CAST(:data AS jsonb))")
 
 _PRESENT = text("SELECT id FROM rows WHERE id = ANY (CAST(:rows AS bigint[]))")
 
@@ -156,14 +154,9 @@ class PostgresRowStore:
             UnknownNameError: no such table, or the row has a key that is no column of it.
             BadInputError: a value cannot be stored.
         """
-        data = dumps(only_known(row.data), name=f"row {row.key!r}")
 
         def work(connection: Connection) -> int:
-            found = find_table(connection, tenant, table)
-            for key in sorted(row.data):
-                found.check_column(key)
-            values = {"table_id": found.id, "tenant": tenant, "key": cleaned(row.key), "data": data}
-            return int(connection.execute(_PUT_ROW, values).scalar_one())
+            return put_row(connection, tenant, find_table(connection, tenant, table), row)
 
         return self._database.of(tenant).run(work)
 

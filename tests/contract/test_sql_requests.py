@@ -1,28 +1,41 @@
 """The outbox: each request is taken by one, begun once, and forgotten after its end."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
 
+from enrich.domain.table import Column
 from enrich.errors import BadInputError
+from enrich.ports import NewRow, RowStore
 from enrich.ports.requests import NewSqlRequest, SqlRequests
-from enrich.store.memory import MemoryDatabase
+from enrich.store.memory import MemoryDatabase, MemoryRowStore
 from enrich.store.memory_requests import MemorySqlRequests
 from enrich.store.requests import PostgresSqlRequests
+from enrich.store.rows import PostgresRowStore
 
 WISH = NewSqlRequest(tenant="default", table="t", row="r", columns=("a",), data={"name": "Acme"})
 LONG_S = 600.0
 
 
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.servers)])
-def outbox(request: pytest.FixtureRequest) -> Iterator[SqlRequests]:
+def stores(request: pytest.FixtureRequest) -> tuple[SqlRequests, RowStore]:
     if request.param == "memory":
-        yield MemorySqlRequests(MemoryDatabase())
-        return
+        database = MemoryDatabase()
+        return MemorySqlRequests(database), MemoryRowStore(database)
     engine: Engine = request.getfixturevalue("clean_engine")
-    yield PostgresSqlRequests(engine)
+    return PostgresSqlRequests(engine), PostgresRowStore(engine)
+
+
+@pytest.fixture
+def outbox(stores: tuple[SqlRequests, RowStore]) -> SqlRequests:
+    return stores[0]
+
+
+@pytest.fixture
+def rows(stores: tuple[SqlRequests, RowStore]) -> RowStore:
+    return stores[1]
 
 
 def take(outbox: SqlRequests, *, retake_s: float = LONG_S) -> list[int]:
@@ -83,13 +96,30 @@ def test_alike_requests_are_packed(outbox: SqlRequests, other: NewSqlRequest, pa
     assert len({one.pack for one in outbox.take(retake_s=LONG_S, limit=100)}) == packs
 
 
-def test_settling_tells_of_those_that_are_not_there_any_more(outbox: SqlRequests) -> None:
-    outbox.add(WISH)
-    (here,) = take(outbox)
+def test_what_waits_is_brought_in_and_what_was_erased_or_settled_is_not(
+    outbox: SqlRequests, rows: RowStore
+) -> None:
+    rows.save_columns("default", "t", [Column(key="name", field="company_name")])
+    here, settled = outbox.add(WISH), outbox.add(WISH)
+    outbox.settle("default", [settled], run_id=7, said="")
+    erased = 4_000_000_000
+    asked = {
+        number: NewRow(key=key, data={"name": "Acme"})
+        for number, key in ((here, "r"), (settled, "s"), (erased, "e"))
+    }
 
-    assert list(outbox.settle("default", [here, 4_000_000_000], run_id=7, said="")) == [
-        4_000_000_000
-    ]
+    assert outbox.bring_in("default", "t", asked) == {here}
+    assert [row.key for row in rows.scan("default", "t")] == ["r"]
+
+
+def test_a_request_without_values_waits_and_brings_nothing(
+    outbox: SqlRequests, rows: RowStore
+) -> None:
+    rows.save_columns("default", "t", [Column(key="name", field="company_name")])
+    here = outbox.add(replace(WISH, data=None))
+
+    assert outbox.bring_in("default", "t", {here: None}) == {here}
+    assert rows.table("default", "t").rows == 0
 
 
 def test_the_oldest_come_first(outbox: SqlRequests) -> None:

@@ -7,10 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine, text
 
+from enrich.domain.job import Job, new_job
 from enrich.domain.paid import Asked
 from enrich.domain.run import BatchRef, Counts, Phase, RunOptions, RunView
-from enrich.ports import NewRun, Selection, Settlement
+from enrich.ports import NewRow, NewRun, Selection, Settlement
+from enrich.ports.jobs import Beginning
+from enrich.ports.requests import NewSqlRequest
 from enrich.store.calls import PostgresPaidCalls
+from enrich.store.jobs import PostgresJobs
+from enrich.store.requests import PostgresSqlRequests
 from enrich.store.responses import record_responses
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
@@ -108,3 +113,44 @@ def test_who_erases_waits_for_what_is_being_written_down_and_removes_it(
     assert removed is not None
     assert (removed.answers, removed.questions) == (1, ("q",))
     assert left(clean_engine) == 0
+
+
+def _queued(engine: Engine) -> Job:
+    """Store a job that waits: its table is not made yet."""
+    new = new_job(TENANT, "k1", {"name": "Ada"}, is_forced=False, key="")
+    beginning = Beginning(
+        table=TABLE, data={"name": "Ada"}, wanted=(), options=RunOptions(), lease_s=60
+    )
+    _, job, _ = PostgresJobs(engine).take(new, beginning, window_s=60)
+    assert job is not None
+    return job
+
+
+def bring_in_a_profile(engine: Engine, job: Job, _: int) -> object:
+    return PostgresJobs(engine).bring_in(job, TABLE, NewRow(key="k1", data={"name": "Ada"}))
+
+
+def bring_in_a_request(engine: Engine, _: Job, number: int) -> object:
+    asked = {number: NewRow(key="k1", data={"name": "Ada"})}
+    return bool(PostgresSqlRequests(engine).bring_in(TENANT, TABLE, asked))
+
+
+@pytest.mark.parametrize("bring_in", [bring_in_a_profile, bring_in_a_request])
+def test_what_is_erased_while_it_begins_brings_no_row(
+    clean_engine: Engine,
+    pool: ThreadPoolExecutor,
+    bring_in: Callable[[Engine, Job, int], object],
+) -> None:
+    job = _queued(clean_engine)
+    wish = NewSqlRequest(tenant=TENANT, table=TABLE, row="k1", data={"name": "Ada"})
+    number = PostgresSqlRequests(clean_engine).add(wish)
+    rows = PostgresRowStore(clean_engine)
+    make_table(rows)
+    with clean_engine.begin() as erasing:
+        erasing.execute(text("DELETE FROM jobs"))
+        erasing.execute(text("DELETE FROM requests"))
+        brought = pool.submit(bring_in, clean_engine, job, number)
+        until_it_waits(clean_engine, brought)
+
+    assert brought.result(timeout=30) is False
+    assert rows.table(TENANT, TABLE).rows == 0

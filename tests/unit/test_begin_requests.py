@@ -8,7 +8,9 @@ from enrich.domain.outcome import Found
 from enrich.domain.values import Observation
 from enrich.engine.requests import begin_requests
 from enrich.errors import UnknownNameError
+from enrich.ports import NewRow
 from enrich.ports.requests import NewSqlRequest, SqlRequest
+from enrich.store.memory import MemoryDatabase, MemoryRowStore
 from enrich.store.memory_requests import MemorySqlRequests
 from tests.unit.batches import spec
 from tests.unit.engine_world import Scripted, world
@@ -65,3 +67,31 @@ def test_a_request_that_is_erased_while_it_begins_leaves_no_row(columns: tuple[s
         assert own.parts.rows.read("default", "t", ["r1", "r2"])
         with pytest.raises(UnknownNameError):
             own.parts.rows.read("default", "t", ["new"])
+
+
+class MadeAnew(Erased):
+    """An outbox whose requests are erased when taken; the same row is asked for anew by another."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database)
+        self._rows = MemoryRowStore(database)
+
+    def take(self, *, retake_s: float, limit: int) -> Sequence[SqlRequest]:
+        """Take what waits; what another has begun meanwhile is there already."""
+        taken = super().take(retake_s=retake_s, limit=limit)
+        self._rows.put_row("default", "t", NewRow(key="new", data={"email": "anew@acme.com"}))
+        return taken
+
+
+def test_a_row_that_was_made_anew_stays_as_it_was_asked_for() -> None:
+    with world(Scripted(spec("vendor", "email", "domain"), FOUND), emails=EMAILS) as own:
+        outbox = MadeAnew(own.database)
+        outbox.add(
+            NewSqlRequest(tenant="default", table="t", row="new", data={"email": "gone@acme.com"})
+        )
+
+        begun = begin_requests(own.parts, outbox)
+
+        (row,) = own.parts.rows.read("default", "t", ["new"])
+        assert row.data == {"email": "anew@acme.com"}
+        assert begun.steps == ()
