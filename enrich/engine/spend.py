@@ -32,6 +32,9 @@ class Purse:
 
     def __init__(self, parts: Parts, run: RunView, spec: ProviderSpec, *, holder: str = "") -> None:
         self._parts, self._run, self._spec, self._holder = parts, run, spec, holder
+        caps = spending_caps(parts, run)
+        # The scopes of the day on which it is made: all is put aside and booked in the same.
+        self._caps = {scope: _NO_CAP if cap is None else cap for scope, cap in caps.items()}
         # One reservation under one name, however often it is opened: booked once, at the end.
         self._reservation: Reservation | None = None
         self._spent_microcredits = 0
@@ -56,7 +59,7 @@ class Purse:
         reservation = self._reservation
         if reservation is None and self._is_refused and self._holder:
             # By the ledger the calls that we reserved there are held; others must not wait for it.
-            scopes = dict(sorted(self._caps().items()))
+            scopes = dict(sorted(self._caps.items()))
             reservation = Reservation(id=self._holder, amount_microcredits=0, scopes=scopes)
         if reservation is not None:
             spent = self._spent_microcredits
@@ -92,17 +95,13 @@ class Purse:
     def _reserve(self, microcredits: int) -> Reservation | OverBudget | BudgetsAway:
         got = self._parts.budgets.reserve(
             self._run.tenant,
-            self._caps(),
+            self._caps,
             self._spent_microcredits + microcredits,
             hold_s=4 * self._parts.policies.probes.timeout_s,
             name=self._holder,
         )
         self._reservation = got if isinstance(got, Reservation) else self._reservation
         return got
-
-    def _caps(self) -> dict[str, int]:
-        caps = spending_caps(self._parts, self._run)
-        return {scope: _NO_CAP if cap is None else cap for scope, cap in caps.items()}
 
 
 def spending_caps(parts: Parts, run: RunView) -> Mapping[str, int | None]:

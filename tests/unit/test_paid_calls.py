@@ -347,6 +347,24 @@ def test_a_cap_holds_however_often_its_money_comes_back() -> None:
         assert own.row("r8").cells["domain"].reason == "paid: skipped (over budget: run)"
 
 
+def test_a_probe_over_midnight_books_on_the_day_on_which_it_began() -> None:
+    worlds: list[World] = []
+
+    def script(query: Query) -> Outcome:
+        worlds[0].clock.sleep(1)
+        return KNOWS.get(str(query.inputs["email"]), NotFound())
+
+    emails = ("b@b.com", "a@acme.com")
+    with world(Scripted(ON_HIT, script), emails=emails, columns=COLUMNS, runs=RunPolicy()) as own:
+        worlds.append(own)
+        own.clock.sleep(86_399.5)
+        own.run(max_cost_microcredits=100)
+
+        days = ["tenant:2026-01-01", "tenant:2026-01-02"]
+        booked = own.parts.budgets.spent("default", days)
+        assert booked == {days[0]: (100, 0), days[1]: (0, 0)}
+
+
 def test_money_that_comes_back_too_late_for_a_probe_is_spent_by_a_later_one() -> None:
     worlds: list[World] = []
 
