@@ -1,5 +1,7 @@
 """Steps as chords: one per batch and wave, its parts the probes, its body the fusion.
 
+A wave is begun by a message of its own, because what the cache knows needs no chord.
+
 The chord's messages are sent by hand, in Celery's own format: the same parts, the same body, the
 same count in the backend. `chord(...)()` would subscribe to the result of every part, which nobody
 reads, and leave result objects behind that complain when the interpreter ends.
@@ -68,6 +70,8 @@ class CeleryDispatcher:
         wire = to_wire(step)
         if step.kind is StepKind.PREMIUM:
             self._send(producer, "enrich.premium", step, (wire,), countdown=countdown_s)
+        elif _is_to_begin(step):
+            self._send(producer, "enrich.begin", step, (wire,), countdown=countdown_s)
         else:
             self._send(producer, "enrich.fuse", step, ([], wire), countdown=countdown_s)
 
@@ -144,6 +148,20 @@ def _is_far(step: Step, now: datetime) -> bool:
 
 
 def _is_chord(step: Step) -> bool:
+    return _is_wave(step) and not _is_to_begin(step)
+
+
+def _is_to_begin(step: Step) -> bool:
+    """Say whether a wave is looked up before its probes are sent.
+
+    Not where somebody waits, because each message counts there; nor where it was lost before, be it
+    with a worker that does not know how. Those probes look for themselves.
+    """
+    is_new = not step.is_begun and step.batch.attempt == 1
+    return _is_wave(step) and is_new and not step.urgent
+
+
+def _is_wave(step: Step) -> bool:
     return step.kind is StepKind.PROBE and bool(step.providers)
 
 

@@ -32,6 +32,7 @@ def to_wire(step: Step) -> dict[str, Any]:
         "providers": list(step.providers),
         "urgent": step.urgent,
         "asks": {name: steps_of(rows) for name, rows in step.asks.items()},
+        "begun": step.is_begun,
     }
 
 
@@ -55,6 +56,7 @@ def from_wire(raw: object) -> Step:
             tenant=str(raw["tenant"]),
             urgent=bool(raw.get("urgent", False)),
             asks={str(name): _rows(steps) for name, steps in raw.get("asks", {}).items()},
+            is_begun=bool(raw.get("begun", False)),
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise BadInputError("message", f"is not a step ({type(exc).__name__}: {exc})") from exc

@@ -60,6 +60,7 @@ _ROUTES = {
     "enrich.row": _INGEST,
     "enrich.rows": _INGEST,
     "enrich.table": _INGEST,
+    "enrich.begin": "enrich.probe",
     "enrich.probe": "enrich.probe",
     "enrich.fuse": "enrich.fuse",
     "enrich.premium": "enrich.premium",

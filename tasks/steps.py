@@ -6,7 +6,9 @@ from typing import Any
 
 from celery import Task
 
+from enrich.engine.beginning import begin_wave
 from enrich.engine.embedding import repair as repair_embeddings
+from enrich.engine.fuse import Fusion
 from enrich.engine.fuse import fuse as fuse_batch
 from enrich.engine.jobs import end_job, sweep_jobs
 from enrich.engine.learning import learn_all
@@ -25,6 +27,7 @@ from tasks.replies import notify as notify_soon
 from tasks.services import services
 
 __all__ = [
+    "begin",
     "embed",
     "embed_repair",
     "ended",
@@ -43,6 +46,20 @@ log = logging.getLogger("enrich.tasks")
 _TRIES = 5
 
 _dispatcher = CeleryDispatcher(app)
+
+
+@app.task(
+    name="enrich.begin",
+    base=Step,
+    autoretry_for=(DependencyError,),
+    retry_backoff=1,
+    retry_backoff_max=15,
+    retry_jitter=True,
+    max_retries=_TRIES,
+)
+def begin(message: Mapping[str, Any]) -> None:
+    """Begin a wave: with what is cached alone, or by sending its probes."""
+    _go_on(begin_wave(services().parts, from_wire(message)))
 
 
 @app.task(name="enrich.probe", bind=True, base=Step, max_retries=_TRIES)
@@ -73,8 +90,10 @@ def probe(self: Task[Any, Any], message: Mapping[str, Any], provider: str) -> st
 )
 def fuse(_tokens: list[str], message: Mapping[str, Any]) -> None:
     """Join a wave: write the cells and send the next step."""
-    parts = services().parts
-    fusion = fuse_batch(parts, from_wire(message))
+    _go_on(fuse_batch(services().parts, from_wire(message)))
+
+
+def _go_on(fusion: Fusion) -> None:
     _dispatcher.dispatch(fusion.steps)
     if fusion.finished is not None:
         answer_run(app, services(), fusion.finished)

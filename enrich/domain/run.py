@@ -148,7 +148,8 @@ class Step:
 
     A probe step names the providers to ask in parallel; their join is the batch's fuse step. An
     `urgent` one goes before all that are not. `asks` names the rows that a provider is asked about,
-    where those were chosen; who is not in it is asked about all that it can answer.
+    where those were chosen; who is not in it is asked about all that it can answer. Of a wave that
+    `is_begun` the cache was asked about the whole batch, and its probes are due.
     """
 
     kind: StepKind
@@ -159,6 +160,7 @@ class Step:
     tenant: str = "default"
     urgent: bool = False
     asks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    is_begun: bool = False
 
 
 # Not frozen, as other values that come by the million: see `Observation`.

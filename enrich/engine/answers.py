@@ -38,10 +38,18 @@ class Answers:
         if force is Force.RESPONSES or not policy.enabled or not questions:
             return Known(said={})
         hits = self.parts.responses.get_many(self.run.tenant, tuple(questions))
+        return self.among(hits, questions, force=force)
+
+    def among(
+        self, hits: Mapping[str, CacheHit], questions: Mapping[str, Query], *, force: Force
+    ) -> Known:
+        """Tell what is known of questions by what was found, as far as the run's force lets it."""
+        policy = self.parts.policies.cache
         usable = {
             name: hit
-            for name, hit in hits.items()
-            if not (hit.negative and force is Force.NEGATIVES)
+            for name in questions
+            if (hit := hits.get(name))
+            and not (hit.negative and force is Force.NEGATIVES)
             and (hit.negative or is_fresh(questions[name].wanted, hit.age_s, policy.field_ttl_s))
         }
         said = {name: one for name, hit in usable.items() if (one := _read(hit))}

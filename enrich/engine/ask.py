@@ -26,15 +26,15 @@ from enrich.domain.outcome import (
     outcome_to_json,
 )
 from enrich.domain.provider import Query
-from enrich.domain.run import BatchRef, Force, OpenBatch, Response, RunView
+from enrich.domain.run import Force, OpenBatch, Response, RunView
 from enrich.domain.waterfall import key_of
-from enrich.engine.answers import Answers
+from enrich.engine.answers import Answers, Known
 from enrich.engine.call import Said
 from enrich.engine.paid import make_calls
 from enrich.engine.parts import Parts
-from enrich.ports import Claim, Deadline, Provider
+from enrich.ports import CacheHit, Claim, Deadline, Provider
 
-__all__ = ["ask"]
+__all__ = ["Asked", "ask"]
 
 log = logging.getLogger("enrich.engine")
 
@@ -43,26 +43,81 @@ _LEASE_TRUSTED = 0.9
 
 
 def ask(
-    parts: Parts, batch: OpenBatch, provider: Provider, queries: Sequence[Query]
+    parts: Parts,
+    batch: OpenBatch,
+    provider: Provider,
+    queries: Sequence[Query],
+    *,
+    is_looked_up: bool = False,
 ) -> tuple[Response, ...]:
     """Ask about each query; give one response each, in their order.
 
     Rows of one batch that have the same inputs share one call; only the first of them bears its
-    cost.
+    cost. What the caller has looked up in the cache is looked up again under its lease alone.
     """
-    run = batch.run
-    names = [key_of(run, provider.spec, query) for query in queries]
-    questions: dict[str, Query] = {}
-    for name, query in zip(names, queries, strict=True):
-        questions.setdefault(name, query)
-    said = _Asking(parts, run, provider).all(questions)
-    first = {name: query.row for name, query in questions.items()}
-    responses = tuple(
-        _response(batch.ref, provider, query, name, said[name], shared=first[name] != query.row)
-        for name, query in zip(names, queries, strict=True)
-    )
-    _count(parts, run, provider, responses)
-    return responses
+    asked = Asked.of(batch, provider, queries)
+    asking = _Asking(parts, batch.run, provider, is_looked_up=is_looked_up)
+    return asked.told(parts, asking.all(asked.questions))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What one provider is asked about a batch: the name of each query's question."""
+
+    batch: OpenBatch
+    provider: Provider
+    queries: Sequence[Query]
+    names: Sequence[str]
+    questions: Mapping[str, Query]
+
+    @staticmethod
+    def of(batch: OpenBatch, provider: Provider, queries: Sequence[Query]) -> "Asked":
+        """Name the questions; the first query of several with the same inputs speaks for all."""
+        names = [key_of(batch.run, provider.spec, query) for query in queries]
+        questions: dict[str, Query] = {}
+        for name, query in zip(names, queries, strict=True):
+            questions.setdefault(name, query)
+        return Asked(
+            batch=batch, provider=provider, queries=queries, names=names, questions=questions
+        )
+
+    def known(self, parts: Parts, hits: Mapping[str, CacheHit]) -> tuple[Response, ...]:
+        """Give the responses to those queries that the cache was found to answer."""
+        run = self.batch.run
+        asking = _Asking(parts, run, self.provider)
+        return self.told(parts, asking.known(self.questions, hits))
+
+    def told(self, parts: Parts, said: Mapping[str, Said]) -> tuple[Response, ...]:
+        """Give a response for each query whose question was answered, in their order; counted."""
+        responses = tuple(
+            [
+                self._response(name, query, answer)
+                for name, query in zip(self.names, self.queries, strict=True)
+                if (answer := said.get(name))
+            ]
+        )
+        _count(parts, self.batch.run, self.provider, responses)
+        return responses
+
+    def _response(self, name: str, query: Query, said: Said) -> Response:
+        spec, ref = self.provider.spec, self.batch.ref
+        shared = self.questions[name] is not query
+        return Response(
+            row=query.row,
+            provider=spec.name,
+            provider_version=spec.version,
+            input_key=name,
+            outcome=said.outcome,
+            cost_microcredits=0 if shared else said.cost_microcredits,
+            latency_s=said.latency_s,
+            calls=0 if shared else said.calls,
+            observed_at=said.observed_at,
+            from_cache=said.from_cache,
+            coalesced=said.coalesced or shared,
+            stale=said.stale,
+            batch=ref.number,
+            attempt=ref.attempt,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +127,7 @@ class _Asking:
     parts: Parts
     run: RunView
     provider: Provider
+    is_looked_up: bool = False
 
     @property
     def _answers(self) -> Answers:
@@ -80,15 +136,32 @@ class _Asking:
     def all(self, questions: Mapping[str, Query]) -> dict[str, Said]:
         """Answer every question, from wherever the answer comes."""
         deadline = self._deadline()
-        known = self._answers.known(questions, force=self.run.options.force)
+        said: Mapping[str, Said] = {}
+        if not (self.is_looked_up and self._has_leases):
+            known = self._answers.known(questions, force=self.run.options.force)
+            said = self._used(known, questions)
+        missing = {name: query for name, query in questions.items() if name not in said}
+        fresh = self._asked(missing, deadline) if missing else {}
+        return {**said, **self._answers.in_place_of(fresh)}
+
+    def known(
+        self, questions: Mapping[str, Query], hits: Mapping[str, CacheHit]
+    ) -> Mapping[str, Said]:
+        """Answer the questions that were found in the cache."""
+        force = self.run.options.force
+        return self._used(self._answers.among(hits, questions, force=force), questions)
+
+    def _used(self, known: Known, questions: Mapping[str, Query]) -> Mapping[str, Said]:
         if known.due:
             self._refresh_later({name: questions[name] for name in known.due})
-        missing = {name: query for name, query in questions.items() if name not in known.said}
-        fresh = self._asked(missing, deadline) if missing else {}
-        return {**known.said, **self._answers.in_place_of(fresh)}
+        return known.said
+
+    @property
+    def _has_leases(self) -> bool:
+        return self.parts.policies.singleflight.enabled
 
     def _asked(self, questions: Mapping[str, Query], deadline: Deadline) -> dict[str, Said]:
-        if self.parts.policies.singleflight.enabled:
+        if self._has_leases:
             return self._led_or_waited(questions, deadline)
         said = make_calls(self.parts, self.run, self.provider, questions, deadline)
         self._answers.keep(said, said)
@@ -185,28 +258,6 @@ def _shared_error(error: str, now: datetime) -> Said | None:
     except (ValueError, KeyError, TypeError):
         outcome = Unavailable("the call that was waited for failed")
     return Said(outcome=outcome, observed_at=now)
-
-
-def _response(
-    ref: BatchRef, provider: Provider, query: Query, name: str, said: Said, *, shared: bool
-) -> Response:
-    spec = provider.spec
-    return Response(
-        row=query.row,
-        provider=spec.name,
-        provider_version=spec.version,
-        input_key=name,
-        outcome=said.outcome,
-        cost_microcredits=0 if shared else said.cost_microcredits,
-        latency_s=said.latency_s,
-        calls=0 if shared else said.calls,
-        observed_at=said.observed_at,
-        from_cache=said.from_cache,
-        coalesced=said.coalesced or shared,
-        stale=said.stale,
-        batch=ref.number,
-        attempt=ref.attempt,
-    )
 
 
 def _count(parts: Parts, run: RunView, provider: Provider, responses: Sequence[Response]) -> None:

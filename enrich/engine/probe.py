@@ -3,14 +3,16 @@
 from collections.abc import Collection
 
 from enrich.domain.advance import waiting_rows
+from enrich.domain.provider import Query
 from enrich.domain.run import OpenBatch, Order, Response, Step
 from enrich.domain.waterfall import questions_for
 from enrich.engine.ask import ask
 from enrich.engine.parts import Parts
 from enrich.engine.recording import record
 from enrich.engine.stale import note_stale
+from enrich.ports import Provider
 
-__all__ = ["answers_of", "probe"]
+__all__ = ["answers_of", "probe", "queries_of"]
 
 
 def probe(parts: Parts, step: Step, provider: str) -> int:
@@ -37,11 +39,19 @@ def answers_of(parts: Parts, batch: OpenBatch, step: Step, provider: str) -> tup
     """Ask a provider all that a batch has to ask it; what it says is not written down yet."""
     parts = parts.of(batch.run.columns)
     asked = parts.provider(provider)
-    queries = questions_for(batch, asked.spec, waiting=_left_to_others(parts, batch, provider))
-    if provider in step.asks:
-        chosen = frozenset(step.asks[provider])
-        queries = tuple(query for query in queries if query.row in chosen)
-    return ask(parts, batch, asked, queries) if queries else ()
+    queries = queries_of(parts, batch, step, asked)
+    return ask(parts, batch, asked, queries, is_looked_up=step.is_begun) if queries else ()
+
+
+def queries_of(parts: Parts, batch: OpenBatch, step: Step, provider: Provider) -> tuple[Query, ...]:
+    """List what a step has to ask a provider about its batch."""
+    name = provider.spec.name
+    waiting = _left_to_others(parts, batch, name)
+    queries = questions_for(batch, provider.spec, waiting=waiting)
+    if name in step.asks:
+        chosen = frozenset(step.asks[name])
+        return tuple(query for query in queries if query.row in chosen)
+    return queries
 
 
 def _left_to_others(parts: Parts, batch: OpenBatch, provider: str) -> Collection[int]:

@@ -81,6 +81,7 @@ MOMENTS = {
     "sent_not_acknowledged": Moment(
         place="tasks.canvas:CeleryDispatcher.dispatch", after=True, counts=_sends_premium
     ),
+    "begun_not_acknowledged": Moment(place="tasks.steps:begin_wave", after=True),
     "job_enriched_not_embedded": Moment(place="enrich.store.vectors:PostgresVectors.put"),
     "job_embedded_not_ended": Moment(place=f"{_JOBS}.end"),
     "job_ended_not_acknowledged": Moment(place=f"{_JOBS}.end", after=True),

@@ -117,8 +117,8 @@ class Lab:
         """A connection to the server of queue and cache."""
         return redis.Redis.from_url(self.environment["ENRICH_BROKER__URL"], decode_responses=True)
 
-    def make_table(self, name: str, rows: int) -> None:
-        """Import rows, each about a company of its own, with columns to enrich."""
+    def make_table(self, name: str, rows: int, *, like: str = "") -> None:
+        """Import rows, each about a company of its own, or one of another table; to be enriched."""
         store = PostgresRowStore(self.engine)
         enriched = [
             Column(key=key, field=key, enriched=True, position=place)
@@ -128,7 +128,8 @@ class Lab:
             "default", name, [Column(key="company", field="company_name"), *enriched]
         )
         fresh = (
-            NewRow(key=f"row_{n:06d}", data={"company": f"{name} {n:06d}"}) for n in range(rows)
+            NewRow(key=f"row_{n:06d}", data={"company": f"{like or name} {n:06d}"})
+            for n in range(rows)
         )
         store.import_rows("default", name, fresh)
 

@@ -115,6 +115,37 @@ def test_a_worker_that_dies_at_this_moment_costs_no_cell(it: Lab, moment: str) -
 @pytest.mark.parametrize(
     "moment",
     [
+        pytest.param(moment, id=name, marks=pytest.mark.proof)
+        for moment, name in {
+            "begun_not_acknowledged": "F04 carried through and not acknowledged",
+            "written_not_committed": "F07 written and not committed",
+            "committed_not_sent": "F04 committed and the next step not sent",
+        }.items()
+    ],
+)
+def test_a_worker_that_dies_over_a_batch_that_is_cached_costs_no_cell_and_asks_nobody(
+    it: Lab, moment: str
+) -> None:
+    armed, known, again = Path(it.environment[FOLDER], moment), f"known {moment}", f"again {moment}"
+    runs = 1 + it.scalar("SELECT count(*) FROM runs")
+    it.make_table(known, ROWS)
+    it.send("enrich.table", known)
+    assert it.wait(lambda: it.scalar(DONE, runs=runs), within_s=60)
+    before, asked = len(it.lives), it.book.asked("ledger_free_a")
+    it.make_table(again, ROWS, like=known)
+    armed.touch()
+    it.send("enrich.table", again)
+
+    assert it.wait(lambda: not armed.exists(), within_s=60)
+    assert it.wait(lambda: resumed(it, runs + 1), within_s=90)
+    assert [life.split(";")[0] for life in it.lives[before:]] == ["worker0 ended with -9"]
+    assert (it.scalar(OPEN, columns=list(COLUMNS)), it.scalar(TWICE)) == (0, 0)
+    assert it.book.asked("ledger_free_a") == asked
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
         pytest.param("job_enriched_not_embedded", id="enriched and not embedded"),
         *(
             pytest.param(moment, id=name, marks=pytest.mark.proof)

@@ -18,9 +18,10 @@ from sqlalchemy import Connection, Engine, event, text
 from enrich.domain.outcome import Found
 from enrich.domain.policy import BreakerPolicy, CachePolicy, SingleflightPolicy
 from enrich.domain.provider import Answer, ProviderSpec, Query, Tier
-from enrich.domain.run import Step
+from enrich.domain.run import Force, RunOptions, Step
 from enrich.domain.table import Column
 from enrich.domain.values import Observation
+from enrich.engine.beginning import begin_wave
 from enrich.engine.carrying import carry
 from enrich.engine.fuse import fuse
 from enrich.engine.parts import Parts
@@ -222,6 +223,45 @@ def test_what_is_cached_is_read_by_one_command_and_asked_of_nobody(bench: Bench)
 
     assert len(sent) == 2
     assert bench.link.calls == {"cache_get": 1}
+
+
+def test_a_batch_that_is_cached_is_two_statements_with_its_fusion(bench: Bench) -> None:
+    step = bench.step(200, "t")
+    probe(bench.parts, step, "sure")
+    fuse(bench.parts, step)
+    forced = RunOptions(force=Force.CELLS)
+    request = RunRequest(tenant=step.tenant, table="t", options=forced)
+    (again,) = submit(bench.parts, request).steps
+
+    with bench.counting() as sent:
+        begun = begin_wave(bench.parts, again)
+
+    assert begun.finished is not None
+    assert len(sent) == 2
+    # A sample first, then the rest; and the cells that others have cached.
+    assert bench.link.calls == {"cache_get": 2, "command": 1}
+
+
+def test_to_begin_a_batch_of_which_nothing_is_cached_is_a_statement_and_a_command(
+    bench: Bench,
+) -> None:
+    step = bench.step(200, "t")
+
+    with bench.counting() as sent:
+        (probes,) = begin_wave(bench.parts, step).steps
+
+    assert (probes.is_begun, len(sent), bench.link.calls) == (True, 1, {"cache_get": 1})
+
+
+def test_a_probe_of_a_wave_that_was_begun_looks_up_once(bench: Bench) -> None:
+    step = bench.step(20, "t")
+    (probes,) = begin_wave(bench.parts, step).steps
+
+    with bench.counting() as sent:
+        probe(bench.parts, probes, "sure")
+
+    assert len(sent) == 2
+    assert bench.link.calls == {**_ASKED, "cache_get": 1}
 
 
 def test_what_was_said_in_a_run_goes_with_the_run(bench: Bench) -> None:

@@ -6,15 +6,19 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from celery import Celery
 
 from enrich.domain.run import BatchRef, Phase, Step, StepKind
+from enrich.embedded import celery_url
 from enrich.errors import BrokerDownError
 from tasks.canvas import CeleryDispatcher
+from tasks.settings import URGENT
 from tests.integration.nodes import in_database
 
 REF = BatchRef(run_id=1, number=1, attempt=1, phase=Phase.PROBE)
@@ -120,3 +124,31 @@ enrich_cell.apply_async(("people", "ann@example.com", "c"), {{"tenant": "t"}}, *
         broker.delete("enrich.ingest")
 
     assert (headers["argsrepr"], headers["kwargsrepr"]) == ("table=people", "")
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("step", "sent"),
+    [
+        pytest.param({}, ["enrich.begin"], id="a wave is looked up first"),
+        pytest.param({"is_begun": True}, ["enrich.probe"] * 2, id="then its probes are sent"),
+        pytest.param({"urgent": True}, ["enrich.probe"] * 2, id="somebody waits"),
+        pytest.param(
+            {"batch": replace(REF, attempt=2)}, ["enrich.probe"] * 2, id="it was lost before"
+        ),
+        pytest.param({"providers": ()}, ["enrich.fuse"], id="nobody is to be asked"),
+        pytest.param({"kind": StepKind.PREMIUM}, ["enrich.premium"], id="premium"),
+    ],
+)
+def test_what_is_sent_of_a_step(redis_url: str, step: dict[str, Any], sent: list[str]) -> None:
+    url = in_database(redis_url, 11)
+    own = celery_url(url)
+    app = Celery("sent", broker=own, backend=own, set_as_current=False)
+    wave = Step(kind=StepKind.PROBE, batch=REF, providers=("a", "b"))
+    with redis.Redis.from_url(url) as broker, app:
+        broker.delete("celery", URGENT)
+        CeleryDispatcher(app).dispatch([replace(wave, **step)])
+        messages = [*broker.lrange("celery", 0, -1), *broker.lrange(URGENT, 0, -1)]
+        broker.delete("celery", URGENT)
+
+    assert [json.loads(message)["headers"]["task"] for message in messages] == sent

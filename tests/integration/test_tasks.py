@@ -346,16 +346,18 @@ def test_steps_name_their_table_run_batch_and_provider_to_operators(
 ) -> None:
     # One row that no free or cheap provider knows.
     table = world.make_table(1)
-    run = ask("enrich.table", table, ["industry"])["run_id"]
+    # Whatever others have asked about the same company.
+    run = ask("enrich.table", table, ["industry"], force=True)["run_id"]
     steps = [step for step in received() if f"run={run} " in step[1]]
 
     where = f"table={table} run={run} batch=1 attempt=1"
-    assert steps[:3] == [
+    assert steps[:4] == [
+        ("enrich.begin", f"{where} probe=0"),
         ("enrich.fuse", f"{where} premium=1"),
         ("enrich.fuse", f"{where} probe=0"),
         ("enrich.premium", f"{where} premium=1"),
     ]
-    assert steps[3:] == [
+    assert steps[4:] == [
         ("enrich.probe", f"{where} probe=0 provider=apollo_demo"),
         ("enrich.probe", f"{where} probe=0 provider=scraper_demo"),
     ]

@@ -117,7 +117,7 @@ def test_each_piece_of_work_stands_under_what_caused_it(
     ("name", "stands_under"),
     [
         ("enrich.table", "the producer"),
-        ("send steps", "enrich.table"),
+        ("enrich.begin", "send steps"),
         ("enrich.probe", "send steps"),
         ("enrich.fuse", "send steps"),
         ("ask apollo_demo", "enrich.probe"),

@@ -52,6 +52,7 @@ steps = st.builds(
     providers=st.lists(texts, max_size=3).map(tuple),
     table=texts,
     tenant=texts,
+    is_begun=st.booleans(),
 )
 results = st.builds(
     CellResult,
