@@ -263,7 +263,7 @@ class Budgets(Protocol):
         """Turn what was spent into spending and give back the rest; once for each reservation.
 
         What was spent counts even after the hold has ended, and is counted later when Redis is
-        away.
+        away. Of nothing it gives all back, and the reservation's name may be used again.
         """
         ...
 

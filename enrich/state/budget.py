@@ -134,6 +134,8 @@ class RedisBudgets:
     def commit(self, tenant: str, reservation: Reservation, spent_microcredits: int) -> None:
         """Turn what was spent into spending and give back the rest; once for each reservation.
 
+        Of nothing it gives all back, and its name may be used again.
+
         Raises:
             BadInputError: the amount is negative or beyond 2⁵³.
         """

@@ -73,6 +73,8 @@ class MemoryBudgets:
     def commit(self, tenant: str, reservation: Reservation, spent_microcredits: int) -> None:
         """Turn what was spent into spending and give back the rest; once for each reservation.
 
+        Of nothing it gives all back, and its name may be used again.
+
         Raises:
             BadInputError: the amount is negative or beyond 2⁵³.
         """
@@ -82,7 +84,8 @@ class MemoryBudgets:
             self._ended = {name: at_s for name, at_s in self._ended.items() if at_s > now_s}
             if reservation.id in self._ended:
                 return
-            self._ended[reservation.id] = now_s + _ENDED_S
+            if spent:
+                self._ended[reservation.id] = now_s + _ENDED_S
             for scope in reservation.scopes:
                 account = self._account(tenant, scope)
                 account.holds.pop(reservation.id, None)

@@ -107,6 +107,16 @@ def test_committing_nothing_releases_all(world: World) -> None:
     assert world.budgets.spent("t", ["run"]) == {"run": (0, 0)}
 
 
+def test_who_gave_all_back_may_put_money_aside_again_under_the_same_name(world: World) -> None:
+    first = reserved(world.budgets.reserve("t", {"run": 10}, 8, hold_s=60, name="holder"))
+    world.budgets.commit("t", first, 0)
+    second = reserved(world.budgets.reserve("t", {"run": 10}, 5, hold_s=60, name="holder"))
+
+    world.budgets.commit("t", second, 5)
+
+    assert world.budgets.spent("t", ["run"]) == {"run": (5, 0)}
+
+
 def test_a_second_commit_of_a_reservation_changes_nothing(world: World) -> None:
     held = reserved(world.budgets.reserve("t", {"run": 10}, 8, hold_s=60))
     world.budgets.commit("t", held, 3)

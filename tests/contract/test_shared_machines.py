@@ -176,9 +176,10 @@ class BudgetMachine(RuleBasedStateMachine):
         self.budgets.commit("t", reservation, spent)
 
         if reservation.id not in self.committed:
-            self.committed.add(reservation.id)
+            # Of nothing it gives all back, and is not remembered.
+            self.committed.update([reservation.id] if spent else [])
             for scope in reservation.scopes:
-                self.accounts[scope].holds.pop(reservation.id)
+                self.accounts[scope].holds.pop(reservation.id, None)
                 self.accounts[scope].spent += spent
 
     @rule()

@@ -106,6 +106,17 @@ def test_what_is_booked_while_the_ledger_is_asked_is_not_missed(
     assert budgets.spent("t", ["run:7"]) == {"run:7": (60, 1)}
 
 
+def test_what_was_given_back_before_the_ledger_was_asked_does_not_count_as_spent(
+    budgets: RedisBudgets, books: Books
+) -> None:
+    books.says = Spending(holds=(Hold(id="refused", amount_microcredits=60, left_s=60),))
+    budgets.commit("t", Reservation(id="refused", amount_microcredits=0, scopes=CAPS), 0)
+    reserve(budgets, 1)
+
+    # Held for as long as the ledger says, and then nobody's.
+    assert budgets.spent("t", ["run:7"]) == {"run:7": (0, 61)}
+
+
 def test_a_reservation_has_the_name_that_it_is_given(budgets: RedisBudgets) -> None:
     got = reserve(budgets, 1, name="holder")
 

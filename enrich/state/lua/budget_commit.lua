@@ -1,4 +1,5 @@
--- Turns a hold into spending in every scope; a second time it does nothing.
+-- Turns a hold into spending in every scope; a second time it does nothing. Where nothing was spent
+-- the hold is given back, and its id is not remembered: it may be held again.
 -- KEYS    1: the tenant's ended reservations (sorted set: id by the moment it is forgotten)
 --         then two for each scope: its account, its holds (see budget_reserve.lua)
 -- ARGV    1: id; 2: spent, in whole micro-credits; 3: ttl_ms of the accounts;
@@ -10,10 +11,12 @@ local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now_ms)
-if redis.call('ZADD', KEYS[1], 'NX', now_ms + memory_ms, id) == 0 then
-  return 0
+if tonumber(ARGV[2]) > 0 then
+  if redis.call('ZADD', KEYS[1], 'NX', now_ms + memory_ms, id) == 0 then
+    return 0
+  end
+  redis.call('PEXPIRE', KEYS[1], memory_ms)
 end
-redis.call('PEXPIRE', KEYS[1], memory_ms)
 for i = 2, #KEYS, 2 do
   -- Without its hold it came too late: the money is spent all the same.
   local held = redis.call('HGET', KEYS[i], 'h:' .. id)
