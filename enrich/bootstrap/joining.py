@@ -31,7 +31,7 @@ from providers.llm.late import LatePrompter
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-__all__ = ["Ends", "caches_of", "parts_of"]
+__all__ = ["Asked", "Ends", "caches_of", "parts_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +45,23 @@ class Ends:
     tracer: Tracer = NO_TRACES
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who is asked, who of them could be now, and where they answer by themselves."""
+
+    providers: Mapping[str, Provider]
+    prompter: LatePrompter
+    is_ready: Callable[[str], bool]
+    callbacks: Callbacks
+
+
 def parts_of(
     own: Settings,
     ends: Ends,
     caches: tuple[FallbackCache, FallbackCache],
-    providers: Mapping[str, Provider],
+    asked: Asked,
     *,
     holder: str,
-    prompter: LatePrompter,
-    is_ready: Callable[[str], bool],
-    callbacks: Callbacks,
 ) -> Parts:
     """Join the ports of a process; `holder` is the name that its batches are held under."""
     clock, version = SystemClock(), own.cache.version
@@ -65,10 +72,10 @@ def parts_of(
         runs=PostgresRunStore(database, holder=holder),
         trust=TrustBook(PostgresTrustStore(database), clock),
         paid=paid,
-        providers=providers,
-        prompter=prompter,
-        is_ready=is_ready,
-        callbacks=callbacks,
+        providers=asked.providers,
+        prompter=asked.prompter,
+        is_ready=asked.is_ready,
+        callbacks=asked.callbacks,
         responses=caches[0],
         cells=caches[1],
         leases=_leases(link, own, recorder),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from enrich.bootstrap.front import desk_of, embedders_of, messenger_of
-from enrich.bootstrap.joining import Ends, caches_of, parts_of
+from enrich.bootstrap.joining import Asked, Ends, caches_of, parts_of
 from enrich.bootstrap.places import Endpoints, endpoints, process_tracer, settings
 from enrich.bootstrap.sources import (
     callback_secret,
@@ -45,8 +45,6 @@ from providers.late_messenger import LateMessenger
 from providers.llm.late import LatePrompter
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from providers.catalogued import Catalogue
 
 __all__ = ["Services", "build"]
@@ -72,12 +70,10 @@ class Services:
     callers: Callers
     callbacks: Callbacks
     callback_secret: str
-    _database: "Engine"
-    _link: RedisLink
-    _pools: tuple[Executor, ...]
     credentials: KeptCredentials
-    _closing: tuple[LateEmbedders, LateMessenger]
-    _catalogue: "Catalogue | None" = None
+    _ends: Ends
+    _probes: Executor
+    _closing: "tuple[Catalogue | LatePrompter | LateEmbedders | LateMessenger | None, ...]"
 
     def warm(self) -> None:
         """Load what the providers know, so that no question waits for it; one after the other."""
@@ -88,24 +84,24 @@ class Services:
 
     def check_redis(self) -> None:
         """Ask whether Redis answers. Raises `LinkAwayError`."""
-        self._link.do(lambda client: client.ping())
+        self._ends.link.do(lambda client: client.ping())
 
     def close_redis(self) -> None:
         """Give back the connections to Redis; the next use opens new ones."""
-        self._link.close()
+        self._ends.link.close()
 
     def close(self) -> None:
         """Give back threads and connections."""
-        for pool in self._pools:
+        for pool in (self._ends.calls, self._probes):
             pool.shutdown(wait=False, cancel_futures=True)
         self.parts.hedges.close()
-        for opened in (self._catalogue, self.parts.prompter, *self._closing):
+        for opened in self._closing:
             if opened:
                 opened.close()
         self.metrics.close()
         self.parts.tracer.flush()
-        self._database.dispose()
-        self._link.close()
+        self._ends.database.dispose()
+        self._ends.link.close()
 
 
 def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
@@ -120,14 +116,14 @@ def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
     """
     own, places = settings(), endpoints()
     _check_schema(own, places)
-    # The numbers have a connection of their own: one that counts its faults must not count itself.
-    metrics = RedisMetrics(RedisLink(places.redis_url, is_silent=True), version=own.cache.version)
+    metrics = _metrics(own, places)
     ends = _ends(places, metrics, tracer or process_tracer())
     probes = ThreadPoolExecutor(own.probes.max_concurrent, thread_name_prefix="enrich-probe")
     caches = caches_of(ends.link, own, metrics)
-    asked = _asked(own, places, ends)
-    parts = _joined(own, ends, caches, asked, holder=holder)
-    embedders, messenger = embedders_of(own, parts, asked.credentials), messenger_of(own, parts)
+    sources = _sources(own, places, ends)
+    asked = _asked(own, sources)
+    parts = parts_of(own, ends, caches, asked, holder=holder)
+    embedders, messenger = embedders_of(own, parts, sources.credentials), messenger_of(own, parts)
     return Services(
         settings=own,
         endpoints=places,
@@ -141,15 +137,18 @@ def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
         schedules=PostgresSchedules(ends.database),
         requests=PostgresSqlRequests(ends.database),
         callers=PostgresCallers(ends.database, holder=holder),
-        callbacks=asked.callbacks,
-        callback_secret=asked.secret,
-        _database=ends.database,
-        _link=ends.link,
-        _pools=(ends.calls, probes),
-        credentials=asked.credentials,
-        _closing=(embedders, messenger),
-        _catalogue=asked.catalogue,
+        callbacks=sources.callbacks,
+        callback_secret=sources.secret,
+        credentials=sources.credentials,
+        _ends=ends,
+        _probes=probes,
+        _closing=(sources.catalogue, asked.prompter, embedders, messenger),
     )
+
+
+def _metrics(own: Settings, places: Endpoints) -> RedisMetrics:
+    # The numbers have a connection of their own: one that counts its faults must not count itself.
+    return RedisMetrics(RedisLink(places.redis_url, is_silent=True), version=own.cache.version)
 
 
 def _ends(places: Endpoints, metrics: RedisMetrics, tracer: Tracer) -> Ends:
@@ -163,8 +162,8 @@ def _ends(places: Endpoints, metrics: RedisMetrics, tracer: Tracer) -> Ends:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """Who is asked, with what keys, and where they may send answers by themselves."""
+class _Sources:
+    """What providers are made of: their keys, where they may send answers, and the catalogue."""
 
     credentials: KeptCredentials
     callbacks: Callbacks
@@ -172,34 +171,25 @@ class _Asked:
     catalogue: "Catalogue | None"
 
 
-def _asked(own: Settings, places: Endpoints, ends: Ends) -> _Asked:
+def _sources(own: Settings, places: Endpoints, ends: Ends) -> _Sources:
     credentials = credentials_of(own, ends.database)
     callbacks = PostgresCallbacks(ends.database)
     secret = callback_secret(own, places.database_url)
     catalogue = catalogue_of(
         own, credentials, callbacks=callbacks, secret=secret, tracer=ends.tracer
     )
-    return _Asked(credentials=credentials, callbacks=callbacks, secret=secret, catalogue=catalogue)
+    return _Sources(
+        credentials=credentials, callbacks=callbacks, secret=secret, catalogue=catalogue
+    )
 
 
-def _joined(
-    own: Settings,
-    ends: Ends,
-    caches: tuple[FallbackCache, FallbackCache],
-    asked: _Asked,
-    *,
-    holder: str,
-) -> Parts:
+def _asked(own: Settings, sources: _Sources) -> Asked:
     terms, simulator = own.llm.terms(), own.providers.base_url
-    return parts_of(
-        own,
-        ends,
-        caches,
-        providers_of(own, asked.catalogue),
-        holder=holder,
-        prompter=LatePrompter(terms, asked.credentials, simulator=simulator),
-        is_ready=readiness_of(own, asked.catalogue),
-        callbacks=asked.callbacks,
+    return Asked(
+        providers=providers_of(own, sources.catalogue),
+        prompter=LatePrompter(terms, sources.credentials, simulator=simulator),
+        is_ready=readiness_of(own, sources.catalogue),
+        callbacks=sources.callbacks,
     )
 
 

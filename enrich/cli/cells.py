@@ -13,13 +13,12 @@ from enrich.cli.output import (
 )
 from enrich.cli.services import opened
 from enrich.cli.why import print_why
-from enrich.domain.outcome import Found
+from enrich.domain.outcome import Found, reason_of
 from enrich.domain.run import Response
 from enrich.domain.table import Provenance, Row
 from enrich.domain.values import credits_of
 from enrich.engine.evidence import evidence_json, fields_in, seen_in
 from enrich.engine.why import why
-from enrich.errors import UnknownNameError
 
 __all__ = ["cell_command"]
 
@@ -57,12 +56,7 @@ def cell_command(
             return
         click.echo()
     with opened() as services:
-        columns = services.parts.rows.table(tenant, table).columns
-        field = next((c.field for c in columns if c.key == column), None)
-        if field is None:
-            raise UnknownNameError(
-                "column", column, known=tuple(c.key for c in columns), within=f"table {table!r}"
-            )
+        field = services.parts.rows.table(tenant, table).column(column).field
         (found,) = services.parts.rows.read(tenant, table, [row])
         said = services.parts.runs.evidence(tenant, table, row) if evidence else ()
     if as_json:
@@ -136,7 +130,7 @@ def _print_evidence(said: _Evidence, field: str) -> None:
 def _why(response: Response) -> str:
     if isinstance(response.outcome, Found):
         return "(about other fields)"
-    reason = getattr(response.outcome, "reason", "")
+    reason = reason_of(response.outcome)
     return f"({reason})" if reason else ""
 
 

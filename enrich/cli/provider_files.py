@@ -22,7 +22,7 @@ from enrich.cli.reopening import note_reopened, reopen
 from enrich.cli.services import opened
 from enrich.cli.spec_files import spec_of
 from enrich.domain.fields import FIELDS
-from enrich.domain.outcome import Found, Outcome, OutcomeKind, outcome_to_json
+from enrich.domain.outcome import Found, Outcome, OutcomeKind, outcome_to_json, reason_of
 from enrich.domain.provider import Answer, Query
 from enrich.domain.values import Json, credits_of
 from enrich.errors import BadInputError, UnknownNameError
@@ -227,7 +227,7 @@ def _asked(provider: HttpProvider, query: Query) -> Answer:
 
 def _print_answer(spec: HttpSpec, sent: str, answer: Answer, *, live: bool) -> None:
     outcome: Outcome = answer.outcome
-    reason = getattr(outcome, "reason", "")
+    reason = reason_of(outcome)
     seen = outcome.observations if isinstance(outcome, Found) else {}
     cost = answer.cost_microcredits
     cost = spec.provider_spec.cost_of(outcome) if cost is None else cost

@@ -5,8 +5,8 @@ from typing import Any
 
 from enrich.cli.output import print_facts, print_json, print_note
 from enrich.cli.reasons import print_reasons
-from enrich.domain.endings import Ending
-from enrich.domain.outcome import NO_CREDENTIAL, OVER_BUDGET
+from enrich.domain.endings import Ending, is_over_budget
+from enrich.domain.outcome import NO_CREDENTIAL
 from enrich.domain.values import credits_of
 from enrich.engine.report import finished_report
 from enrich.ports import RunStore, RunSummary
@@ -66,7 +66,7 @@ def _cost(summary: RunSummary, endings: Sequence[Ending]) -> str:
     """Say what was spent, of how much, and what there was no money for."""
     spent = f"{credits_of(summary.counts.cost_microcredits):.4f} credits"
     cap = _credits(summary.max_cost_microcredits)
-    left_out = sum(each.cells for each in endings if f"({OVER_BUDGET}" in each.reason)
+    left_out = sum(each.cells for each in endings if is_over_budget(each))
     return (
         spent
         + (f" of {cap:g} that it may spend" if cap is not None else "")

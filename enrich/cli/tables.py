@@ -89,7 +89,7 @@ def columns_command(
         if key is not None:
             adds = action == "add"
             own = key if adds and asked.prompt else None
-            column = _added(view, key, field or own) if adds else _named(view, key)
+            column = _added(view, key, field or own) if adds else view.column(key)
             column = replace(column, prompt=asked.over(column.prompt))
             changed = _changed(column, field, overwrite, min_confidence, fusion)
             changed = StakeOptions(worth=worth, wrong_cost=wrong_cost).over(changed)
@@ -128,14 +128,6 @@ def _added(view: TableView, key: str, field: str | None) -> Column:
     if field != key:
         _refuse_unknown_field(field)
     return Column(key=key, field=field or key, enriched=True, position=len(view.columns))
-
-
-def _named(view: TableView, key: str) -> Column:
-    for column in view.columns:
-        if column.key == key:
-            return column
-    known = tuple(column.key for column in view.columns)
-    raise UnknownNameError("column", key, known=known, within=f"table {view.name!r}")
 
 
 def _changed(

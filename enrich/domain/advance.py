@@ -6,12 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from enrich.domain.endings import (
-    endings_by_reason,
-    final_writes,
-    interim_writes,
-    with_accepted,
-)
+from enrich.domain.cell_ends import final_writes, interim_writes, with_accepted
+from enrich.domain.endings import endings_by_reason
 from enrich.domain.outcome import OVER_BUDGET, Outcome, OutcomeKind, Skipped, retry_at_of
 from enrich.domain.policy import FusionPolicy, RunPolicy
 from enrich.domain.provider import ProviderSpec, Tier

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from enrich.domain.calls import Refusal
 from enrich.domain.outcome import (
+    BREAKER,
     Found,
     InvalidInput,
     LegalBlock,
@@ -22,7 +23,7 @@ __all__ = ["Keeping", "is_down", "is_fresh", "keeping_of"]
 _DAY_S = 24 * 3600
 
 #: Why we did not ask a provider that has failed too often of late.
-_FAILED_BEFORE = f"breaker {Refusal.OPEN}"
+_FAILED_BEFORE = f"{BREAKER} {Refusal.OPEN}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

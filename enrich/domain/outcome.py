@@ -20,6 +20,7 @@ from typing import ClassVar, TypeAlias
 from enrich.domain.values import Json, JsonObject, Observation
 
 __all__ = [
+    "BREAKER",
     "DEADLINE",
     "LATE",
     "LATER_KINDS",
@@ -42,7 +43,9 @@ __all__ = [
     "Unavailable",
     "outcome_from_json",
     "outcome_to_json",
+    "reason_of",
     "retry_at_of",
+    "told_of",
 ]
 
 
@@ -167,6 +170,8 @@ class Skipped:
 
 #: How the reason of `Skipped` begins where a cap leaves no money; then comes whose cap.
 OVER_BUDGET = "over budget"
+#: How it begins where a breaker refuses the call; then comes why that is open.
+BREAKER = "breaker"
 #: The reason of `Skipped` when a tenant has no key for a provider that needs one.
 NO_CREDENTIAL = "no credential"
 #: Reasons of `Skipped` that make work later: no time was left, or the booked start was missed.
@@ -200,6 +205,17 @@ def retry_at_of(outcome: Outcome) -> datetime | None:
             return moment
         case _:
             return None
+
+
+def reason_of(outcome: Outcome) -> str:
+    """Say why it ended so, for the outcomes that know; empty for the others."""
+    return getattr(outcome, "reason", "")
+
+
+def told_of(outcome: Outcome) -> str:
+    """Say how asking ended, for people: `unavailable (timed out)`."""
+    why = reason_of(outcome)
+    return outcome.kind.value + (f" ({why})" if why else "")
 
 
 def outcome_to_json(outcome: Outcome) -> JsonObject:

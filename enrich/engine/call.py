@@ -10,6 +10,7 @@ from enrich.domain.calls import CallReport, Permit, Refusal, report_of, reports_
 from enrich.domain.keys import breaker_key
 from enrich.domain.metrics import PROVIDER_CALL
 from enrich.domain.outcome import (
+    BREAKER,
     LATE,
     OUT_OF_TIME,
     Found,
@@ -259,7 +260,7 @@ class _Calling:
             # Others are trying it out: soon it is known whether it works.
             soon = now + _TRIAL
             return Pending(min(permit.retry_at or soon, soon))
-        return Skipped(f"breaker {permit.refusal}", permit.retry_at)
+        return Skipped(f"{BREAKER} {permit.refusal}", permit.retry_at)
 
     def _all_as(self, names: Sequence[str], outcome: Outcome) -> dict[str, Said]:
         now = self.parts.clock.now()

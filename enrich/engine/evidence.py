@@ -7,7 +7,6 @@ from enrich.domain.run import Response
 from enrich.domain.table import Provenance, Row
 from enrich.domain.values import JsonObject, Observation, credits_of
 from enrich.engine.parts import Parts
-from enrich.errors import UnknownNameError
 
 __all__ = [
     "Evidence",
@@ -26,11 +25,7 @@ def cell_evidence(parts: Parts, tenant: str, table: str, row: str, column: str) 
 
     Raises `UnknownNameError`.
     """
-    columns = parts.rows.table(tenant, table).columns
-    field = next((each.field for each in columns if each.key == column), None)
-    if field is None:
-        known = tuple(each.key for each in columns)
-        raise UnknownNameError("column", column, known=known, within=f"table {table!r}")
+    field = parts.rows.table(tenant, table).column(column).field
     (found,) = parts.rows.read(tenant, table, [row])
     return found, field, parts.runs.evidence(tenant, table, row)
 

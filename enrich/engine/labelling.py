@@ -3,7 +3,7 @@
 from enrich.domain.values import Json, is_blank
 from enrich.engine.gather import trust_of
 from enrich.engine.parts import Parts
-from enrich.errors import BadInputError, UnknownNameError
+from enrich.errors import BadInputError
 from enrich.ports.trust import Label, LabelKind
 
 __all__ = ["label_cell"]
@@ -27,9 +27,7 @@ def label_cell(
         UnknownNameError: there is no such table, row or column.
         BadInputError: no value is given, and the cell has none.
     """
-    known = tuple(one.key for one in parts.rows.table(tenant, table).columns)
-    if column not in known:
-        raise UnknownNameError("column", column, known=known, within=f"table {table!r}")
+    parts.rows.table(tenant, table).column(column)
     (found,) = parts.rows.read(tenant, table, [row])
     meant = found.data.get(column) if is_blank(value) else value
     if is_blank(meant):

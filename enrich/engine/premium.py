@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from enrich.domain.advance import waiting_rows
-from enrich.domain.endings import with_accepted
+from enrich.domain.cell_ends import with_accepted
 from enrich.domain.provider import ProviderSpec, Query, Tier
 from enrich.domain.run import OpenBatch, Step, StepKind
 from enrich.domain.waterfall import questions_for, waterfall_order

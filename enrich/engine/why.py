@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enrich.domain.ballots import key_of_value, votes_of
 from enrich.domain.fusion import Fused, Judge, Vote, fuse, groups_of
 from enrich.domain.fusion.trust import accuracy_of
+from enrich.domain.outcome import told_of
 from enrich.domain.policy import FusionMethod, FusionPolicy
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.reading import context_of
@@ -15,7 +16,6 @@ from enrich.domain.values import Json
 from enrich.engine.choosing import worth_of_asking
 from enrich.engine.gather import newest_of, trust_of
 from enrich.engine.parts import Parts
-from enrich.errors import UnknownNameError
 
 __all__ = ["Asked", "Voice", "Why", "why"]
 
@@ -75,12 +75,8 @@ def why(
 
     Raises `UnknownNameError`.
     """
-    columns = parts.rows.table(tenant, table).columns
-    meant = next((one for one in columns if one.key == column), None)
-    if meant is None:
-        raise UnknownNameError(
-            "column", column, known=tuple(c.key for c in columns), within=f"table {table!r}"
-        )
+    view = parts.rows.table(tenant, table)
+    columns, meant = view.columns, view.column(column)
     (found,) = parts.rows.read(tenant, table, [row])
     cell = found.cells.get(column)
     judge = _judge(parts, tenant, cell, trust)
@@ -183,7 +179,7 @@ def _asked(
             provider=spec.name,
             tier=spec.tier.value,
             asked=spec.name in by_name,
-            what=_outcome(by_name[spec.name])
+            what=told_of(by_name[spec.name].outcome)
             if spec.name in by_name
             else _why_not(row, columns, column, spec),
         )
@@ -200,11 +196,6 @@ def _with_worth(asked: Sequence[Asked], worth: Mapping[str, float]) -> tuple[Ask
         else one
         for one in asked
     )
-
-
-def _outcome(response: Response) -> str:
-    reason = getattr(response.outcome, "reason", "")
-    return response.outcome.kind.value + (f" ({reason})" if reason else "")
 
 
 def _why_not(row: Row, columns: Sequence[Column], column: Column, spec: ProviderSpec) -> str:

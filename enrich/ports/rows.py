@@ -8,6 +8,7 @@ from typing import Protocol
 
 from enrich.domain.table import CellWrite, Column, Row
 from enrich.domain.values import Json, JsonObject
+from enrich.errors import UnknownNameError
 
 __all__ = ["NewRow", "Removed", "RowStore", "TableView", "WriteReport"]
 
@@ -19,6 +20,14 @@ class TableView:
     name: str
     columns: tuple[Column, ...]
     rows: int
+
+    def column(self, key: str) -> Column:
+        """Give a column. Raises `UnknownNameError`."""
+        for column in self.columns:
+            if column.key == key:
+                return column
+        known = tuple(column.key for column in self.columns)
+        raise UnknownNameError("column", key, known=known, within=f"table {self.name!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,14 @@ from math import isfinite
 from typing import Any
 
 from enrich.domain.calls import CallReport, report_of
-from enrich.domain.outcome import Malformed, Outcome, RateLimited, Unauthorized, Unavailable
+from enrich.domain.outcome import (
+    Malformed,
+    Outcome,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    reason_of,
+)
 from enrich.errors import EmbedderDownError
 from enrich.ports.outside import Clock, Credentials, Deadline
 from enrich.ports.shared import Breakers
@@ -59,7 +66,7 @@ class HttpEmbedder:
             self.breakers.report(self._breaker, permit, CallReport(successes=1))
             return ended
         self.breakers.report(self._breaker, permit, report_of([(ended, 0.0)]))
-        reason = getattr(ended, "reason", "") or ended.kind.value
+        reason = reason_of(ended) or ended.kind.value
         raise EmbedderDownError(f"the embedding model {self.model!r}: {reason}")
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from enrich.domain.outcome import CreditsExhausted, Outcome, OutcomeKind, retry_at_of
+from enrich.domain.outcome import CreditsExhausted, Outcome, OutcomeKind, retry_at_of, told_of
 from enrich.errors import BadFileError
 from providers.exchange import Reply
 from providers.spec.answers import Example
@@ -17,7 +17,7 @@ from providers.spec.checking_many import (
     reply_to_many,
 )
 from providers.spec.file import HttpSpec
-from providers.spec.likeness import differs, reason_of
+from providers.spec.likeness import differs
 from providers.spec.lines import line_of
 from providers.spec.loading import load
 from providers.spec.reading import Asked, answered, judged, read
@@ -91,7 +91,7 @@ def problem_of(spec: HttpSpec, example: Example) -> str:
         return f"{example.name}: sends {call.method} {call.url}, not {example.sends}"
     outcome = read(spec, reply_of(example), Asked(example.inputs))
     if outcome.kind is not example.outcome:
-        return f"{example.name}: is {outcome.kind.value} {reason_of(outcome)}".rstrip()
+        return f"{example.name}: is {told_of(outcome)}"
     different = _waits_otherwise(example, outcome) or differs(example, outcome)
     return f"{example.name}: {different}" if different else ""
 

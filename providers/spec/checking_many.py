@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from enrich.domain.outcome import OutcomeKind
+from enrich.domain.outcome import OutcomeKind, told_of
 from enrich.domain.values import Json
 from providers.exchange import Reply
 from providers.spec.asking import bulk_call, key_of
 from providers.spec.bulk import entries_by_key, entries_of, read_bulk, rule_of_all
 from providers.spec.file import HttpSpec
-from providers.spec.likeness import differs, reason_of
+from providers.spec.likeness import differs
 from providers.spec.model import BulkExample, BulkRow
 from providers.spec.reading import Asked, answered
 from providers.spec.template import BadValueError
@@ -54,8 +54,8 @@ def problem_of_many(spec: HttpSpec, example: BulkExample, *, at: datetime) -> st
     for place, outcome in enumerate(read_bulk(spec, reply, asked)):
         row, name = example.rows[place], f"{example.name}: rows[{place}]"
         if outcome.kind is not row.outcome:
-            why = _of_all(spec, reply) or reason_of(outcome)
-            return f"{name} is {outcome.kind.value} {why}".rstrip()
+            why = _of_all(spec, reply)
+            return f"{name} is {f'{outcome.kind.value} {why}' if why else told_of(outcome)}"
         if different := differs(row, outcome):
             return f"{name} {different}"
     return ""

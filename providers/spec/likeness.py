@@ -7,13 +7,7 @@ from enrich.domain.values import Json
 from providers.spec.answers import Example
 from providers.spec.model import BulkRow
 
-__all__ = ["differs", "reason_of"]
-
-
-def reason_of(outcome: Outcome) -> str:
-    """Give why an outcome is what it is, in brackets; empty when it says nothing."""
-    reason = getattr(outcome, "reason", "")
-    return f"({reason})" if reason else ""
+__all__ = ["differs"]
 
 
 def differs(shown: Example | BulkRow, outcome: Outcome) -> str:

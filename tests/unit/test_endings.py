@@ -1,12 +1,20 @@
 """Why cells have no value, counted over the batches of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
 
-from enrich.domain.endings import Ending, endings_by_reason, endings_of, is_outage
-from enrich.domain.run import Counts
+from enrich.domain.endings import (
+    Ending,
+    endings_by_reason,
+    endings_of,
+    is_outage,
+    is_over_budget,
+    reasons_of,
+)
+from enrich.domain.outcome import BREAKER, OVER_BUDGET, Skipped
+from enrich.domain.run import Counts, Response
 from enrich.domain.table import CellState, CellWrite, Provenance, Stamp
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -59,3 +67,38 @@ def test_a_run_that_an_open_breaker_skipped_is_an_outage() -> None:
     (told,) = counted(ended("a: skipped (breaker open)", state=CellState.SKIPPED))
 
     assert is_outage(told)
+
+
+def skipped(provider: str, reason: str) -> Response:
+    return Response(
+        row=1,
+        provider=provider,
+        provider_version="1",
+        input_key="k",
+        outcome=Skipped(reason),
+        observed_at=NOW,
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_told"),
+    [(OVER_BUDGET, is_over_budget), (f"{OVER_BUDGET}: run", is_over_budget),
+     (f"{BREAKER} open", is_outage)],
+    ids=["no money", "no money of the run", "a breaker"],
+)  # fmt: skip
+@pytest.mark.parametrize("others", [0, 8], ids=["alone", "among many reasons"])
+def test_what_a_run_is_told_of_is_read_from_the_sentence(
+    reason: str, is_told: Callable[[Ending], bool], others: int
+) -> None:
+    own = reasons_of([skipped("dear", reason), skipped("other", "no credential")])
+    crowd = [f"p{name}: skipped (not today)" for name in "abcdefgh"[:others]]
+
+    told = counted(ended(own, *crowd, state=CellState.SKIPPED))
+
+    assert [each.cells for each in told if is_told(each)] == [1]
+
+
+def test_a_provider_that_is_named_as_the_reason_says_nothing_of_money() -> None:
+    (told,) = counted(ended("a: unavailable (over budget)", state=CellState.FAILED))
+
+    assert not is_over_budget(told)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from enrich.domain.endings import STALE
+from enrich.domain.cell_ends import STALE
 from enrich.domain.outcome import (
     CreditsExhausted,
     Gone,
