@@ -8,10 +8,10 @@ from typing import Any
 
 from enrich.domain.cell_ends import final_writes, interim_writes, with_accepted
 from enrich.domain.endings import endings_by_reason
-from enrich.domain.outcome import OVER_BUDGET, Outcome, OutcomeKind, Skipped, retry_at_of
+from enrich.domain.outcome import Pending, RateLimited, retry_at_of
 from enrich.domain.policy import FusionPolicy, RunPolicy
 from enrich.domain.provider import ProviderSpec, Tier
-from enrich.domain.run import Counts, OpenBatch, Order, Phase
+from enrich.domain.run import Counts, OpenBatch, Order, Phase, Response
 from enrich.domain.selection.plan import Choosing, plan
 from enrich.domain.table import CellState, CellWrite
 from enrich.domain.values import is_blank
@@ -126,7 +126,7 @@ def waiting_rows(
     rows = {row.id: row for row in batch.rows}
     waiting: dict[int, datetime] = {}
     for response in batch.responses:
-        if batch.ref.attempt > _most_attempts(response.outcome, runs):
+        if _has_waited_enough(batch, response, runs):
             continue
         retry_at = retry_at_of(response.outcome)
         row, spec = rows.get(response.row), specs.get(response.provider)
@@ -138,19 +138,17 @@ def waiting_rows(
     return waiting
 
 
-def _most_attempts(outcome: Outcome, runs: RunPolicy) -> int:
-    """Say up to which attempt a row is asked about again after that; every wait has its end."""
-    match outcome:
-        case Skipped(reason=reason) if reason.startswith(OVER_BUDGET):
-            return runs.max_money_waits
-        case Skipped():
-            return 0
-        case _ if outcome.kind is OutcomeKind.RATE_LIMITED:
-            return runs.max_limited
-        case _ if outcome.kind is OutcomeKind.PENDING:
-            return runs.max_deferrals
+def _has_waited_enough(batch: OpenBatch, response: Response, runs: RunPolicy) -> bool:
+    """Say whether a row is not asked about again after that; every wait has its end."""
+    if response.waits_for_money:
+        return batch.money_waits.get(response.row, 0) >= runs.max_money_waits
+    match response.outcome:
+        case RateLimited():
+            return batch.ref.attempt > runs.max_limited
+        case Pending():
+            return batch.ref.attempt > runs.max_deferrals
         case _:
-            return 0
+            return True
 
 
 def _onward(

@@ -182,8 +182,8 @@ class RunPolicy:
         max_wait_s: rows whose limit passes later than that are not waited for.
         max_deferrals: a row that a provider is still not done with by then is left pending.
         max_limited: the same for one that waits for a limit to pass: work is late, never for ever.
-        max_money_waits: up to which attempt a row waits for money that others may give back; they
-            do so by themselves when their hold ends, so this is a last resort as the others are.
+        max_money_waits: how often a row waits for money that others may give back; they do so by
+            themselves when their hold ends, so this is a last resort as the others are.
         max_waves: of one batch; more means that a probe fails again and again.
         order: in which providers are asked, where a run does not say.
     """

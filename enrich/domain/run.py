@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from enrich.domain.outcome import Outcome, OutcomeKind
+from enrich.domain.outcome import OVER_BUDGET, Outcome, OutcomeKind, Skipped
 from enrich.domain.table import Column, Row, Stamp, by_weight
 
 __all__ = [
@@ -194,6 +194,15 @@ class Response:
         """Say whether asking the same again within the same run is pointless."""
         return self.outcome.kind not in _ASK_AGAIN
 
+    @property
+    def waits_for_money(self) -> bool:
+        """Say whether nobody was asked for want of money that others may give back."""
+        match self.outcome:
+            case Skipped(reason=reason, retry_at=datetime()):
+                return reason.startswith(OVER_BUDGET)
+            case _:
+                return False
+
 
 _ASK_AGAIN = frozenset({OutcomeKind.PENDING, OutcomeKind.RATE_LIMITED, OutcomeKind.SKIPPED})
 
@@ -234,7 +243,8 @@ class OpenBatch:
     """A batch with all that a step reads: one round trip.
 
     `tokens` are what providers gave last, in whichever batch of the run, for questions that they
-    had begun to work on: by row and input key.
+    had begun to work on: by row and input key. `money_waits` says of rows in how many other batches
+    of the run they waited for money.
     """
 
     ref: BatchRef
@@ -242,6 +252,7 @@ class OpenBatch:
     rows: tuple[Row, ...]
     responses: tuple[Response, ...]
     tokens: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    money_waits: Mapping[int, int] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
 
 

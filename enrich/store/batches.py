@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from enrich.domain.outcome import OVER_BUDGET
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Progress, RunState, RunView
 from enrich.ports.rows import WriteReport
 from enrich.ports.runs import Finished, Settled, Settlement, Swept
@@ -49,6 +50,14 @@ _OPEN = text(f"""
                   AND row_id = ANY (h.row_ids) AND kind = 'pending'
                   AND outcome->>'token' <> ''
                 ORDER BY row_id, input_key, id DESC) AS t) AS tokens,
+           (SELECT json_agg(json_build_array(m.row_id, m.waits)) FROM (
+                SELECT row_id, count(DISTINCT batch) AS waits
+                FROM responses
+                WHERE :attempt > 1 AND run_id = h.run_id AND filed_on = h.filed_on
+                  AND row_id = ANY (h.row_ids) AND kind = 'skipped' AND batch <> h.number
+                  AND outcome ->> 'retry_at' IS NOT NULL
+                  AND starts_with(outcome ->> 'reason', '{OVER_BUDGET}')
+                GROUP BY row_id) AS m) AS money_waits,
            (SELECT json_build_array(r.batches_total, r.batches_ended,
                 coalesce(CAST(r.counts ->> 'cost_microcredits' AS bigint), 0))
             FROM runs r WHERE r.id = h.run_id) AS progress
@@ -146,6 +155,7 @@ def open_batch(
             [response_from_line(line) for line in read_json(found["responses"] or "[]")]
         ),
         tokens={(row, key): token for row, key, token in found["tokens"] or ()},
+        money_waits=dict(found["money_waits"] or ()),
         progress=Progress(total=total, ended=ended, spent_microcredits=spent),
     )
 

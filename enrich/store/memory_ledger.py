@@ -1,5 +1,6 @@
 """The ledger of responses in memory; whoever calls holds the database's lock."""
 
+from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from enrich.domain.run import BatchRef, Response
 from enrich.store.memory import MemoryDatabase
 from enrich.store.run_codec import stored_response
 
-__all__ = ["append", "known_responses", "known_tokens", "said_of", "skipped_by"]
+__all__ = ["append", "known_responses", "known_tokens", "money_waits", "said_of", "skipped_by"]
 
 
 def append(
@@ -51,6 +52,17 @@ def known_tokens(
         if run_id == ref.run_id and said.row in rows
         if isinstance(said.outcome, Pending) and said.outcome.token
     }
+
+
+def money_waits(db: MemoryDatabase, ref: BatchRef, rows: Container[int]) -> dict[int, int]:
+    """Count the other batches of a run in which rows waited for money."""
+    waits = {
+        (said.row, number)
+        for run_id, number, said in db.ledger.values()
+        if run_id == ref.run_id and number != ref.number and said.row in rows
+        if said.waits_for_money
+    }
+    return dict(Counter(row for row, _ in waits))
 
 
 def skipped_by(db: MemoryDatabase, run_id: int, reason: str) -> tuple[str, ...]:

@@ -16,7 +16,14 @@ from enrich.ports.runs import (
     Swept,
 )
 from enrich.store.memory import MemoryDatabase, stored_write
-from enrich.store.memory_ledger import append, known_responses, known_tokens, said_of, skipped_by
+from enrich.store.memory_ledger import (
+    append,
+    known_responses,
+    known_tokens,
+    money_waits,
+    said_of,
+    skipped_by,
+)
 from enrich.store.memory_model import OPEN_PHASES, MemoryBatch, MemoryRun
 from enrich.store.memory_selection import chosen_rows
 
@@ -69,6 +76,7 @@ class MemoryRunStore:
                 rows=rows,
                 responses=mine,
                 tokens=tokens,
+                money_waits=money_waits(self._db, ref, batch.rows),
                 progress=run.progress(),
             )
 

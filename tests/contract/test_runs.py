@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from enrich.domain.endings import Ending, endings_by_reason, endings_of
-from enrich.domain.outcome import NotFound, Pending, RateLimited, Skipped
+from enrich.domain.outcome import OVER_BUDGET, NotFound, Pending, RateLimited, Skipped
 from enrich.domain.run import (
     BatchRef,
     CellFilter,
@@ -498,6 +498,24 @@ def test_a_deferred_batch_knows_the_newest_token_of_what_is_worked_on(stores: St
     batch = stores.runs.open(second, lease_s=60)
     assert batch is not None
     assert batch.tokens == {(row, "k"): "t-2"}
+
+
+def test_a_deferred_batch_knows_how_often_its_rows_waited_for_money(stores: Stores) -> None:
+    row, other = make_table(stores.rows, 2)
+    ref = begin(stores)[1][0]
+    for outcome in (Skipped(f"{OVER_BUDGET}: run", NOW), RateLimited(NOW), Skipped(OVER_BUDGET)):
+        second = {"provider": "second"}
+        stores.runs.record(ref, [said(row, outcome), said(row, outcome, **second)])
+        stores.runs.record(ref, [said(other, RateLimited(NOW), key="other")])
+        later = Deferred(rows=(row, other), ready_at=NOW)
+        deferred = settle(stores, ref, replace(END, deferred=later)).deferred
+        assert deferred is not None
+        ref = deferred[0]
+
+    batch = stores.runs.open(ref, lease_s=60)
+
+    assert batch is not None
+    assert batch.money_waits == {row: 1}
 
 
 def test_a_batch_that_waits_for_its_moment_takes_no_place_of_its_run(stores: Stores) -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from enrich.domain.outcome import NotFound, Outcome, Unavailable
+from enrich.domain.advance import waiting_rows
+from enrich.domain.outcome import OVER_BUDGET, NotFound, Outcome, Skipped, Unavailable
 from enrich.domain.paid import NO_TRACE, Asked, CallEnd, InDoubt, Ruling, Verdict
 from enrich.domain.policy import BudgetPolicy, RunPolicy
 from enrich.domain.provider import Answer, Charge, ProviderSpec, Query, Tier
@@ -19,7 +20,7 @@ from enrich.engine.watch import STOPPED
 from enrich.errors import DatabaseDownError
 from enrich.ports import Deadline, OverBudget
 from enrich.store.memory_calls import MemoryPaidCalls
-from tests.unit.batches import EMAIL, found, spec
+from tests.unit.batches import EMAIL, NOW, batch, found, row, said, spec
 from tests.unit.engine_world import Scripted, World, world
 
 DOMAIN = Column(key="domain", field="domain", enriched=True, position=1)
@@ -320,6 +321,26 @@ def test_what_others_have_in_hand_makes_a_question_wait_and_not_for_ever(
         own.runner.run(swept.steps, patience_s=0)
 
         assert own.row().cells["domain"].state is ends
+
+
+def test_other_waits_do_not_count_as_waits_for_money() -> None:
+    asked = batch(
+        row(1, email="a@acme.com"),
+        responses=[said(PAID, {"email": "a@acme.com"}, Skipped(f"{OVER_BUDGET}: run", NOW))],
+        attempt=40,
+    )
+    runs = RunPolicy(max_money_waits=3)
+
+    waits = [
+        bool(
+            waiting_rows(
+                replace(asked, money_waits={1: before}), {PAID.name: PAID}, runs=runs, now=NOW
+            )
+        )
+        for before in (0, 2, 3)
+    ]
+
+    assert waits == [True, True, False]
 
 
 def test_what_answers_did_not_cost_pays_for_the_next_questions() -> None:
