@@ -11,6 +11,7 @@
     ├── DependencyError             something that we need is down (exit code 3)
     │   ├── DatabaseDownError
     │   ├── BrokerDownError
+    │   │   └── PartlySentError     … between requests that a client sent together
     │   ├── NoAnswerError           no worker answered a client in time
     │   ├── EmbedderDownError       the embedding model does not answer
     │   ├── VectorsMissingError     the database has no extension for vectors
@@ -22,6 +23,7 @@ wrong with its value, and the way out; it never holds a password or the value of
 """
 
 from difflib import get_close_matches
+from typing import Any
 
 __all__ = [
     "BadFileError",
@@ -33,6 +35,7 @@ __all__ = [
     "EmbedderDownError",
     "EnrichError",
     "NoAnswerError",
+    "PartlySentError",
     "RefusedError",
     "RunFailedError",
     "SealedError",
@@ -122,6 +125,20 @@ class DatabaseDownError(DependencyError):
 
 class BrokerDownError(DependencyError):
     """Redis or Valkey does not answer as a broker; what was committed is sent by the sweep."""
+
+
+class PartlySentError(BrokerDownError):
+    """The broker went away between requests that a client sent together.
+
+    `taken` are the replies to those that it has, `unsure` to those of which nobody knows, both in
+    the order of the requests; what comes after them was not sent.
+    """
+
+    def __init__(
+        self, sentence: str, *, taken: tuple[Any, ...] = (), unsure: tuple[Any, ...] = ()
+    ) -> None:
+        super().__init__(sentence)
+        self.taken, self.unsure = taken, unsure
 
 
 class NoAnswerError(DependencyError):

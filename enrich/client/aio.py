@@ -10,7 +10,7 @@ from uuid import uuid4
 import redis.asyncio
 
 from enrich.client import requests
-from enrich.client.link import LOOK_EVERY_S, connected, origin, translated
+from enrich.client.link import LOOK_EVERY_S, connected, origin, sending_parcel, translated
 from enrich.client.requests import Request
 from enrich.client.wire import (
     MAX_MESSAGE_BYTES,
@@ -61,13 +61,14 @@ class AsyncClient:
         """Send many requests, hundreds in one command; see `Client.send_all`."""
         asked = tuple(asked)
         messages = [self._encoded(request) for request in asked]
+        pairs = zip(asked, messages, strict=True)
+        replies = tuple(AsyncReply(request, message, self._wait) for request, message in pairs)
         taken = 0
         for parcel in parcels(messages):
-            with translated(f"sending {len(messages)} requests, of which it has taken {taken}"):
+            with sending_parcel(replies, taken=taken, parcel=len(parcel)):
                 await self._redis.lpush(QUEUE, *(message.text for message in parcel))
             taken += len(parcel)
-        pairs = zip(asked, messages, strict=True)
-        return tuple(AsyncReply(request, message, self._wait) for request, message in pairs)
+        return replies
 
     async def close(self) -> None:
         """Give back the connections."""

@@ -11,9 +11,9 @@ from redis.exceptions import AuthenticationError, RedisError
 from redis.retry import Retry
 
 from enrich.domain.addresses import redis_url
-from enrich.errors import BadInputError, BrokerDownError
+from enrich.errors import BadInputError, BrokerDownError, PartlySentError
 
-__all__ = ["LOOK_EVERY_S", "connected", "origin", "translated"]
+__all__ = ["LOOK_EVERY_S", "connected", "origin", "sending_parcel", "translated"]
 
 #: A waiter is told of its result; it also looks by itself, should the telling be lost.
 LOOK_EVERY_S = 5.0
@@ -39,6 +39,19 @@ def translated(doing: str) -> Iterator[None]:
             f"the broker does not answer while {doing} ({type(exc).__name__}); "
             "check that it runs and that broker_url names it"
         ) from exc
+
+
+@contextmanager
+def sending_parcel(replies: tuple[object, ...], *, taken: int, parcel: int) -> Iterator[None]:
+    """Say of many requests how far they came when the broker goes away with the next `parcel`."""
+    try:
+        with translated(f"sending {len(replies)} requests, of which it has taken {taken}"):
+            yield
+    except BrokerDownError as exc:
+        next_one = taken + parcel
+        raise PartlySentError(
+            str(exc), taken=replies[:taken], unsure=replies[taken:next_one]
+        ) from exc.__cause__
 
 
 def origin() -> str:

@@ -10,7 +10,7 @@ from uuid import uuid4
 import redis
 
 from enrich.client import requests
-from enrich.client.link import LOOK_EVERY_S, connected, origin, translated
+from enrich.client.link import LOOK_EVERY_S, connected, origin, sending_parcel, translated
 from enrich.client.requests import Request
 from enrich.client.wire import (
     MAX_MESSAGE_BYTES,
@@ -70,17 +70,19 @@ class Client:
 
         Raises:
             BadInputError: one of them cannot be written as a message; none was sent.
-            BrokerDownError: the broker has gone; says how many it has taken.
+            PartlySentError: the broker has gone; holds the replies to those that it has taken, and
+                to those of which nobody knows.
         """
         asked = tuple(asked)
         messages = [self._encoded(request) for request in asked]
+        pairs = zip(asked, messages, strict=True)
+        replies = tuple(Reply(request, message, self._wait) for request, message in pairs)
         taken = 0
         for parcel in parcels(messages):
-            with translated(f"sending {len(messages)} requests, of which it has taken {taken}"):
+            with sending_parcel(replies, taken=taken, parcel=len(parcel)):
                 self._redis.lpush(QUEUE, *(message.text for message in parcel))
             taken += len(parcel)
-        pairs = zip(asked, messages, strict=True)
-        return tuple(Reply(request, message, self._wait) for request, message in pairs)
+        return replies
 
     def close(self) -> None:
         """Give back the connections."""

@@ -14,7 +14,14 @@ from pytest_celery import CeleryTestWorker
 from enrich.client import AsyncClient, Client
 from enrich.client.wire import QUEUE
 from enrich.domain.addresses import celery_url
-from enrich.errors import BadInputError, BrokerDownError, NoAnswerError, RefusedError
+from enrich.errors import (
+    BadInputError,
+    BrokerDownError,
+    NoAnswerError,
+    PartlySentError,
+    RefusedError,
+)
+from tests.integration.leaving_broker import leaving_broker
 from tests.integration.nodes import in_database
 from tests.integration.worker_fixtures import ENRICHED, World
 
@@ -111,6 +118,29 @@ def test_asyncio_sends_many_at_once_and_in_their_order(lonely: Client, redis_url
 
     waiting = lonely._redis.lrange(QUEUE, 0, -1)
     assert [json.loads(text)["headers"]["id"] for text in reversed(waiting)] == ids
+
+
+def awaited_replies(url: str) -> object:
+    return awaited(
+        url, lambda own: own.send_all(own.row.request("t", str(n)) for n in range(1_200))
+    )
+
+
+def blocking_replies(url: str) -> object:
+    with Client(url) as own:
+        return own.send_all(own.row.request("t", str(n)) for n in range(1_200))
+
+
+@pytest.mark.parametrize("send", [blocking_replies, awaited_replies])
+def test_who_sends_many_to_a_broker_that_goes_keeps_the_replies_of_what_it_took(
+    send: Callable[[str], object],
+) -> None:
+    with leaving_broker() as url, pytest.raises(PartlySentError, match="has taken 500") as caught:
+        send(url)
+
+    taken, unsure = caught.value.taken, caught.value.unsure
+    assert (len(taken), len(unsure)) == (500, 500)
+    assert len({reply.task_id for reply in taken + unsure}) == 1_000
 
 
 def test_a_reply_can_be_read_twice(client: Client, table: str) -> None:
