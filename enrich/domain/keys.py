@@ -8,10 +8,19 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from enrich.domain.values import Json
 
-__all__ = ["breaker_key", "digest", "folded", "input_key", "provider_of", "redis_key"]
+__all__ = [
+    "breaker_key",
+    "digest",
+    "folded",
+    "input_key",
+    "input_keys",
+    "provider_of",
+    "redis_key",
+]
 
 # Made once: `json.dumps` makes one per call, which costs more than what it encodes.
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
@@ -32,19 +41,54 @@ def folded(value: Json) -> Json:
 
 def digest(parts: Iterable[str]) -> str:
     """Hash parts to 32 hexadecimal digits (128 bits of SHA-256)."""
-    raw = [part.encode("utf-8", "surrogatepass") for part in parts]
-    whole = b"".join([b"%d:%b" % (len(part), part) for part in raw])
-    return hashlib.sha256(whole).hexdigest()[:32]
+    return _hashed(_framed(parts))
+
+
+def _framed(parts: Iterable[str]) -> str:
+    return "".join(
+        [f"{len(part) if part.isascii() else len(_bytes(part))}:{part}" for part in parts]
+    )
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _hashed(framed: str) -> str:
+    return hashlib.sha256(_bytes(framed)).hexdigest()[:32]
 
 
 def input_key(tenant: str, provider: str, version: str, inputs: Mapping[str, Json]) -> str:
     """Name one question: who asks whom about what."""
-    encoded = (
-        part
-        for name, value in sorted(inputs.items())
-        for part in (name, _ENCODER.encode(folded(value)))
-    )
-    return digest((tenant, provider, version, *encoded))
+    return input_keys(tenant, provider, version, (inputs,))[0]
+
+
+def input_keys(
+    tenant: str, provider: str, version: str, asked: Iterable[Mapping[str, Json]]
+) -> list[str]:
+    """Name many questions to one provider."""
+    before = _framed((tenant, provider, version))
+    return [
+        _hashed(before + "".join([_input(name, inputs[name]) for name in sorted(inputs)]))
+        for inputs in asked
+    ]
+
+
+#: Longer texts are hardly asked about twice, and remembering them takes room.
+_LONGEST = 100
+
+
+def _input(name: str, value: Json) -> str:
+    # Numbers are not remembered: 1 and True are equal, and not the same.
+    if type(value) is str and len(value) <= _LONGEST:
+        return _text_input(name, value)
+    return _framed((name, _ENCODER.encode(folded(value))))
+
+
+@lru_cache(maxsize=4096)
+def _text_input(name: str, text: str) -> str:
+    """Write a text as parts of a key; remembered, as several providers are asked with it."""
+    return _framed((name, _ENCODER.encode(folded(text))))
 
 
 def breaker_key(provider: str, credential: str = "") -> str:

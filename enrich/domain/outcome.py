@@ -182,6 +182,9 @@ OUT_OF_TIME = frozenset({DEADLINE, LATE})
 #: Outcomes that say when to come back: they make work later, never failed.
 LATER_KINDS = frozenset({OutcomeKind.PENDING, OutcomeKind.RATE_LIMITED})
 
+# Calling the enumeration takes longer than all the rest of decoding.
+_KINDS: Mapping[str, OutcomeKind] = {kind.value: kind for kind in OutcomeKind}
+
 Outcome: TypeAlias = (
     Found
     | NotFound
@@ -226,8 +229,8 @@ def outcome_to_json(outcome: Outcome) -> JsonObject:
             out["observations"] = {
                 name: [seen.value, seen.confidence] for name, seen in observations.items()
             }
-            notes: JsonObject = {n: seen.note for n, seen in observations.items() if seen.note}
-            out |= {"notes": notes} if notes else {}
+            if notes := {name: seen.note for name, seen in observations.items() if seen.note}:
+                out["notes"] = {**notes}
         case Pending(retry_at=moment, token=token):
             out |= {"retry_at": moment.isoformat(), "token": token}
         case RateLimited(retry_at=moment):
@@ -246,12 +249,8 @@ def outcome_to_json(outcome: Outcome) -> JsonObject:
 
 
 def outcome_from_json(raw: Mapping[str, Json]) -> Outcome:  # noqa: C901 - one case per kind
-    """Decode what `outcome_to_json` made.
-
-    Raises:
-        ValueError, KeyError or TypeError: it was not made by us; callers treat that as unreadable.
-    """
-    match OutcomeKind(str(raw["kind"])):
+    """Decode what `outcome_to_json` made. Raises `ValueError`, `KeyError` or `TypeError`."""
+    match _KINDS[str(raw["kind"])]:
         case OutcomeKind.FOUND:
             return Found(_observations(raw["observations"], raw.get("notes")))
         case OutcomeKind.NOT_FOUND:
@@ -284,10 +283,10 @@ def _observations(raw: Json, notes: Json) -> dict[str, Observation]:
         raise TypeError(msg)
     decoded = {}
     for name, pair in raw.items():
-        if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], int | float):
+        if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], (int, float)):
             msg = f"observation {name!r} must be a value and a confidence"
             raise TypeError(msg)
-        note = str(notes.get(name, "")) if notes and isinstance(notes, dict) else ""
+        note = str(notes.get(name, "")) if isinstance(notes, dict) else ""
         decoded[name] = Observation(value=pair[0], confidence=float(pair[1]), note=note)
     return decoded
 

@@ -138,7 +138,8 @@ class ProviderSpec:
         return 0 if outcome.kind in _NEVER_CHARGED else self.price_microcredits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen, as other values that come by the million: see `Observation`.
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class Query:
     """One row's question: its inputs by field, and the fields wanted.
 

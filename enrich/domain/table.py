@@ -78,7 +78,7 @@ class Stamp:
     attempt: int
 
 
-# Neither is frozen, as other values that come by the million: see `Observation`.
+# None of these is frozen, as other values that come by the million: see `Observation`.
 @dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class Provenance:
     """Why a cell is as it is.
@@ -112,7 +112,7 @@ class CellWrite:
     value: Json = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class Row:
     """A row: `id` is ours, `key` is the user's name for it.
 

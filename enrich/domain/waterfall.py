@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from enrich.domain.keys import input_key
+from enrich.domain.keys import input_key, input_keys
 from enrich.domain.outcome import OutcomeKind
 from enrich.domain.provider import ProviderSpec, Query, Tier
 from enrich.domain.run import CellFilter, Force, OpenBatch, Order, RunOptions, RunView
@@ -23,6 +23,7 @@ __all__ = [
     "is_open",
     "is_protected",
     "key_of",
+    "keys_of",
     "matches",
     "next_questions",
     "open_columns",
@@ -85,6 +86,13 @@ def _is_doubtful(confidence: float, where: CellFilter) -> bool:
 
 def open_columns(row: Row, run: RunView) -> tuple[Column, ...]:
     """List the wanted cells of a row that are still open."""
+    wanted = run.wanted
+    if (
+        run.options.where is None
+        and row.data.keys().isdisjoint(wanted)
+        and row.cells.keys().isdisjoint(wanted)
+    ):
+        return run.wanted_columns  # as most rows begin
     return tuple([column for column in run.wanted_columns if is_open(row, column, run)])
 
 
@@ -121,24 +129,29 @@ def key_of(run: RunView, spec: ProviderSpec, query: Query) -> str:
     return input_key(run.tenant, spec.name, spec.version, query.inputs)
 
 
+def keys_of(run: RunView, spec: ProviderSpec, queries: Iterable[Query]) -> list[str]:
+    """Name many questions to one provider."""
+    return input_keys(run.tenant, spec.name, spec.version, [query.inputs for query in queries])
+
+
 class _Asking:
     """The questions of a run to one provider, row by row."""
 
     def __init__(self, run: RunView, spec: ProviderSpec) -> None:
         self._run, self._spec = run, spec
-        # Most rows of a batch have the same open cells.
+        # Most rows of a batch have the same open cells, and the same fields.
         self._plans: dict[tuple[str, ...], tuple[frozenset[str], tuple[Column, ...]]] = {}
+        self._able: dict[tuple[str, ...], bool] = {}
 
     def question(self, row: Row) -> Query | None:
         """Give the question about a row; None when the provider has no part in it."""
         undecided = open_columns(row, self._run)
         keys = tuple([column.key for column in undecided])
-        plan = self._plans.get(keys) or self._planned(keys, undecided)
-        wanted, speaking = plan
+        wanted, speaking = self._plans.get(keys) or self._planned(keys, undecided)
         if not wanted:
             return None
         known = row.known_fields(speaking, is_ordered=True)
-        if not self._spec.can_ask_with(known):
+        if not self._can_ask_with(tuple(known)):
             return None
         return Query(
             row=row.id,
@@ -147,6 +160,12 @@ class _Asking:
             tenant=self._run.tenant,
             run=self._run.id,
         )
+
+    def _can_ask_with(self, fields: tuple[str, ...]) -> bool:
+        able = self._able.get(fields)
+        if able is None:
+            able = self._able[fields] = self._spec.can_ask_with(fields)
+        return able
 
     def _planned(
         self, keys: tuple[str, ...], undecided: Iterable[Column]

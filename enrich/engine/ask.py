@@ -27,7 +27,7 @@ from enrich.domain.outcome import (
 )
 from enrich.domain.provider import Query
 from enrich.domain.run import Force, OpenBatch, Response, RunView
-from enrich.domain.waterfall import key_of
+from enrich.domain.waterfall import keys_of
 from enrich.engine.answers import Answers, Known
 from enrich.engine.call import Said
 from enrich.engine.paid import make_calls
@@ -73,7 +73,7 @@ class Asked:
     @staticmethod
     def of(batch: OpenBatch, provider: Provider, queries: Sequence[Query]) -> "Asked":
         """Name the questions; the first query of several with the same inputs speaks for all."""
-        names = [key_of(batch.run, provider.spec, query) for query in queries]
+        names = keys_of(batch.run, provider.spec, queries)
         questions: dict[str, Query] = {}
         for name, query in zip(names, queries, strict=True):
             questions.setdefault(name, query)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha1
-from operator import methodcaller
 from typing import Any
 
 from enrich.domain.policy import CachePolicy
@@ -117,7 +116,7 @@ class RedisCache:
     def drop_keys(self, keys: Sequence[str]) -> None:
         """Remove entries by Redis key."""
         for at in range(0, len(keys), _CHUNK):
-            self._link.do(methodcaller("unlink", *keys[at : at + _CHUNK]))
+            self._link.call("UNLINK", *keys[at : at + _CHUNK])
 
     def _get_chunk(
         self, tenant: str, names: Sequence[str], *, stale_ok: bool

@@ -8,8 +8,8 @@ entry that got under a wrong key, or a reply that got to a wrong question, is un
 before it are for the Lua scripts. Nothing is ever unpickled.
 """
 
-import hashlib
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import orjson
 
@@ -58,7 +58,8 @@ def encode(key: str, entry: CacheEntry, *, ttl_s: float) -> tuple[int, bytes]:
     body = orjson.dumps(
         [entry.payload, entry.reason, _ms_or_none(entry.soft_ttl_s), _ms_or_none(entry.took_s)]
     )
-    return life_ms, head + _checksum(key, head, body) + body
+    checksum = blake2b(head + key.encode() + body, digest_size=8).digest()
+    return life_ms, head + checksum + body
 
 
 def decode(key: str, raw: bytes) -> Envelope:
@@ -71,7 +72,7 @@ def decode(key: str, raw: bytes) -> Envelope:
     if raw[:2] != _MAGIC:
         raise (ForeignError if raw[:1] == b"e" and raw[1:2].isdigit() else UnreadableError)
     head, body = raw[:_HEAD], raw[_BODY:]
-    if raw[_HEAD:_BODY] != _checksum(key, head, body):
+    if raw[_HEAD:_BODY] != blake2b(head + key.encode() + body, digest_size=8).digest():
         raise UnreadableError
     # The checksum has held: from here on the shape is what `encode` wrote.
     payload, reason, soft_ttl_ms, took_ms = orjson.loads(body)
@@ -90,10 +91,6 @@ def is_outdone(raw: bytes, *, by: bytes, left_ms: float) -> bool:
     """Say whether `by`, with `left_ms` of its life left, is a known positive of more confidence."""
     known = by[2:3] == b"P" and left_ms > int(by[20:33])
     return known and int(by[3:7]) > int(raw[3:7])
-
-
-def _checksum(key: str, head: bytes, body: bytes) -> bytes:
-    return hashlib.blake2b(b"".join((head, key.encode(), body)), digest_size=8).digest()
 
 
 def _thousandths(entry: CacheEntry) -> int:

@@ -141,6 +141,10 @@ class RedisLink:
             self._say(own, logging.INFO, "redis.back", "[L2Cache] Redis is back")
         return result
 
+    def call(self, *command: str | bytes | int) -> Any:
+        """Give the reply to one command, however long that is; raises what `do` raises."""
+        return self._guarded(lambda own: own.wire.call(*command))
+
     def run(
         self,
         name: str,

@@ -4,6 +4,7 @@ What names each value anew for each row takes both sides twice as long.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from enrich.domain.outcome import outcome_from_json, outcome_to_json
@@ -92,10 +93,10 @@ def lines_of(responses: Sequence[Response]) -> Mapping[str, str]:
         "versions": _texts([said.provider_version for said in responses]),
         "keys": _texts([said.input_key for said in responses]),
         "finals": _flags([said.is_final for said in responses]),
-        "kinds": _texts([said.outcome.kind.value for said in responses]),
+        "kinds": _texts([said.outcome.kind for said in responses]),
         "costs": _array([str(said.cost_microcredits) for said in responses]),
         "latencies": _array([repr(said.latency_s) for said in responses]),
-        "moments": _texts([said.observed_at.isoformat() for said in responses]),
+        "moments": _moments([said.observed_at for said in responses]),
         "cached": _flags([said.from_cache for said in responses]),
         "coalesced": _flags([said.coalesced for said in responses]),
         "stale": _flags([said.stale for said in responses]),
@@ -113,12 +114,15 @@ def patches_of(writes: Iterable[CellWrite]) -> Mapping[str, str]:
     data: dict[int, JsonObject] = {}
     cells: dict[int, JsonObject] = {}
     for write in sorted(writes, key=_stamp) if _has_twins(writes) else writes:
-        own = cells.setdefault(write.row, {})
-        values = data.setdefault(write.row, {})
-        values.pop(write.column, None)
-        own[write.column] = provenance_to_json(write.provenance)
-        if write.provenance.state is CellState.FILLED:
-            values[write.column] = _value_of(write)
+        row, column, provenance = write.row, write.column, write.provenance
+        own = cells.get(row)
+        if own is None:
+            own, data[row] = cells.setdefault(row, {}), {}
+        own[column] = provenance_to_json(provenance)
+        if provenance.state is CellState.FILLED:
+            data[row][column] = _value_of(write)
+        else:
+            data[row].pop(column, None)
     try:
         values_of_rows = dumps([*data.values()], name="cells")
     except BadInputError:
@@ -153,6 +157,12 @@ def _array(items: Iterable[str]) -> str:
 
 def _flags(flags: Iterable[bool]) -> str:
     return _array(["t" if flag else "f" for flag in flags])
+
+
+def _moments(moments: Sequence[datetime]) -> str:
+    # What was said together was observed at one moment.
+    written = {moment: f'"{moment.isoformat()}"' for moment in {*moments}}
+    return _array([written[moment] for moment in moments])
 
 
 def _texts(texts: Sequence[str]) -> str:

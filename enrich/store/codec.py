@@ -8,6 +8,7 @@ finite is refused, because nobody can have meant it.
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -105,7 +106,8 @@ def _cleaned(value: Any) -> Any:
 def provenance_to_json(provenance: Provenance) -> JsonObject:
     """Encode a cell's provenance as it lies in `rows.cells`; what is empty is left out."""
     out: JsonObject = {
-        "state": provenance.state.value,
+        # A member of the enumeration is its text; to ask for that takes longer than all the rest.
+        "state": provenance.state,
         "provider": provenance.provider,
         "confidence": provenance.confidence,
         "observed_at": text_of(provenance.observed_at),
@@ -177,7 +179,16 @@ def row_from_json(raw: Mapping[Any, Any]) -> Row:
 
 def text_of(moment: datetime | None) -> str | None:
     """Write a moment as JSON holds it; None when there is none."""
-    return moment.isoformat() if moment else None
+    if moment is None:
+        return None
+    # Equal moments of other zones are written otherwise.
+    return _text_of(moment) if moment.tzinfo is UTC else moment.isoformat()
+
+
+@lru_cache(maxsize=1024)
+def _text_of(moment: datetime) -> str:
+    # The cells of a row, and often those of many rows, were observed at one moment.
+    return moment.isoformat()
 
 
 def moment_of(raw: str | None) -> datetime | None:

@@ -73,6 +73,11 @@ class Counted(RedisLink):
         self.calls["command"] += 1
         return super().do(work)
 
+    def call(self, *command: str | bytes | int) -> Any:
+        """Count a command."""
+        self.calls["command"] += 1
+        return super().call(*command)
+
     def run(
         self,
         name: str,
