@@ -220,15 +220,23 @@ def notify(app: Celery) -> None:
     _send(app, "enrich.notify", CONTROL)
 
 
-def tell_empty(app: Celery, begun: Submitted) -> None:
+def tell_empty(app: Celery, own: Services, begun: Submitted) -> None:
     """Have a worker tell of a run that ended as it began, because it found no rows."""
     if begun.run.state is RunState.DONE:
-        tell_end(app, begun.run.id)
+        tell_end(app, own, begun.run.id)
 
 
-def tell_end(app: Celery, run_id: int) -> None:
-    """Have a worker log a run's end and tell webhooks of it."""
-    _send(app, "enrich.ended", CONTROL, run_id)
+def tell_end(app: Celery, own: Services, run_id: int) -> None:
+    """Have a worker log a run's end and tell webhooks of it; without the broker it is done here."""
+    if _send(app, "enrich.ended", CONTROL, run_id):
+        return
+    # Nobody looks for it later: it has no batch. Messages to webhooks lie in Postgres and wait.
+    finished = own.parts.runs.ended(run_id)
+    if finished is None:
+        return
+    if is_scheduled(finished.reply_to):
+        report_end(own.parts, run_id, finished.reply_to)
+    _note(app, own, finished)
 
 
 def sweep_soon(app: Celery) -> None:
@@ -236,11 +244,13 @@ def sweep_soon(app: Celery) -> None:
     _send(app, "enrich.sweep", CONTROL)
 
 
-def _send(app: Celery, task: str, queue: str, *args: str | int) -> None:
+def _send(app: Celery, task: str, queue: str, *args: str | int) -> bool:
     try:
         app.send_task(task, args, queue=queue, ignore_result=True, **carried())
     except (OperationalError, ConnectionError, RedisError) as exc:
         log.warning("task.left_to_schedule", extra={"task": task, "error": str(exc)})
+        return False
+    return True
 
 
 def _result(parts: Parts, run_id: int, to: ReplyTo) -> JsonObject:

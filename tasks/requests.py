@@ -218,7 +218,7 @@ def _run(
     )
     begun = submit(parts, request)
     if begun.run.state is RunState.DONE:
-        tell_empty(app, begun)
+        tell_empty(app, services(), begun)
         return run_report(parts.runs.summary(tenant, begun.run.id))
     raise _left_to_the_end(begun)
 

@@ -76,9 +76,9 @@ class Broker:
         except BrokerDownError as exc:
             log.warning("run.left_to_sweep", extra={"error": str(exc)})
 
-    def tell_empty(self, begun: Submitted) -> None:
+    def tell_empty(self, own: Services, begun: Submitted) -> None:
         """Have a run told of that ended as it began, because it found no rows."""
-        tell_empty(app, begun)
+        tell_empty(app, own, begun)
 
     def forget(self, waiting: Sequence[str]) -> None:
         """Take back the results that those who waited for runs were given."""

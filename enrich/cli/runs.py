@@ -110,7 +110,7 @@ def run_command(
         )
         submitted = _submitted(services, request)
         if not in_process:
-            tell_empty(app, submitted)
+            tell_empty(app, services, submitted)
         summary = carry_out(
             services, tenant, submitted.run.id, submitted.steps, wait=wait, here=in_process
         )

@@ -134,7 +134,7 @@ def _run_now(*, name: str, tenant: str, as_json: bool) -> None:
             for began in begin_due(services.parts, services.schedules):
                 dispatcher.dispatch(began.steps)
                 if began.finished is not None:
-                    tell_end(app, began.finished.run_id)
+                    tell_end(app, services, began.finished.run_id)
         kept = services.schedules.find(tenant, name)
         _print(services, [kept], as_json=as_json)
     if not kept.said.startswith("begun"):

@@ -14,7 +14,7 @@ from enrich.bootstrap import Services
 from enrich.ports.callers import Callers
 from tests.unit.engine_world import World
 
-__all__ = ["Hooks", "Results", "app_of", "services_of"]
+__all__ = ["Hooks", "Results", "Sender", "app_of", "services_of"]
 
 
 @dataclass
@@ -56,6 +56,21 @@ class Hooks:
     def note_run(self, run: int, report: Mapping[str, Any]) -> int:
         self.noted.append(run)
         return 0
+
+
+@dataclass(frozen=True)
+class Sender:
+    """What takes messages, or is away."""
+
+    is_away: bool = False
+
+    def send_task(self, *_: object, **__: object) -> None:
+        if self.is_away:
+            raise redis.ConnectionError
+
+    def app(self) -> Celery:
+        """Give it as what sends."""
+        return cast(Celery, self)
 
 
 def app_of(results: Results) -> Celery:

@@ -7,10 +7,10 @@ from enrich.domain.run import RunOptions, RunState
 from enrich.engine.arguments import selection_of
 from enrich.engine.purge import purge_row
 from enrich.ports import Finished, Selection
-from tasks.replies import ReplyTo, answer_run, reply
+from tasks.replies import ReplyTo, answer_run, reply, tell_end
 from tests.unit.batches import NOW
 from tests.unit.engine_world import world
-from tests.unit.replying import Hooks, Results, app_of, services_of
+from tests.unit.replying import Hooks, Results, Sender, app_of, services_of
 
 TO = ReplyTo(task_id="asked", tenant="default", table="t", row="r1", columns=("domain",))
 
@@ -38,6 +38,18 @@ def test_webhooks_are_told_of_an_end_that_redis_takes_no_answer_about() -> None:
             answer_run(app_of(Results(is_away=True)), services_of(own, hooks), end)
 
     assert hooks.noted == [summary.id]
+
+
+@pytest.mark.parametrize("is_away", [False, True], ids=["taken", "away"])
+def test_an_end_that_the_broker_does_not_take_is_told_here(is_away: bool) -> None:
+    hooks = Hooks()
+
+    with world(emails=()) as own:
+        run_id, steps = own.submit()
+        tell_end(Sender(is_away=is_away).app(), services_of(own, hooks), run_id)
+
+    assert steps == ()
+    assert hooks.noted == [run_id] * is_away
 
 
 def test_an_empty_filter_takes_up_what_no_filter_does() -> None:

@@ -125,7 +125,7 @@ def _begun(own: Services, queue: Queue, answer: Response, request: RunRequest) -
     queue.check()
     begun = submit(own.parts, request)
     queue.send(begun.steps)
-    queue.tell_empty(begun)
+    queue.tell_empty(own, begun)
     answer.headers["Location"] = f"/v1/runs/{begun.run.id}"
     return _report(own.parts, request.tenant, begun.run.id)
 
