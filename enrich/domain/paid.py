@@ -195,6 +195,13 @@ class Scope:
     day: date | None = None
 
     @property
+    def kind(self) -> str:
+        """What it is about: `run`, `table` or `tenant`."""
+        if self.run_id is not None:
+            return "run"
+        return "tenant" if self.table is None else "table"
+
+    @property
     def name(self) -> str:
         """Its name in the books."""
         if self.run_id is not None:

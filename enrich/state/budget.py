@@ -91,7 +91,8 @@ class RedisBudgets:
             self._settle_owed()
             which, left, held = self._asked(tenant, wanted, hold_s)
             if which == _UNKNOWN and self._ledger is not None:
-                self._adopt(tenant, self._ledger(tenant, tuple(wanted.scopes)))
+                unknown = [scope for n, scope in enumerate(wanted.scopes) if left >> n & 1]
+                self._adopt(tenant, self._ledger(tenant, unknown))
                 which, left, held = self._asked(tenant, wanted, hold_s)
         except LinkAwayError as error:
             self._count(error)

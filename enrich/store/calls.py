@@ -1,10 +1,11 @@
 """Paid calls in PostgreSQL: reserved and noted by SQL functions, each call one round trip."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, TextClause, text
 
 from enrich.domain.outcome import outcome_from_json, outcome_to_json
 from enrich.domain.paid import (
@@ -40,28 +41,26 @@ _NOTE = text("SELECT note_calls(:holder, CAST(:begun AS text[]), CAST(:ended AS 
 
 # A holder that is still at work will book its own spending: until then all of it is a hold.
 _SPENT = """
-    WITH mine AS (
+    SELECT {n} AS place,
+           coalesce(sum(cost) FILTER (WHERE coalesce(left_s, 0) <= 0), 0)::bigint AS spent,
+           coalesce(json_agg(json_build_array(holder, held, left_s) ORDER BY holder)
+                    FILTER (WHERE left_s > 0), '[]') AS holds
+    FROM (
         SELECT c.holder, sum(c.cost_microcredits) AS cost,
                sum(CASE WHEN c.state = 'reserved' THEN c.price_microcredits
                         ELSE c.cost_microcredits END) AS held,
                extract(epoch FROM max(c.held_until) FILTER (WHERE c.state = 'reserved') - now())
                    AS left_s
-        FROM paid_calls c WHERE c.tenant_id = :tenant AND {scope} GROUP BY c.holder)
-    SELECT coalesce(sum(cost) FILTER (WHERE coalesce(left_s, 0) <= 0), 0)::bigint AS spent,
-           coalesce(json_agg(json_build_array(holder, held, left_s) ORDER BY holder)
-                    FILTER (WHERE left_s > 0), '[]') AS holds
-    FROM mine
+        FROM paid_calls c WHERE c.tenant_id = :tenant AND {scope} GROUP BY c.holder) AS mine
 """
-_OF_RUN = text(_SPENT.format(scope="c.run_id = :run_id"))
-_DAY = "c.reserved_at >= :day AND c.reserved_at < :day + interval '1 day'"
-_OF_DAY = text(_SPENT.format(scope=_DAY))
-_OF_TABLE = text(
-    _SPENT.format(
-        scope=f"""{_DAY} AND EXISTS (
-            SELECT FROM runs r JOIN tables t ON t.id = r.table_id
-            WHERE r.id = c.run_id AND t.name = :table)"""
-    )
-)
+_DAY = "c.reserved_at >= :day_{n} AND c.reserved_at < :day_{n} + interval '1 day'"
+_SCOPES = {
+    "run": "c.run_id = :run_{n}",
+    "tenant": _DAY,
+    "table": f"""{_DAY} AND EXISTS (
+        SELECT FROM runs r JOIN tables t ON t.id = r.table_id
+        WHERE r.id = c.run_id AND t.name = :table_{{n}})""",
+}
 
 _COSTS = text("""
     SELECT provider, sum(cost_microcredits)::bigint AS cost FROM paid_calls
@@ -136,10 +135,16 @@ class PostgresPaidCalls:
     def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, Spending]:
         """Add up what each scope has spent, and what is under way in it."""
 
-        def work(connection: Connection) -> dict[str, Spending]:
-            return {name: _spending(connection, tenant, Scope.named(name)) for name in scopes}
-
-        return self._database.of(tenant).run(work)
+        named = [Scope.named(name) for name in scopes]
+        if not named:
+            return {}
+        asked: dict[str, Any] = {"tenant": cleaned(tenant)}
+        for n, scope in enumerate(named):
+            day = scope.day and datetime.combine(scope.day, time(), UTC)
+            asked |= {f"run_{n}": scope.run_id, f"day_{n}": day, f"table_{n}": scope.table}
+        statement = _spent_in(tuple(scope.kind for scope in named))
+        found = self._database.of(tenant).do(lambda c: c.execute(statement, asked).all())
+        return {scopes[raw.place]: _spending(raw) for raw in found}
 
     def costs(self, tenant: str, run_id: int) -> Mapping[str, int]:
         """Add up the calls of a run by provider."""
@@ -212,15 +217,17 @@ def _end(raw: Any) -> CallEnd:
     )
 
 
-def _spending(connection: Connection, tenant: str, scope: Scope) -> Spending:
-    asked: dict[str, Any] = {"tenant": cleaned(tenant)}
-    if scope.run_id is not None:
-        raw = connection.execute(_OF_RUN, asked | {"run_id": scope.run_id}).one()
-    else:
-        day = datetime.fromisoformat(f"{scope.day}T00:00:00+00:00")
-        by_table = scope.table is not None
-        asked |= {"day": day} | ({"table": scope.table} if by_table else {})
-        raw = connection.execute(_OF_TABLE if by_table else _OF_DAY, asked).one()
+@lru_cache(maxsize=64)
+def _spent_in(kinds: tuple[str, ...]) -> TextClause:
+    """Write the question about scopes of these kinds, one after the other."""
+    return text(
+        " UNION ALL ".join(
+            _SPENT.format(n=n, scope=_SCOPES[kind].format(n=n)) for n, kind in enumerate(kinds)
+        )
+    )
+
+
+def _spending(raw: Any) -> Spending:
     holds = (Hold(id=h, amount_microcredits=int(m), left_s=float(s)) for h, m, s in raw.holds)
     return Spending(spent_microcredits=raw.spent, holds=tuple(holds))
 

@@ -23,10 +23,12 @@ class Books:
 
     says: Spending = field(default_factory=Spending)
     asked: int = 0
+    scopes: list[str] = field(default_factory=list)
 
     def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, Spending]:
         """Say it."""
         self.asked += 1
+        self.scopes += scopes
         return dict.fromkeys(scopes, self.says)
 
 
@@ -56,6 +58,17 @@ def test_f22_a_scope_that_was_lost_is_asked_for_once(budgets: RedisBudgets, book
     assert first == OverBudget(scope="run:7", cap_microcredits=100, left_microcredits=20)
     assert isinstance(second, Reservation)
     assert books.asked == 1
+
+
+def test_a_new_run_is_asked_about_alone_when_its_day_is_known(
+    budgets: RedisBudgets, books: Books
+) -> None:
+    budgets.reserve("t", {"tenant:2026-01-01": 100}, 1, hold_s=60)
+    day = {"tenant:2026-01-01": 100}
+
+    budgets.reserve("t", {"run:8": 100, "table:t:2026-01-01": 100, **day}, 1, hold_s=60)
+
+    assert books.scopes == ["tenant:2026-01-01", "run:8", "table:t:2026-01-01"]
 
 
 def test_what_was_under_way_when_it_was_lost_is_still_held(

@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import Engine, event
 
 from enrich.domain.outcome import NotFound
+from enrich.domain.paid import Spending
 from enrich.domain.run import BatchRef, Phase, Response, RunOptions
 from enrich.domain.table import Column
 from enrich.ports import NewRow, NewRun, Selection, Settlement
 from enrich.store import migrate
+from enrich.store.calls import PostgresPaidCalls
 from enrich.store.engine import make_engine
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
@@ -98,6 +100,21 @@ def test_a_step_of_fifty_rows_is_one_statement_and_no_transaction_around_it(
     step(PostgresRunStore(engine), ref)
 
     assert sent == [True] * statements
+
+
+def test_what_is_spent_in_all_scopes_of_a_run_is_one_statement(engine: Engine) -> None:
+    sent: list[bool] = []
+    event.listen(
+        engine,
+        "before_cursor_execute",
+        lambda connection, *_: sent.append(connection.connection.dbapi_connection.autocommit),
+    )
+    scopes = ("run:1", "table:t:2026-01-01", "tenant:2026-01-01")
+
+    spent = PostgresPaidCalls(engine).spent("trips", scopes)
+
+    assert sent == [True]
+    assert spent == dict.fromkeys(scopes, Spending())
 
 
 def test_no_level_of_isolation_is_told_to_the_server_around_a_statement(engine: Engine) -> None:

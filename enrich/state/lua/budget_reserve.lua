@@ -4,7 +4,8 @@
 --         its holds (sorted set: id by the moment it ends)
 -- ARGV    1: id; 2: amount; 3: hold_ms; 4: ttl_ms of the keys; 5: 1 when there is a ledger to ask;
 --         6…: the cap of each scope; amounts and caps in whole micro-credits
--- Result  {0, 0, 0} when put aside; {-1, 0, 0} when the ledger has to be asked first; else
+-- Result  {0, 0, 0} when put aside; {-1, bits of the scopes, 0} when the ledger has to be
+--         asked about these first, the first scope the lowest bit; else
 --         {number of the scope that has too little, what it has left for us, what others hold}
 local id, amount, hold_ms, ttl_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local time = redis.call('TIME')
@@ -23,10 +24,14 @@ local function return_ended(account, holds)
 end
 
 if ARGV[5] == '1' then
+  local unknown = 0
   for i = 1, #KEYS, 2 do
     if redis.call('HEXISTS', KEYS[i], 'known') == 0 then
-      return { -1, 0, 0 }
+      unknown = unknown + 2 ^ ((i - 1) / 2)
     end
+  end
+  if unknown > 0 then
+    return { -1, unknown, 0 }
   end
 end
 for i = 1, #KEYS, 2 do
