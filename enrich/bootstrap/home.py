@@ -13,6 +13,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
+from enrich import embedded
 from enrich.embedded import Server
 from enrich.errors import BadInputError
 from enrich.settings import Settings
@@ -51,14 +54,16 @@ def beginning(*, allowed: bool, tell: Callable[[Path], None] = _log_it) -> Itera
 
 
 def at_home(own: Settings) -> Settings:
-    """Give the settings with the home that is meant, where ENRICH_HOME names none."""
-    if _is_named():
-        return own
+    """Give the settings with the home that is meant, where ENRICH_HOME names none.
+
+    Addresses of that home's own servers, as `enrich env` tells them, count as none: in a shell that
+    has read them the servers are ours as before.
+    """
     try:
-        folder = Path.cwd()
-    except FileNotFoundError:  # it was removed; who has the addresses of servers needs none
+        meant = own if _is_named() else own.model_copy(update={"home": _meant(Path.cwd())})
+        return meant if own.production else _without_own_addresses(meant)
+    except FileNotFoundError:  # we work in no folder any more; who has addresses needs none
         return own
-    return own.model_copy(update={"home": _found(folder) or folder / _NAME})
 
 
 def is_begun(home: Path, lacking: Iterable[Server]) -> bool:
@@ -87,16 +92,32 @@ def tell_of_new_servers(home: Path) -> None:
     _manner.get().tell(home)
 
 
+def _without_own_addresses(own: Settings) -> Settings:
+    ours = embedded.endpoints(own.home)
+    update: dict[str, object] = {}
+    if _says(own.database_url, ours.database_url):
+        update["database_url"] = None
+    if _says(own.redis_url, ours.redis_url):
+        update["redis_url"] = None
+    if _says(own.broker.url, ours.broker_url):
+        update["broker"] = own.broker.model_copy(update={"url": None})
+    return own.model_copy(update=update)
+
+
+def _says(address: SecretStr | None, url: str) -> bool:
+    return address is not None and address.get_secret_value() == url
+
+
 def _is_named() -> bool:
     return bool(os.environ.get("ENRICH_HOME"))
 
 
-def _found(folder: Path) -> Path | None:
+def _meant(folder: Path) -> Path:
     here = folder / _NAME
     if here.is_dir():
         return here
     above = (each / _NAME for each in folder.parents)
-    return next((home for home in above if _is_ours(home)), None)
+    return next((home for home in above if _is_ours(home)), here)
 
 
 def _is_ours(home: Path) -> bool:

@@ -17,6 +17,7 @@ __all__ = [
     "ServerStatus",
     "Started",
     "binary_of",
+    "endpoints",
     "start",
     "status",
     "stop",
@@ -101,6 +102,11 @@ def stop(home: Path, *, only: Iterable[Server] = Server) -> frozenset[Server]:
     halts = {Server.POSTGRES: postgres.halt, Server.VALKEY: valkey.halt}
     with locked(place.root / "lock"):
         return frozenset(server for server in only if halts[server](place))
+
+
+def endpoints(home: Path) -> Endpoints:
+    """Say where the servers of a home are, or would be; looks at none of them."""
+    return _endpoints(Home.at(home))
 
 
 def status(home: Path) -> tuple[ServerStatus, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from enrich import embedded
 from enrich.bootstrap.home import at_home, beginning, is_begun, refuse_to_begin
 from enrich.embedded import Server
 from enrich.errors import BadInputError
@@ -107,3 +108,25 @@ def test_a_working_folder_that_was_removed_is_no_fault(
 
     assert at_home(own) == own
     os.chdir(folder)
+
+
+@pytest.mark.parametrize(
+    ("home", "are_ours"),
+    [pytest.param("work", True, id="of-this-home"), pytest.param("other", False, id="of-another")],
+)
+def test_addresses_of_the_home_s_own_servers_count_as_none(
+    folder: Path, home: str, are_ours: bool
+) -> None:
+    (folder / ".enrich").mkdir()
+    told = embedded.endpoints(folder.parent / home / ".enrich")
+    addresses = {
+        "DATABASE_URL": told.database_url,
+        "REDIS_URL": told.redis_url,
+        "ENRICH_BROKER__URL": told.broker_url,
+    }
+
+    own = at_home(load_settings(addresses))
+
+    assert [own.database_url is None, own.redis_url is None, own.broker_url is None] == [
+        are_ours
+    ] * 3
