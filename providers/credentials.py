@@ -20,6 +20,8 @@ from enrich.ports.credentials import CredentialStore
 from enrich.ports.outside import Clock, Credentials
 
 __all__ = [
+    "EMBEDDINGS",
+    "LLM",
     "CredentialSource",
     "KeptCredentials",
     "KeyRotation",
@@ -33,6 +35,8 @@ log = logging.getLogger("enrich.providers")
 K = TypeVar("K")
 T = TypeVar("T")
 
+#: By what names the keys of servers are kept that no file of a provider describes.
+EMBEDDINGS, LLM = "embeddings", "llm"
 _FILE = "file:"
 _NONE: tuple[Secret, ...] = ()
 #: A key that was removed is asked with for so long at most.

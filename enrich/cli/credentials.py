@@ -12,6 +12,7 @@ from enrich.cli.spec_files import known_specs
 from enrich.domain.secret import Secret
 from enrich.errors import BadInputError, UnknownNameError
 from enrich.ports import KeptCredential
+from providers.credentials import EMBEDDINGS, LLM
 
 __all__ = ["credentials_command"]
 
@@ -145,7 +146,7 @@ def _credential_of(provider: str) -> str:
     specs = known_specs(settings())[0]
     named = {name: spec.credential for name, spec in specs.items() if spec.credential}
     # `list` shows the credential's own name, which is good as well.
-    named |= {credential: credential for credential in named.values()}
+    named |= {credential: credential for credential in (*named.values(), EMBEDDINGS, LLM)}
     if provider in specs and provider not in named:
         raise BadInputError("PROVIDER", f"{provider} needs no key")
     if provider not in named:

@@ -23,14 +23,13 @@ from enrich.errors import EmbedderDownError
 from enrich.ports.outside import Clock, Credentials, Deadline
 from enrich.ports.shared import Breakers
 from enrich.ports.vectors import Vector
+from providers.credentials import EMBEDDINGS
 from providers.exchange import HttpCall, HttpFault, NotJsonError, Reply, parse_json
 from providers.http import HttpClient
 from providers.spec.model import Retry, Timeouts
 
-__all__ = ["CREDENTIAL", "HttpEmbedder"]
+__all__ = ["HttpEmbedder"]
 
-#: By what name the server's key is kept.
-CREDENTIAL = "embeddings"
 _RETRY = Retry(attempts=2, on="unavailable", pause_s=0.2)
 _LONGEST = 16_384
 #: A server that says "too many" is left alone for so long.
@@ -90,7 +89,7 @@ class HttpEmbedder:
     def _call(self, texts: Sequence[str]) -> HttpCall:
         # Base64 is a third of the size; who does not know it sends numbers.
         body = {"model": self.model, "input": list(texts), "encoding_format": "base64"}
-        keys = self.credentials.get("default", CREDENTIAL)
+        keys = self.credentials.get("default", EMBEDDINGS)
         return HttpCall(
             method="POST",
             url=f"{self.url}/embeddings",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from enrich.domain.table import Column
 from enrich.ports.outside import Credentials, Provider
 from providers.base import SystemClock
+from providers.credentials import LLM
 from providers.llm.terms import ModelTerms
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ __all__ = ["LatePrompter"]
 
 #: The file of the catalogue that says how Together AI is reached and what its statuses mean.
 _NAMED = "together_ai"
-#: By what name the key of another server is kept, and its calls are counted.
-_OTHER = "llm"
 
 
 class LatePrompter:
@@ -68,7 +67,8 @@ class LatePrompter:
             http = http.model_copy(update={"max_concurrent": self._terms.max_concurrent})
         if self._terms.base_url is not None:
             # What is Together AI's stays with it: its key, and the limits of its accounts.
-            auth = Auth(kind="bearer", credential=_OTHER, optional=True)
-            own = {"name": _OTHER, "base_url": self._terms.base_url, "auth": auth, "limits": ()}
+            # The name of another server's key is what its calls are counted under, too.
+            auth = Auth(kind="bearer", credential=LLM, optional=True)
+            own = {"name": LLM, "base_url": self._terms.base_url, "auth": auth, "limits": ()}
             return http.model_copy(update=own)
         return elsewhere(http, self._simulator) if self._simulator else http
