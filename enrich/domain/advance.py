@@ -8,7 +8,7 @@ from typing import Any
 
 from enrich.domain.cell_ends import final_writes, interim_writes, with_accepted
 from enrich.domain.endings import endings_by_reason
-from enrich.domain.outcome import Pending, RateLimited, retry_at_of
+from enrich.domain.outcome import Found, Pending, RateLimited, retry_at_of
 from enrich.domain.policy import FusionPolicy, RunPolicy
 from enrich.domain.provider import ProviderSpec, Tier
 from enrich.domain.run import Counts, OpenBatch, Order, Phase, Response
@@ -126,7 +126,7 @@ def waiting_rows(
     rows = {row.id: row for row in batch.rows}
     waiting: dict[int, datetime] = {}
     for response in batch.responses:
-        if _has_waited_enough(batch, response, runs):
+        if isinstance(response.outcome, Found) or _has_waited_enough(batch, response, runs):
             continue
         retry_at = retry_at_of(response.outcome)
         row, spec = rows.get(response.row), specs.get(response.provider)
@@ -225,14 +225,11 @@ def _spent(batch: OpenBatch) -> Counts:
 
 def _count(writes: Sequence[CellWrite], batch: OpenBatch) -> Counts:
     before = {row.id: row.data for row in batch.rows}
+    filled = [write for write in writes if write.provenance.state is CellState.FILLED]
     changed = sum(
-        write.provenance.state is CellState.FILLED
-        and not is_blank(was := before[write.row].get(write.column))
-        and was != write.value
-        for write in writes
+        not is_blank(was := before[write.row].get(write.column)) and was != write.value
+        for write in filled
     )
-    totals: dict[str, Any] = {}
-    for write in writes:
-        name = write.provenance.state.value
-        totals[name] = totals.get(name, 0) + 1
-    return Counts(**totals, changed=changed, endings=endings_by_reason(writes))
+    others = [write for write in writes if write.provenance.state is not CellState.FILLED]
+    totals: dict[str, Any] = Counter(write.provenance.state.value for write in others)
+    return Counts(**totals, filled=len(filled), changed=changed, endings=endings_by_reason(others))

@@ -1,6 +1,7 @@
 """From the ledger to votes: what each provider said about a cell, as fusion takes it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeAlias
@@ -12,12 +13,12 @@ from enrich.domain.normalise import ANYWHERE, Context, Normalised
 from enrich.domain.outcome import Found
 from enrich.domain.policy import FusionMethod, FusionPolicy
 from enrich.domain.provider import ProviderSpec
-from enrich.domain.reading import context_of, reader_of
+from enrich.domain.reading import context_of, is_read_alone, reader_of
 from enrich.domain.run import Response
 from enrich.domain.table import Column, Row
 from enrich.domain.values import Json, Observation
 
-__all__ = ["fuse_cell", "key_of_value", "votes_of"]
+__all__ = ["Fusing", "Heard", "fuse_cell", "key_of_value", "votes_of"]
 
 
 def fuse_cell(
@@ -33,71 +34,129 @@ def fuse_cell(
 
     What else the `row` says helps to read it.
     """
-    own = fusion.for_column(column)
-    context = context_of(column.field, said, row, columns)
-    if context is ANYWHERE and own.method is not FusionMethod.LEARNED:
-        ballots = _ballots(column.field, said, specs)
-        if ballots is not None:
-            return _counted(column, ballots, own, said)
-    return fuse(
-        votes_of(column, said, specs, context),
-        own,
-        min_confidence=column.min_confidence,
-        field=column.field,
-    )
+    fusing = Fusing(specs, fusion, columns)
+    fused, speaker = fusing.fused(column, Heard.of(said), row)
+    return fused if fused is None or speaker is None else _at(fused, speaker.observed_at)
+
+
+def _at(fused: Fused, seen_at: datetime) -> Fused:
+    return replace(fused, observed_at=seen_at)
 
 
 #: What decides when votes are counted: provider, family, rank, value and confidence of each.
 _Ballot: TypeAlias = tuple[str, str, int, str, float]
 #: Longer texts hardly come twice, and remembering them takes room.
 _LONGEST = 100
+#: A value and who gave it; nobody is named where the value has a moment of its own.
+_Decided: TypeAlias = tuple[Fused | None, Response | None]
 
 
-def _ballots(
-    field: str, said: Sequence[Response], specs: Mapping[str, ProviderSpec]
-) -> tuple[_Ballot, ...] | None:
-    """Give what was said about a cell; None where it is no short texts, or somebody spoke twice."""
-    ballots, names = [], set()
-    for response in said:
-        outcome = response.outcome
-        if not isinstance(outcome, Found) or (seen := outcome.observations.get(field)) is None:
-            continue
-        name, spec = response.provider, specs.get(response.provider)
-        # Numbers are left out: 1 and True are equal, and not the same.
-        if name in names or type(seen.value) is not str or len(seen.value) > _LONGEST:
+@dataclass(slots=True)
+class Heard:
+    """What was said about a row: by whom, and what those who know it say of which field."""
+
+    said: Sequence[Response]
+    known: Sequence[tuple[Response, Mapping[str, Observation]]]
+    has_stale: bool
+
+    @staticmethod
+    def of(said: Sequence[Response]) -> "Heard":
+        """Look at all that was said once."""
+        known = [(r, r.outcome.observations) for r in said if isinstance(r.outcome, Found)]
+        return Heard(said, known, any(r.stale for r in said))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the cells of a column are fused, whatever was said of them."""
+
+    fusion: FusionPolicy
+    threshold: float | None
+    is_plain: bool
+    is_counted: bool
+
+
+class Fusing:
+    """Fuses the cells of many rows: what they share is looked up once."""
+
+    def __init__(
+        self,
+        specs: Mapping[str, ProviderSpec],
+        fusion: FusionPolicy,
+        columns: Sequence[Column] = (),
+    ) -> None:
+        """`columns` are all that the rows have."""
+        self._specs, self._fusion, self._columns = specs, fusion, columns
+        self._plans: dict[str, _Plan] = {}
+        self._standings: dict[str, tuple[str, int]] = {}
+
+    def policy(self, column: Column) -> FusionPolicy:
+        """Give the policy of a column."""
+        return (self._plans.get(column.key) or self._planned(column)).fusion
+
+    def fused(self, column: Column, heard: Heard, row: Row | None = None) -> _Decided:
+        """Fuse one cell, and say whose answer has the moment of its value.
+
+        Where somebody is named, the value's own moment is none, and its holder is shared.
+        """
+        plan = self._plans.get(column.key) or self._planned(column)
+        context = ANYWHERE
+        if not plan.is_plain:
+            context = context_of(column.field, heard.said, row, self._columns)
+        if plan.is_counted and context is ANYWHERE:
+            ballots = self._ballots(column.field, heard)
+            if ballots is not None:
+                return _counted(column, ballots, plan.threshold, heard)
+        votes = votes_of(column, heard.said, self._specs, context)
+        own = plan.fusion
+        return fuse(votes, own, min_confidence=column.min_confidence, field=column.field), None
+
+    def _planned(self, column: Column) -> _Plan:
+        own = self._fusion.for_column(column)
+        is_ensemble = own.method is FusionMethod.ENSEMBLE
+        plan = self._plans[column.key] = _Plan(
+            fusion=own,
+            threshold=own.agreement_threshold if is_ensemble else None,
+            is_plain=is_read_alone(column.field),
+            is_counted=own.method is not FusionMethod.LEARNED,
+        )
+        return plan
+
+    def _ballots(self, field: str, heard: Heard) -> tuple[_Ballot, ...] | None:
+        """Give what was said about a cell; None where it is no short texts, or twice by one."""
+        ballots, standings = [], self._standings
+        for response, observations in heard.known:
+            seen = observations.get(field)
+            if seen is None:
+                continue
+            name, value = response.provider, seen.value
+            # Numbers are left out: 1 and True are equal, and not the same.
+            if type(value) is not str or len(value) > _LONGEST:
+                return None
+            family, rank = standings.get(name) or self._standing(name)
+            ballots.append((name, family, rank, value, seen.confidence))
+        if len(ballots) > 1 and len({ballot[0] for ballot in ballots}) < len(ballots):
             return None
-        names.add(name)
-        family, rank = (spec.family or spec.name, spec.price_microcredits) if spec else (name, 0)
-        ballots.append((name, family, rank, seen.value, seen.confidence))
-    return tuple(ballots)
+        return tuple(ballots)
+
+    def _standing(self, name: str) -> tuple[str, int]:
+        spec = self._specs.get(name)
+        standing = (spec.family or spec.name, spec.price_microcredits) if spec else (name, 0)
+        self._standings[name] = standing
+        return standing
 
 
 def _counted(
-    column: Column, ballots: tuple[_Ballot, ...], fusion: FusionPolicy, said: Iterable[Response]
-) -> Fused | None:
-    threshold = fusion.agreement_threshold if fusion.method is FusionMethod.ENSEMBLE else None
+    column: Column, ballots: tuple[_Ballot, ...], threshold: float | None, heard: Heard
+) -> _Decided:
     fused = _remembered(column.field, ballots, threshold, column.min_confidence)
     if fused is None:
-        return None
-    # It may have been asked before, with less, and have had nothing to say of this field.
-    seen_at = next(
-        response.observed_at
-        for response in said
-        if response.provider == fused.provider
-        and isinstance(response.outcome, Found)
-        and column.field in response.outcome.observations
-    )
-    return Fused(
-        value=fused.value,
-        provider=fused.provider,
-        confidence=fused.confidence,
-        observed_at=seen_at,
-        support=fused.support,
-        agreement=fused.agreement,
-        verdict=fused.verdict,
-        flags=fused.flags,
-        candidates=fused.candidates,
-    )
+        return None, None
+    for response, observations in heard.known:
+        # It may have been asked before, with less, and have had nothing to say of this field.
+        if response.provider == fused.provider and column.field in observations:
+            return fused, response
+    raise AssertionError
 
 
 @lru_cache(maxsize=8192)

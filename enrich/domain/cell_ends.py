@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from enrich.domain.ballots import fuse_cell
+from enrich.domain.ballots import Fusing, Heard
 from enrich.domain.endings import reasons_of, unaskable
 from enrich.domain.fusion import Fused, Verdict
-from enrich.domain.outcome import LATER_KINDS, Found, OutcomeKind, retry_at_of
+from enrich.domain.outcome import LATER_KINDS, OutcomeKind, retry_at_of
 from enrich.domain.policy import FusionMethod, FusionPolicy
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.run import OpenBatch, Response
@@ -39,8 +39,9 @@ def with_accepted(
 ) -> tuple[OpenBatch, tuple[CellWrite, ...]]:
     """Fill in every open cell whose fused value may stand; give that batch, and the writes."""
     rows, writes, said = [], [], _by_row(batch.responses)
+    ending = _Ending(batch, specs, fusion)
     for row in batch.rows:
-        filled, own = _accept(row, said.get(row.id, ()), batch, specs, fusion)
+        filled, own = _accept(row, said.get(row.id, ()), ending)
         rows.append(filled)
         writes += own
     return replace(batch, rows=tuple(rows)), tuple(writes)
@@ -53,18 +54,14 @@ def _by_row(responses: Iterable[Response]) -> Mapping[int, Sequence[Response]]:
     return said
 
 
-def _accept(
-    row: Row,
-    said: Sequence[Response],
-    batch: OpenBatch,
-    specs: Mapping[str, ProviderSpec],
-    fusion: FusionPolicy,
-) -> tuple[Row, list[CellWrite]]:
+def _accept(row: Row, said: Sequence[Response], ending: "_Ending") -> tuple[Row, list[CellWrite]]:
     writes = []
-    for column in open_columns(row, batch.run) if said else ():
-        fused = fuse_cell(column, said, specs, fusion, row=row, columns=batch.run.columns)
-        if fused is not None and fused.verdict is Verdict.ACCEPT:
-            writes.append(_filled(row, column, fused, said, batch.ref.stamp, fusion))
+    if said and (undecided := open_columns(row, ending.run)):
+        heard = Heard.of(said)
+        for column in undecided:
+            fused, speaker = ending.fusing.fused(column, heard, row)
+            if fused is not None and fused.verdict is Verdict.ACCEPT:
+                writes.append(ending.filled(row, column, fused, speaker, heard))
     if not writes:
         return row, writes
     data, cells = dict(row.data), dict(row.cells)
@@ -74,41 +71,53 @@ def _accept(
     return Row(id=row.id, key=row.key, data=data, cells=cells), writes
 
 
-def _filled(
-    row: Row,
-    column: Column,
-    fused: Fused,
-    said: Iterable[Response],
-    stamp: Stamp,
-    fusion: FusionPolicy,
-) -> CellWrite:
-    own = fusion.for_column(column)
-    judge = own.judge if own.method is FusionMethod.LEARNED else None
-    spoke = [r for r in said if r.provider == fused.provider]
-    is_stale = any(r.stale for r in spoke)
-    provenance = Provenance(
-        state=CellState.FILLED,
-        stamp=stamp,
-        provider=fused.provider,
-        confidence=fused.confidence,
-        observed_at=fused.observed_at,
-        support=fused.support,
-        agreement=fused.agreement,
-        reason=STALE if is_stale else _note(column, spoke),
-        flags=tuple([flag.value for flag in fused.flags]),
-        fusion=own.method.value,
-        trust=judge.state.version if judge else 0,
-    )
-    return CellWrite(row=row.id, column=column.key, value=fused.value, provenance=provenance)
+class _Ending:
+    """What the cells of a batch share as they end."""
+
+    def __init__(
+        self, batch: OpenBatch, specs: Mapping[str, ProviderSpec], fusion: FusionPolicy
+    ) -> None:
+        self.run, self.stamp = batch.run, batch.ref.stamp
+        self.fusing = Fusing(specs, fusion, batch.run.columns)
+        self._decided_by: dict[str, tuple[str, int]] = {}
+
+    def filled(
+        self, row: Row, column: Column, fused: Fused, speaker: Response | None, heard: Heard
+    ) -> CellWrite:
+        """Write down a value with why it stands; `speaker` is who has its moment."""
+        method, trust = self._decided_by.get(column.key) or self._method(column)
+        provenance = Provenance(
+            state=CellState.FILLED,
+            stamp=self.stamp,
+            provider=fused.provider,
+            confidence=fused.confidence,
+            observed_at=speaker.observed_at if speaker else fused.observed_at,
+            support=fused.support,
+            agreement=fused.agreement,
+            reason=STALE if _is_stale(fused, heard) else _note(column.field, fused, heard),
+            flags=tuple([flag.value for flag in fused.flags]) if fused.flags else (),
+            fusion=method,
+            trust=trust,
+        )
+        return CellWrite(row=row.id, column=column.key, value=fused.value, provenance=provenance)
+
+    def _method(self, column: Column) -> tuple[str, int]:
+        own = self.fusing.policy(column)
+        judge = own.judge if own.method is FusionMethod.LEARNED else None
+        decided = own.method.value, judge.state.version if judge else 0
+        self._decided_by[column.key] = decided
+        return decided
 
 
-def _note(column: Column, spoke: Iterable[Response]) -> str:
+def _is_stale(fused: Fused, heard: Heard) -> bool:
+    return heard.has_stale and any(r.stale and r.provider == fused.provider for r in heard.said)
+
+
+def _note(field: str, fused: Fused, heard: Heard) -> str:
     """Give why the one who spoke is as sure as it is, in its own words."""
-    for response in spoke:
-        if isinstance(response.outcome, Found):
-            seen = response.outcome.observations.get(column.field)
-            if seen is not None:
-                return seen.note
+    for response, observations in heard.known:
+        if response.provider == fused.provider and (seen := observations.get(field)) is not None:
+            return seen.note
     return ""
 
 
@@ -120,14 +129,16 @@ def final_writes(
 ) -> tuple[CellWrite, ...]:
     """Give every cell that is still open its end: the best doubtful value, or why there is none."""
     writes, said_of = [], _by_row(batch.responses)
+    ending = _Ending(batch, specs, fusion)
     for row in batch.rows:
         if row.id in waiting:
             continue
         said = said_of.get(row.id, ())
+        heard = Heard.of(said)
         for column in open_columns(row, batch.run):
-            fused = fuse_cell(column, said, specs, fusion, row=row, columns=batch.run.columns)
+            fused, speaker = ending.fusing.fused(column, heard, row)
             if fused is not None:
-                writes.append(_filled(row, column, fused, said, batch.ref.stamp, fusion))
+                writes.append(ending.filled(row, column, fused, speaker, heard))
             else:
                 ended = _unfilled(column, said, specs, batch.ref.stamp)
                 writes.append(CellWrite(row=row.id, column=column.key, provenance=ended))

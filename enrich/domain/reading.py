@@ -10,7 +10,7 @@ from enrich.domain.run import Response
 from enrich.domain.table import Column, Row
 from enrich.domain.values import Json
 
-__all__ = ["context_of", "reader_of"]
+__all__ = ["context_of", "is_read_alone", "reader_of"]
 
 _IN_CONTEXT = frozenset({FieldType.PHONE, FieldType.DATE, FieldType.MONEY})
 
@@ -31,6 +31,11 @@ def context_of(
     if kind is FieldType.MONEY:
         return _in_currency(field, said)
     return ANYWHERE
+
+
+def is_read_alone(field: str) -> bool:
+    """Say whether nothing else helps to read a field's values."""
+    return _kind(field) is None
 
 
 @lru_cache(maxsize=1024)

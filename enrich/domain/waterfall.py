@@ -49,14 +49,16 @@ def is_protected(row: Row, column: Column) -> bool:
 def is_open(row: Row, column: Column, run: RunView) -> bool:
     """Say whether the run still has to decide this cell."""
     seen = row.cells.get(column.key)
+    if seen is not None and seen.stamp.number >= run.id and seen.state is not CellState.PENDING:
+        return False  # decided, by this run already or by a newer one; most are when it is asked
     filled = not is_blank(row.data.get(column.key))
     # What `is_protected` says, without looking everything up again: this is asked the most often.
     is_typed = filled and (seen is None or seen.provider == PERSON)
     if is_typed and column.overwrite is Overwrite.NEVER:
         return False
     if seen is not None and seen.stamp.number >= run.id:
-        # Decided by this run already, or by a newer one; but "pending" of our own decides nothing.
-        return seen.state is CellState.PENDING and seen.stamp.number == run.id
+        # "Pending" of our own decides nothing.
+        return seen.stamp.number == run.id
     options = run.options
     if options.where is not None:
         return matches(row, column.key, options.where)
