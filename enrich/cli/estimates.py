@@ -7,26 +7,20 @@ import click
 
 from enrich.cli.output import print_facts, print_json, print_table
 from enrich.cli.tables import enriched_columns
-from enrich.domain.run import RunOptions
 from enrich.domain.values import credits_of
 from enrich.engine.estimate import Estimate, estimate
 from enrich.engine.foresight import Foreseen, foresee
 from enrich.engine.parts import Parts
+from enrich.engine.submit import RunRequest
 
 __all__ = ["print_estimate"]
 
 
 def print_estimate(
-    parts: Parts,
-    tenant: str,
-    table: str,
-    wanted: tuple[str, ...] | None,
-    options: RunOptions,
-    *,
-    hit_rates: Mapping[str, float],
-    as_json: bool,
+    parts: Parts, request: RunRequest, *, hit_rates: Mapping[str, float], as_json: bool
 ) -> None:
-    """Print what a run of these columns could cost: least, expected, most."""
+    """Print what a run could cost: least, expected, most."""
+    tenant, table, wanted = request.tenant, request.table, request.columns
     present = parts.rows.table(tenant, table).columns
     chosen = enriched_columns(parts.rows, tenant, table, wanted) if wanted else present
     keys = wanted or tuple(column.key for column in present if column.enriched)
@@ -35,11 +29,11 @@ def print_estimate(
         parts.rows.scan(tenant, table),
         columns=columns,
         wanted=keys,
-        options=options,
+        options=request.options,
         specs=parts.of(columns).specs,
         hit_rates=hit_rates,
     )
-    order = options.order or parts.policies.runs.order
+    order = request.options.order or parts.policies.runs.order
     known = [key for key in keys if any(column.key == key for column in present)]
     foreseen = foresee(parts, tenant, table, order=order, columns=known) if known else None
     if as_json:

@@ -19,6 +19,7 @@ import click
 
 __all__ = [
     "as_json_option",
+    "grouped",
     "inert",
     "print_facts",
     "print_json",
@@ -44,6 +45,17 @@ def as_json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--json`, as the parameter `as_json`."""
     option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
     return update_wrapper(option(command), command)
+
+
+def grouped(*options: Callable[..., Any]) -> Callable[..., Any]:
+    """Make options one, in this order; a command gets them by their names."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def print_json(value: object) -> None:

@@ -1,12 +1,11 @@
 """The options of `enrich columns` for a column that a language model fills."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
+from enrich.cli.output import grouped
 from enrich.cli.wishes import CREDITS
 from enrich.domain.answer_form import ANSWERS
 from enrich.domain.prompt import Prompt
@@ -15,7 +14,8 @@ from enrich.errors import BadFileError, BadInputError
 
 __all__ = ["PromptOptions", "prompt_options"]
 
-_OPTIONS = (
+#: What adds the options to a command, which gets them by their names.
+prompt_options = grouped(
     click.option(
         "--prompt", help="A language model fills it: a text with {column}s; '' ends that."
     ),
@@ -68,13 +68,6 @@ class PromptOptions:
             max_cost=self.max_cost,
         )
         return prompt_of(wish, present)
-
-
-def prompt_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command, which gets them by their names."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def _words(text: str | None) -> tuple[str, ...] | None:

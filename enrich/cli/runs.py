@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -18,9 +19,9 @@ from enrich.cli.reasons import check_outage, note_shut
 from enrich.cli.services import Services, opened
 from enrich.cli.spec_files import note_refused_files
 from enrich.cli.summaries import note_missing_keys, print_summary, summary_json
-from enrich.cli.tables import enriched_columns
+from enrich.cli.tables import add_columns
 from enrich.cli.watching import carry_out, check_broker
-from enrich.cli.wishes import CREDITS, WHERE, names_of, where_of
+from enrich.cli.wishes import CREDITS, cell_options, names_of, where_of
 from enrich.domain.endings import Ending, endings_of
 from enrich.domain.metrics import hit_rates_of
 from enrich.domain.run import Force, Order, RunState
@@ -45,15 +46,7 @@ __all__ = [
 @click.command("run")
 @click.argument("table")
 @click.option("--columns", help="Which, with commas between; default: all enriched ones.")
-@click.option("--where", multiple=True, type=click.Choice(WHERE), help="Only cells like these.")
-@click.option("--older-than", default="30d", show_default=True, help="What stale means.")
-@click.option(
-    "--below",
-    type=click.FloatRange(0, 1),
-    default=0.7,
-    show_default=True,
-    help="What low confidence means.",
-)
+@cell_options
 @click.option(
     "--force",
     type=click.Choice([level.value for level in Force]),
@@ -76,9 +69,6 @@ def run_command(
     *,
     table: str,
     columns: str | None,
-    where: tuple[str, ...],
-    older_than: str,
-    below: float,
     force: str,
     policy: str | None,
     max_cost: float | None,
@@ -87,30 +77,24 @@ def run_command(
     in_process: bool,
     tenant: str,
     as_json: bool,
+    **about_cells: Any,
 ) -> None:
     """Enrich TABLE's columns: store a run, and send it to the workers.
 
     A column that the table lacks is added when it is the name of a field. Typed values stay.
-    """  # fmt: skip
-    wanted = names_of(columns)
+    """
     options = options_of(force, True, None, max_cost, policy)
-    chosen = where_of(where, older_than, below)
+    wanted, chosen = names_of(columns), where_of(about_cells)
     with opened() as services:
         selection, options = selection_of(chosen, options, datetime.now(UTC))
-        if estimate:
-            rates = hit_rates_of(services.metrics.read())
-            print_estimate(
-                services.parts, tenant, table, wanted, options, hit_rates=rates, as_json=as_json
-            )
-            return
-        if not in_process:
-            check_broker(services)
         request = RunRequest(
             table=table, tenant=tenant, columns=wanted, selection=selection, options=options
         )
-        submitted = _submitted(services, request)
-        if not in_process:
-            tell_empty(app, services, submitted)
+        if estimate:
+            rates = hit_rates_of(services.metrics.read())
+            print_estimate(services.parts, request, hit_rates=rates, as_json=as_json)
+            return
+        submitted = _submitted(services, request, here=in_process)
         summary = carry_out(
             services, tenant, submitted.run.id, submitted.steps, wait=wait, here=in_process
         )
@@ -118,13 +102,16 @@ def run_command(
     _finish(summary, endings, as_json=as_json, ended=wait or in_process)
 
 
-def _submitted(services: Services, request: RunRequest) -> Submitted:
-    """Store a run, after the columns that its table lacks."""
-    rows, wanted = services.parts.rows, request.columns
-    if wanted:
-        columns = enriched_columns(rows, request.tenant, request.table, wanted)
-        rows.save_columns(request.tenant, request.table, columns)
-    return submit(services.parts, request)
+def _submitted(services: Services, request: RunRequest, *, here: bool) -> Submitted:
+    """Store a run, after the columns that its table lacks, for this process or for workers."""
+    if not here:
+        check_broker(services)
+    if request.columns:
+        add_columns(services.parts.rows, request.tenant, request.table, request.columns)
+    submitted = submit(services.parts, request)
+    if not here:
+        tell_empty(app, services, submitted)
+    return submitted
 
 
 @click.command("status")

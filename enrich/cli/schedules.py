@@ -10,8 +10,8 @@ import click
 
 from enrich.cli.output import as_json_option, print_json, print_note, print_table, tenant_option
 from enrich.cli.services import Services, opened
-from enrich.cli.tables import enriched_columns
-from enrich.cli.wishes import CREDITS, WHERE, age_s, names_of, where_of
+from enrich.cli.tables import add_columns
+from enrich.cli.wishes import CREDITS, age_s, cell_options, names_of, where_of
 from enrich.cli.workers import dispatching
 from enrich.domain.run import Force
 from enrich.domain.schedule import Schedule, checked_cron, checked_zone, next_moment
@@ -43,10 +43,7 @@ def schedule_command() -> None:
 @click.option("--zone", default="UTC", show_default=True, help="Such as Europe/Berlin.")
 @click.option("--name", metavar="NAME", help="Default: the table's.")
 @click.option("--columns", help="Which, with commas between; default: all enriched ones.")
-@click.option("--where", multiple=True, type=click.Choice(WHERE), help="Only cells like these.")
-@click.option("--older-than", default="30d", show_default=True, help="What stale means.")
-@click.option("--below", type=click.FloatRange(0, 1), default=0.7, show_default=True,
-              help="What low confidence means.")  # fmt: skip
+@cell_options
 @click.option("--force", type=click.Choice(_FORCES), default="none",
               show_default=True, help="What is known and may not be used.")  # fmt: skip
 @click.option("--max-cost", type=CREDITS, help="Credits that each run may spend.")
@@ -66,10 +63,7 @@ def _add(*, tenant: str, as_json: bool, **given: Any) -> None:
 @click.option("--cron", metavar="EXPR", help="Such as '0 3 * * 1-5'.")
 @click.option("--zone", help="Such as Europe/Berlin.")
 @click.option("--columns", help="Which, with commas between.")
-@click.option("--where", multiple=True, type=click.Choice(WHERE), help="Only cells like these.")
-@click.option("--older-than", default="30d", show_default=True, help="What stale means.")
-@click.option("--below", type=click.FloatRange(0, 1), default=0.7, show_default=True,
-              help="What low confidence means.")  # fmt: skip
+@cell_options
 @click.option("--force", type=click.Choice(_FORCES), help="What is known and may not be used.")
 @click.option("--max-cost", type=CREDITS, help="Credits that each run may spend.")
 @click.option("--window", help="So late a run may still begin, such as 2h.")
@@ -176,15 +170,14 @@ def _check_columns(services: Services, made: Schedule) -> None:
     rows = services.parts.rows
     rows.table(made.tenant, made.table)
     if wanted:
-        columns = enriched_columns(rows, made.tenant, made.table, wanted)
-        rows.save_columns(made.tenant, made.table, columns)
+        add_columns(rows, made.tenant, made.table, wanted)
 
 
 def _wish(given: dict[str, Any]) -> dict[str, Any]:
     columns = names_of(given["columns"])
     wish = {
         "columns": None if columns is None else list(columns),
-        "where": where_of(given["where"], given["older_than"], given["below"]),
+        "where": where_of(given),
         "force": given["force"],
         "max_cost": given["max_cost"],
     }

@@ -1,11 +1,11 @@
 """The options of `enrich columns` about what a column's cells are worth."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import click
 
+from enrich.cli.output import grouped
 from enrich.domain.table import Column
 from enrich.domain.values import microcredits_of
 
@@ -30,7 +30,8 @@ class _Credits(click.ParamType[str | float]):
         return DEFAULT if value == DEFAULT else float(self._range.convert(value, param, ctx))
 
 
-_OPTIONS = (
+#: What adds the options to a command, which gets them by their names.
+stake_options = grouped(
     click.option("--worth", type=_Credits(1e-6), help="What a right value of a cell is worth."),
     click.option(
         "--wrong-cost",
@@ -54,13 +55,6 @@ class StakeOptions:
             worth_microcredits=_amount(self.worth, column.worth_microcredits),
             loss_microcredits=_amount(self.wrong_cost, column.loss_microcredits),
         )
-
-
-def stake_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command, which gets them by their names."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def _amount(given: str | float | None, present: int | None) -> int | None:

@@ -1,12 +1,12 @@
 """`enrich tables` and `enrich columns`."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import click
 
-from enrich.cli.output import as_json_option, print_json, print_table, tenant_option
+from enrich.cli.output import as_json_option, grouped, print_json, print_table, tenant_option
 from enrich.cli.prompts import PromptOptions, prompt_options
 from enrich.cli.services import opened
 from enrich.cli.stakes import StakeOptions, stake_options
@@ -17,7 +17,25 @@ from enrich.engine.prompts import refuse_bad_prompt
 from enrich.errors import BadInputError, UnknownNameError
 from enrich.ports import RowStore, TableView
 
-__all__ = ["columns_command", "enriched_columns", "tables_command"]
+__all__ = ["add_columns", "columns_command", "enriched_columns", "tables_command"]
+
+
+_Options = TypeVar("_Options", "_Meaning", StakeOptions, PromptOptions)
+
+_meaning_options = grouped(
+    click.option("--field", help="Which field the column means; default: the one of its name."),
+    click.option("--overwrite", type=click.Choice([mode.value for mode in Overwrite])),
+    click.option(
+        "--min-confidence",
+        type=click.FloatRange(0, 1),
+        help="Below it dearer providers are asked too.",
+    ),
+    click.option(
+        "--fusion",
+        type=click.Choice(["default", *(method.value for method in FusionMethod)]),
+        help="How several answers become one value, here.",
+    ),
+)
 
 
 @click.command("tables")
@@ -40,36 +58,13 @@ def tables_command(*, tenant: str, as_json: bool) -> None:
 @click.argument("table")
 @click.argument("action", type=click.Choice(["list", "add", "set"]), default="list")
 @click.argument("key", required=False)
-@click.option("--field", help="Which field the column means; default: the one of its name.")
-@click.option("--overwrite", type=click.Choice([mode.value for mode in Overwrite]))
-@click.option(
-    "--min-confidence",
-    type=click.FloatRange(0, 1),
-    help="Below it dearer providers are asked too.",
-)
-@click.option(
-    "--fusion",
-    type=click.Choice(["default", *(method.value for method in FusionMethod)]),
-    help="How several answers become one value, here.",
-)
+@_meaning_options
 @stake_options
 @prompt_options
 @tenant_option
 @as_json_option
 def columns_command(
-    *,
-    table: str,
-    action: str,
-    key: str | None,
-    field: str | None,
-    overwrite: str | None,
-    min_confidence: float | None,
-    fusion: str | None,
-    worth: str | float | None,
-    wrong_cost: str | float | None,
-    tenant: str,
-    as_json: bool,
-    **about_prompt: Any,
+    *, table: str, action: str, key: str | None, tenant: str, as_json: bool, **given: Any
 ) -> None:
     """List TABLE's columns, add one to be enriched, or set what one allows.
 
@@ -82,17 +77,11 @@ def columns_command(
     """
     if (key is None) != (action == "list"):
         raise BadInputError("KEY", "add and set need the column's key, list takes none")
-    asked = PromptOptions(**about_prompt)
     with opened() as services:
         rows = services.parts.rows
         view = rows.table(tenant, table)
         if key is not None:
-            adds = action == "add"
-            own = key if adds and asked.prompt else None
-            column = _added(view, key, field or own) if adds else view.column(key)
-            column = replace(column, prompt=asked.over(column.prompt))
-            changed = _changed(column, field, overwrite, min_confidence, fusion)
-            changed = StakeOptions(worth=worth, wrong_cost=wrong_cost).over(changed)
+            changed = _wished(view, key, given, adds=action == "add")
             refuse_bad_prompt(changed, view.columns)
             rows.save_columns(tenant, table, [changed])
             view = rows.table(tenant, table)
@@ -117,6 +106,11 @@ def enriched_columns(
     return tuple(replace({**present, **fresh}[key], enriched=True) for key in keys)
 
 
+def add_columns(rows: RowStore, tenant: str, table: str, keys: Sequence[str]) -> None:
+    """Have these columns enriched; the same errors."""
+    rows.save_columns(tenant, table, enriched_columns(rows, tenant, table, keys))
+
+
 def _added(view: TableView, key: str, field: str | None) -> Column:
     if any(column.key == key for column in view.columns):
         raise BadInputError("KEY", f"{view.name!r} has a column {key!r} already", hint="use set")
@@ -130,22 +124,39 @@ def _added(view: TableView, key: str, field: str | None) -> Column:
     return Column(key=key, field=field or key, enriched=True, position=len(view.columns))
 
 
-def _changed(
-    column: Column,
-    field: str | None,
-    overwrite: str | None,
-    min_confidence: float | None,
-    fusion: str | None,
-) -> Column:
-    _refuse_unknown_field(field)
-    methods = {None: column.fusion, "default": ""}
-    return replace(
-        column,
-        field=field or column.field,
-        overwrite=Overwrite(overwrite) if overwrite else column.overwrite,
-        min_confidence=column.min_confidence if min_confidence is None else min_confidence,
-        fusion=methods.get(fusion, fusion or ""),
-    )
+def _wished(view: TableView, key: str, given: Mapping[str, Any], *, adds: bool) -> Column:
+    """Give the column as the options say that it is then. Raises `UsageError`."""
+    meaning, prompt = _of(_Meaning, given), _of(PromptOptions, given)
+    own = key if adds and prompt.prompt else None
+    column = _added(view, key, meaning.field or own) if adds else view.column(key)
+    column = replace(column, prompt=prompt.over(column.prompt))
+    return _of(StakeOptions, given).over(meaning.over(column))
+
+
+def _of(kind: type[_Options], given: Mapping[str, Any]) -> _Options:
+    return kind(**{each.name: given[each.name] for each in fields(kind)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Meaning:
+    """What was given on the command line of what a column means; None is what was not."""
+
+    field: str | None
+    overwrite: str | None
+    min_confidence: float | None
+    fusion: str | None
+
+    def over(self, column: Column) -> Column:
+        """Give the column as it is then. Raises `UnknownNameError`."""
+        _refuse_unknown_field(self.field)
+        least, methods = self.min_confidence, {None: column.fusion, "default": ""}
+        return replace(
+            column,
+            field=self.field or column.field,
+            overwrite=Overwrite(self.overwrite) if self.overwrite else column.overwrite,
+            min_confidence=column.min_confidence if least is None else least,
+            fusion=methods.get(self.fusion, self.fusion or ""),
+        )
 
 
 def _refuse_unknown_field(field: str | None) -> None:

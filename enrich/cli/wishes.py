@@ -1,13 +1,15 @@
 """What the shell's options say about the cells to take up, in the words of a message."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
+from enrich.cli.output import grouped
 from enrich.errors import BadInputError
 
-__all__ = ["CREDITS", "WHERE", "age_s", "names_of", "where_of"]
+__all__ = ["CREDITS", "age_s", "cell_options", "names_of", "where_of"]
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)", re.ASCII)
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
@@ -19,7 +21,21 @@ _STATES = {
     "pending": "pending",
     "skipped": "skipped",
 }
-WHERE = (*_STATES, "stale", "low-confidence")
+_WHERE = (*_STATES, "stale", "low-confidence")
+#: What adds the options about cells to a command, which gets them by their names; see `where_of`.
+cell_options = grouped(
+    click.option(
+        "--where", multiple=True, type=click.Choice(_WHERE), help="Only cells like these."
+    ),
+    click.option("--older-than", default="30d", show_default=True, help="What stale means."),
+    click.option(
+        "--below",
+        type=click.FloatRange(0, 1),
+        default=0.7,
+        show_default=True,
+        help="What low confidence means.",
+    ),
+)
 
 
 class _Credits(click.FloatRange):
@@ -50,15 +66,16 @@ def names_of(columns: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def where_of(kinds: tuple[str, ...], older_than: str, below: float) -> dict[str, object] | None:
-    """Give what a message would say; None for all cells not filled."""
+def where_of(given: Mapping[str, Any]) -> dict[str, object] | None:
+    """Give what a message would say of `cell_options`; None for all cells not filled."""
     where: dict[str, object] = {}
+    kinds = given["where"]
     if states := [_STATES[kind] for kind in kinds if kind in _STATES]:
         where["state"] = states
     if "stale" in kinds:
-        where["older_than_s"] = age_s("--older-than", older_than)
+        where["older_than_s"] = age_s("--older-than", given["older_than"])
     if "low-confidence" in kinds:
-        where["confidence_below"] = below
+        where["confidence_below"] = given["below"]
     return where or None
 
 

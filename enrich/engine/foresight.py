@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from enrich.domain.run import Order
+from enrich.engine.gather import Heard
 from enrich.engine.parts import Parts
 from enrich.engine.what_if import what_if
 
@@ -39,7 +40,8 @@ def foresee(
     """
     if parts.trust is None:
         return None
-    found = what_if(parts, tenant, table, order=order, columns=columns, shown=0, most_rows=_PLAYED)
+    heard = Heard(table=table, tenant=tenant, columns=columns, shown=0)
+    found = what_if(parts, heard, order=order, most_rows=_PLAYED)
     if not found.rows:
         return None
     return Foreseen(

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 
 from enrich.domain.ballots import key_of_value, votes_of
-from enrich.domain.fusion import Vote
+from enrich.domain.fusion import Judge, Vote
 from enrich.domain.normalise import Context
 from enrich.domain.provider import ProviderSpec
 from enrich.domain.reading import context_of
@@ -18,11 +18,33 @@ from enrich.engine.trustbook import TrustBook
 from enrich.errors import BadInputError
 from enrich.ports.trust import Label, LabelKind
 
-__all__ = ["KIND_WEIGHT", "HeardCell", "heard_cells", "newest_of", "trust_of"]
+__all__ = ["KIND_WEIGHT", "Heard", "HeardCell", "heard_cells", "newest_of", "trust_of"]
 
 #: What a label of each kind counts beside a person's word.
 KIND_WEIGHT = {LabelKind.PERSON: 1.0, LabelKind.VERIFICATION: 0.8, LabelKind.AGREEMENT: 0.2}
 _PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What was said about a table's columns, all enriched ones by default, and whose trust judges.
+
+    `trust` is a version of it, the newest by default; of what is found, the first `shown` changes
+    are kept.
+    """
+
+    table: str
+    tenant: str = "default"
+    columns: Sequence[str] | None = None
+    trust: int | None = None
+    shown: int = 20
+
+    def judge(self, parts: Parts) -> Judge:
+        """Give who judges. Raises `UnknownNameError`."""
+        store = trust_of(parts).store
+        if self.trust is None:
+            return Judge(store.newest(self.tenant))
+        return Judge(store.version(self.tenant, self.trust))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +99,9 @@ def heard_cells(
     Raises `UnknownNameError`.
     """
     book = trust_of(parts)
-    present = parts.rows.table(tenant, table).columns
-    wanted = tuple(c for c in present if (c.key in columns if columns else c.enriched))
+    view = parts.rows.table(tenant, table)
+    present, named = view.columns, {view.column(key).key for key in columns or ()}
+    wanted = tuple(c for c in present if (c.key in named if named else c.enriched))
     specs = {spec.name: spec for spec in parts.of(present).specs}
     labels: dict[tuple[int, str], list[Label]] = {}
     for label in book.store.labels(tenant, table):

@@ -1,14 +1,13 @@
 """Fuse again what was recorded, by another policy or version of trust: what would change?"""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from enrich.domain.fusion import Fused, Judge, Verdict, fuse
+from enrich.domain.fusion import Fused, Verdict, fuse
 from enrich.domain.policy import FusionMethod, FusionPolicy
 from enrich.domain.table import PERSON
 from enrich.domain.values import Json
-from enrich.engine.gather import HeardCell, heard_cells, trust_of
+from enrich.engine.gather import Heard, HeardCell, heard_cells
 from enrich.engine.parts import Parts
 
 __all__ = ["Bucket", "Change", "Replay", "replay"]
@@ -73,30 +72,18 @@ class Replay:
         return sum(apart) / self.labelled
 
 
-def replay(
-    parts: Parts,
-    tenant: str,
-    table: str,
-    *,
-    method: FusionMethod,
-    trust: int | None = None,
-    columns: Sequence[str] | None = None,
-    shown: int = 20,
-) -> Replay:
+def replay(parts: Parts, heard: Heard, *, method: FusionMethod) -> Replay:
     """Fuse a table's cells anew from their recorded answers, and compare with what stands there.
-
-    `trust` is the version to judge by, the newest by default; the first `shown` changes are kept.
 
     Raises `UnknownNameError`.
     """
-    store = trust_of(parts).store
-    state = store.newest(tenant) if trust is None else store.version(tenant, trust)
-    policy = replace(parts.policies.fusion, method=method, judge=Judge(state))
-    found = Replay(policy=method.value, trust=state.version)
-    for cell in heard_cells(parts, tenant, table, columns):
+    judge = heard.judge(parts)
+    policy = replace(parts.policies.fusion, method=method, judge=judge)
+    found = Replay(policy=method.value, trust=judge.state.version)
+    for cell in heard_cells(parts, heard.tenant, heard.table, heard.columns):
         fused = _fused(cell, policy)
         if fused is not None:
-            _count(found, cell, fused, shown)
+            _count(found, cell, fused, heard.shown)
     return found
 
 
