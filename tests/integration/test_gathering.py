@@ -9,11 +9,10 @@ import redis
 from celery import Celery
 from celery.result import AsyncResult
 from pytest_celery import CeleryTestSetup
-from sqlalchemy import text
 
 from enrich.errors import UsageError
 from tests.integration.nodes import WorkerProcess, eventually
-from tests.integration.worker_fixtures import World
+from tests.integration.worker_fixtures import World, end_leases
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(300)]
 
@@ -30,10 +29,6 @@ CALLERS = """
 VALUES = """
     SELECT r.key, r.data ->> :column FROM rows r JOIN tables t ON t.id = r.table_id
     WHERE t.name = :table AND t.tenant_id = :tenant
-"""
-RUN_OUT = """
-    UPDATE batches b SET lease_until = now() FROM runs r JOIN tables t ON t.id = r.table_id
-    WHERE r.id = b.run_id AND t.name = :table AND b.lease_until IS NOT NULL
 """
 
 
@@ -135,7 +130,7 @@ def test_killed_while_calls_are_gathered_it_loses_no_caller(
     patient_worker.kill()
     stored = len(world.all(CALLERS, table=table))
     assert stored < ROWS
-    let_time_pass(world, table, worker_environment["ENRICH_BROKER__URL"])
+    let_time_pass(world, worker_environment)
 
     awake(resting)
 
@@ -146,11 +141,10 @@ def test_killed_while_calls_are_gathered_it_loses_no_caller(
     assert sum(rows for _, _, rows in world.all(RUNS, table=table)) == ROWS
 
 
-def let_time_pass(world: World, table: str, broker_url: str) -> None:
+def let_time_pass(world: World, environment: Mapping[str, str]) -> None:
     """Let leases and the patience with whoever took messages run out, instead of waiting."""
-    with world.engine.begin() as connection:
-        connection.execute(text(RUN_OUT), {"table": table})
-    with redis.Redis.from_url(broker_url) as client:
+    end_leases(world, environment)
+    with redis.Redis.from_url(environment["ENRICH_BROKER__URL"]) as client:
         held = dict.fromkeys(client.zrange("unacked_index", 0, -1), 0.0)
         if held:
             client.zadd("unacked_index", held)

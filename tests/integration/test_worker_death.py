@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-import redis
 from pytest_celery import CeleryTestSetup
 from sqlalchemy import text
 
 from tests.integration.nodes import eventually
-from tests.integration.worker_fixtures import ENRICHED, World
+from tests.integration.worker_fixtures import ENRICHED, World, end_leases
 
 # A whole run, twice, on a machine that may have other work.
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(400)]
@@ -32,7 +31,6 @@ NO_AUDIT = "DROP TRIGGER note_cells ON rows; DROP FUNCTION note_cells; DROP TABL
 
 NEWEST_RUN = "SELECT max(r.id) FROM runs r JOIN tables t ON t.id = r.table_id WHERE t.name = :table"
 BATCHES = "SELECT count(*) FROM batches WHERE run_id = :run AND phase = ANY(:phases)"
-RUN_OUT = "UPDATE batches SET lease_until = now() WHERE run_id = :run AND lease_until IS NOT NULL"
 
 
 @pytest.fixture
@@ -62,20 +60,9 @@ def begin(setup: CeleryTestSetup, world: World, table: str) -> tuple[Any, int]:
 
 
 @pytest.fixture
-def let_leases_run_out(
-    world: World, worker_environment: Mapping[str, str]
-) -> Callable[[int], None]:
-    """End the leases of a run's batches, and those of calls, instead of waiting for it."""
-    version = worker_environment["ENRICH_CACHE__VERSION"]
-
-    def end(run: int) -> None:
-        with world.engine.begin() as connection:
-            connection.execute(text(RUN_OUT), {"run": run})
-        with redis.Redis.from_url(worker_environment["REDIS_URL"]) as client:
-            for key in client.scan_iter(f"enrich:v{version}:lease:*"):
-                client.delete(key)
-
-    return end
+def let_leases_run_out(world: World, worker_environment: Mapping[str, str]) -> Callable[[], None]:
+    """Let what the dead worker held run out."""
+    return lambda: end_leases(world, worker_environment)
 
 
 def sweep_until_done(setup: CeleryTestSetup, world: World, run: int) -> None:
@@ -87,14 +74,14 @@ def sweep_until_done(setup: CeleryTestSetup, world: World, run: int) -> None:
 
 
 def test_run_survives_the_death_of_its_worker(
-    celery_setup: CeleryTestSetup, audited: World, let_leases_run_out: Callable[[int], None]
+    celery_setup: CeleryTestSetup, audited: World, let_leases_run_out: Callable[[], None]
 ) -> None:
     table = audited.make_table(ROWS)
     sent, run = begin(celery_setup, audited, table)
     celery_setup.worker.kill()
     unfinished = in_phases(audited, run, "queued", "probe", "premium")
     celery_setup.worker.restart()
-    let_leases_run_out(run)
+    let_leases_run_out()
     sweep_until_done(celery_setup, audited, run)
     summary = sent.get(timeout=10)
 
@@ -110,14 +97,16 @@ def test_run_survives_the_death_of_its_worker(
 
 
 def test_late_message_of_an_older_attempt_changes_nothing(
-    celery_setup: CeleryTestSetup, audited: World, let_leases_run_out: Callable[[int], None]
+    celery_setup: CeleryTestSetup, audited: World, let_leases_run_out: Callable[[], None]
 ) -> None:
     table, app = audited.make_table(5), celery_setup.app
     app.control.cancel_consumer("enrich.fuse", reply=True)
-    sent = app.send_task("enrich.table", (table, ["website"]), queue="enrich.ingest")
+    # What is cached would be written at once, before anything is fused.
+    wish = {"columns": ["website"], "force": True}
+    sent = app.send_task("enrich.table", (table,), wish, queue="enrich.ingest")
     assert eventually(lambda: waiting(celery_setup) == 1)
     run = int(audited.scalar(NEWEST_RUN, table=table))
-    let_leases_run_out(run)
+    let_leases_run_out()
     app.send_task("enrich.sweep", queue="enrich.control", ignore_result=True)
     assert eventually(lambda: waiting(celery_setup) == 2)
     app.control.add_consumer("enrich.fuse", reply=True)
