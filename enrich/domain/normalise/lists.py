@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from enrich.domain.fields import FieldType
 from enrich.domain.normalise.model import (
@@ -15,19 +16,21 @@ from enrich.domain.normalise.model import (
     alike,
 )
 from enrich.domain.normalise.remembering import remembering
-from enrich.domain.normalise.text import canonical, is_placeholder
+from enrich.domain.normalise.text import canonical, in_one_line, is_placeholder, tidy
 from enrich.domain.values import Json
 
 __all__ = ["ListNormaliser", "split_items"]
 
-_ITEMS = re.compile(r"\s*[;|\n•]\s*")
+_ITEMS = re.compile(r"\s*[;|•]\s*")
+#: An item that lists items that list items: nobody writes more.
+_MOST_TIMES = 8
 _COMMAS = re.compile(r"\s*,\s*")
 
 
 def split_items(text: str) -> list[str]:
-    """Split a text into items: by «;», «|» or lines, and only without those by commas."""
-    parts = _ITEMS.split(text)
-    return [part for part in (parts if len(parts) > 1 else _COMMAS.split(text)) if part]
+    """Split a text into items: by «;» or «|», and only without those by commas."""
+    parts = [part for part in _ITEMS.split(text) if part]
+    return parts if len(parts) > 1 else [p for part in parts for p in _COMMAS.split(part) if p]
 
 
 class ListNormaliser:
@@ -76,14 +79,23 @@ class ListNormaliser:
         return frozenset(json.loads(text)) if text else frozenset()
 
     def _normalise_text(self, text: str) -> Normalised:
-        if is_placeholder(text.strip()):
-            return Normalised("", None, text, is_empty=True)
-        joined = self._join(list(self._split(text)), text)
+        read = self._read_line(tidy(in_one_line(text, "; ")))
+        # What an item is read as may list something itself: «a, b; a, b» is a and b.
+        for _ in range(_MOST_TIMES):
+            if read.is_empty or read.display == read.raw:
+                break
+            read = self._read_line(str(read.display))
+        return replace(read, raw=text)
+
+    def _read_line(self, line: str) -> Normalised:
+        if is_placeholder(line):
+            return Normalised("", None, line, is_empty=True)
+        joined = self._join(list(self._split(line)), line)
         if joined.is_empty:  # what parts names may be one, such as «Y»
-            joined = self._join([text], text)
+            joined = self._join([line], line)
         if joined.is_empty:
             return joined
-        return Normalised(joined.canonical, _as_text(joined.display), text, joined.problem)
+        return Normalised(joined.canonical, _as_text(joined.display), line, joined.problem)
 
     def _join(self, items: list[Json], raw: Json) -> Normalised:
         read = [self._item.normalise(_bare(item)) for item in items]

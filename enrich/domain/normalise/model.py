@@ -8,7 +8,7 @@ from typing import Protocol
 
 from enrich.domain.fields import FieldType
 from enrich.domain.normalise.remembering import remembering
-from enrich.domain.normalise.text import canonical, is_placeholder, unescaped
+from enrich.domain.normalise.text import canonical, in_one_line, is_placeholder, unescaped
 from enrich.domain.values import Json
 
 __all__ = [
@@ -132,6 +132,10 @@ def alike(similarity: float, *, near: float) -> Likeness:
     return Likeness(relation, similarity)
 
 
+#: An address of several lines is one with commas between.
+_BETWEEN_LINES = dict.fromkeys((FieldType.PLACE, FieldType.CITY, FieldType.REGION), ", ")
+
+
 class TypedNormaliser:
     """A normaliser made of a function that reads a text and one that compares what was read."""
 
@@ -165,10 +169,11 @@ class TypedNormaliser:
 
     def _normalise_text(self, text: str) -> Normalised:
         # Composed before it is read: capitals of some letters tell apart how they were composed.
-        stripped = (text if text.isascii() else unicodedata.normalize("NFC", text)).strip()
+        composed = text if text.isascii() else unicodedata.normalize("NFC", text)
+        stripped = in_one_line(composed, _BETWEEN_LINES.get(self._type, " "))
         # In a web address «&copy» is a parameter; elsewhere it is left over from a page.
         if "&" in stripped and self._type is not FieldType.URL:
-            stripped = unescaped(stripped).strip()
+            stripped = in_one_line(unescaped(stripped), _BETWEEN_LINES.get(self._type, " "))
         if is_placeholder(stripped):
             return Normalised("", None, text, is_empty=True)
         read = self._read(stripped)

@@ -29,7 +29,7 @@ __all__ = [
 
 _BRACKETS = re.compile(r"\s*[(\[][^)\]]*[)\]]?")
 _FOOTNOTE = re.compile(r"\[[^\]]*\]|\((?:country|state|nation)\)", re.IGNORECASE)
-_PARTED = re.compile(r"\s*[,;/|\n]\s*")
+_PARTED = re.compile(r"\s*[,;/|]\s*")
 #: Extraction from tables on the web loses line breaks: «MumbaiMaharashtra», «clevelandohio».
 _GLUED = re.compile(r"(?<=[^\W\d_A-Z]{4})(?=[A-Z][a-z]{3})")
 _STREET = re.compile(

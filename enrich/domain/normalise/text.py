@@ -8,7 +8,7 @@ import unicodedata
 from enrich.domain.keys import folded
 from enrich.domain.values import Json
 
-__all__ = ["canonical", "fold", "is_placeholder", "tidy", "unescaped"]
+__all__ = ["canonical", "fold", "in_one_line", "is_placeholder", "tidy", "unescaped"]
 
 _END_SIGNS = " .,;:!'\"()[]"
 #: How an address of the web is written says nothing about where it leads.
@@ -25,6 +25,11 @@ _SAYS_SOMETHING = re.compile(r"[\w$€£¥₹]")
 _NOT_WORD = re.compile(r"[\W_]+")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8});|&nbsp", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
+_BREAKS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+#: Line breaks, with the signs that part things anyway.
+_LINES = re.compile(rf"[\s,;]*[{_BREAKS}][\s,;]*")
+_SIDES = re.compile(r"\A[\s\x00-\x1f\x7f-\x9f]+|[\s\x00-\x1f\x7f-\x9f]+\Z")
+_CONTROLS = re.compile(rf"[\x00-\x1f\x7f-\x9f{_BREAKS}]+")
 #: Letters that no decomposition turns into plain ones.
 _PLAIN = str.maketrans(
     {"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe",
@@ -75,6 +80,14 @@ def unescaped(text: str) -> str:
     while (plain := _ENTITY.sub(lambda found: html.unescape(found[0]), text)) != text:
         text = plain
     return text
+
+
+def in_one_line(text: str, between: str = " ") -> str:
+    """Give a text without control characters: a blank for each, `between` for line breaks."""
+    if text.isprintable():
+        return text.strip()
+    bare = _SIDES.sub("", text)
+    return _CONTROLS.sub(" ", bare if between == " " else _LINES.sub(between, bare))
 
 
 def tidy(text: str) -> str:
