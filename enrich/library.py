@@ -20,6 +20,7 @@ from enrich.domain.run import Force
 from enrich.domain.values import JsonObject
 from enrich.engine.arguments import options_of
 from enrich.engine.cells import CellsRequest, Known, begin, finish
+from enrich.engine.gates import force_gate
 from enrich.engine.prompts import PromptWish, declare_prompt
 from enrich.engine.report import run_report
 from enrich.engine.submit import RunRequest, enriched_columns, submit
@@ -229,21 +230,29 @@ class CircuitBreaker:
     @property
     def status(self) -> BreakerStatus:
         """How it stands: state, counts of the window, and when it tries again."""
-        key = breaker_key(self.provider)
+        key = breaker_key(self._gate)
         return services().parts.breakers.status([key])[key]
 
-    def force_state(self, state: str, *, hold: bool = False, actor: str = "") -> None:
+    def force_state(
+        self, state: str, *, hold: bool = False, actor: str = "", why: str = ""
+    ) -> None:
         """Set "closed", "open" or "half_open"; for good with `hold`. Audited.
+
+        Closing it closes those of the provider's credentials too.
 
         Raises `BadInputError` for any other word.
         """
-        services().parts.breakers.force(
-            breaker_key(self.provider), state, hold=hold, actor=actor or _user()
-        )
+        breakers = services().parts.breakers
+        force_gate(breakers, self._gate, state, hold=hold, actor=actor or _user(), why=why)
 
-    def release(self, *, actor: str = "") -> None:
+    def release(self, *, actor: str = "", why: str = "") -> None:
         """End a hold: the next call is a trial."""
-        services().parts.breakers.release(breaker_key(self.provider), actor=actor or _user())
+        breakers = services().parts.breakers
+        breakers.release(breaker_key(self._gate), actor=actor or _user(), why=why)
+
+    @property
+    def _gate(self) -> str:
+        return services().parts.provider(self.provider).spec.gate
 
 
 class CircuitBreakers:

@@ -148,13 +148,14 @@ class BreakerWish(BaseModel):
     """A state to force a breaker into; held until it is released by `state: null`.
 
     `of` says which: that of the `tenant`'s own keys, or the one that `all` tenants share. Without
-    it the widest that the credential may set.
+    it the widest that the credential may set. `why` is kept beside who did it.
     """
 
-    model_config = _model({"state": "open", "hold": True, "of": "all"})
+    model_config = _model({"state": "open", "hold": True, "of": "all", "why": "wrong values"})
     state: Literal["closed", "open", "half_open"] | None
     hold: bool = False
     of: Literal["tenant", "all"] | None = None
+    why: Annotated[str, Field(max_length=500)] = ""
 
 
 class ProfileWish(BaseModel):

@@ -10,7 +10,7 @@ from enrich.cli.reopening import actor, credential_id
 from enrich.cli.services import Services, opened
 from enrich.cli.spec_files import known_specs
 from enrich.domain.keys import breaker_key, provider_of
-from enrich.engine.gates import breakers_of
+from enrich.engine.gates import breakers_of, force_gate
 from enrich.errors import BadInputError, UnknownNameError
 from enrich.ports import AuditEntry, BreakerStatus
 from providers.registry import providers
@@ -29,9 +29,17 @@ __all__ = ["breaker_command"]
     default="",
     help="Of which credential; default: the one that all share. --force closed closes all.",
 )
+@click.option("--why", default="", help="With --force or --release: kept beside your name.")
 @as_json_option
 def breaker_command(
-    *, name: str, force: str | None, hold: bool, release: bool, credential: str, as_json: bool
+    *,
+    name: str,
+    force: str | None,
+    hold: bool,
+    release: bool,
+    credential: str,
+    why: str,
+    as_json: bool,
 ) -> None:
     """Show the circuit breakers of provider NAME, or set one by hand.
 
@@ -40,17 +48,19 @@ def breaker_command(
     """
     if (hold and not force) or (release and force):
         raise BadInputError("--hold" if hold else "--release", "goes with --force alone, or alone")
+    if why and not (force or release):
+        raise BadInputError("--why", "goes with --force or --release")
     with opened() as services:
         breakers = services.parts.breakers
         gate = _gate_of(services, name)
         own = [status.key for status in breakers_of(breakers, gate)]
         key = _key_of(gate, credential, own)
-        if force:
-            together = force == "closed" and not hold and not credential
-            for each in own if together else [key]:
-                breakers.force(each, force, hold=hold, actor=actor())
+        if force and credential:
+            breakers.force(key, force, hold=hold, actor=actor(), why=why)
+        elif force:
+            force_gate(breakers, gate, force, hold=hold, actor=actor(), why=why)
         if release:
-            breakers.release(key, actor=actor())
+            breakers.release(key, actor=actor(), why=why)
         states = breakers.status([key, *(each for each in own if each != key and not credential)])
         whose = _whose(services, name)
         by_hand = _by_hand(services)
@@ -159,7 +169,7 @@ def _told(entry: AuditEntry) -> str:
     held = ", held" if entry.hold else ""
     return (
         f"from {entry.before} to {entry.after}{held}, by {entry.actor or 'nobody named'} "
-        f"at {entry.at:%Y-%m-%d %H:%M:%S} UTC"
+        f"at {entry.at:%Y-%m-%d %H:%M:%S} UTC{f': {entry.why}' if entry.why else ''}"
     )
 
 

@@ -40,7 +40,7 @@ def shut_for_long(breakers: Breakers) -> tuple[BreakerStatus, ...]:
 
 
 def force_gate(
-    breakers: Breakers, gate: str, state: str, *, hold: bool = False, actor: str = ""
+    breakers: Breakers, gate: str, state: str, *, hold: bool = False, actor: str = "", why: str = ""
 ) -> None:
     """Set a provider's breaker by hand; closing it closes those of its credentials too.
 
@@ -50,7 +50,7 @@ def force_gate(
     together = state == "closed" and not hold
     keys = [one.key for one in breakers_of(breakers, gate)] if together else [breaker_key(gate)]
     for key in keys:
-        breakers.force(key, state, hold=hold, actor=actor)
+        breakers.force(key, state, hold=hold, actor=actor, why=why)
 
 
 def close_refused(

@@ -133,7 +133,7 @@ class Leases(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One intervention by hand."""
+    """One intervention by hand; `why` is what who did it said of it."""
 
     at: datetime
     actor: str
@@ -141,6 +141,7 @@ class AuditEntry:
     before: str
     after: str
     hold: bool
+    why: str = ""
 
 
 class Breakers(Protocol):
@@ -162,11 +163,13 @@ class Breakers(Protocol):
         """List the keys of all breakers that were used or set lately, sorted."""
         ...
 
-    def force(self, key: str, state: str, *, hold: bool = False, actor: str = "") -> None:
+    def force(
+        self, key: str, state: str, *, hold: bool = False, actor: str = "", why: str = ""
+    ) -> None:
         """Set a state by hand, for good when held; audited. Raises `BadInputError`."""
         ...
 
-    def release(self, key: str, *, actor: str = "") -> None:
+    def release(self, key: str, *, actor: str = "", why: str = "") -> None:
         """End a hold: the next acquire is a trial."""
         ...
 

@@ -114,18 +114,21 @@ class RedisBreakers:
             return self._fallback(error).known()
         return tuple(sorted(name.decode() for name in names))
 
-    def force(self, key: str, state: str, *, hold: bool = False, actor: str = "") -> None:
+    def force(
+        self, key: str, state: str, *, hold: bool = False, actor: str = "", why: str = ""
+    ) -> None:
         """Set a state by hand, for all workers.
 
         Raises:
             BadInputError: it is no state, or one that cannot be held.
             LinkAwayError: nothing was set; this process alone would not be what was asked for.
         """
-        self._by_hand(key, f"forced_{parse_forced(state, hold=hold)}", hold=hold, actor=actor)
+        event = f"forced_{parse_forced(state, hold=hold)}"
+        self._by_hand(key, event, hold=hold, actor=actor, why=why)
 
-    def release(self, key: str, *, actor: str = "") -> None:
+    def release(self, key: str, *, actor: str = "", why: str = "") -> None:
         """End a hold, for all workers. Raises `LinkAwayError`: nothing was changed."""
-        self._by_hand(key, BreakerEvent.RELEASED.value, hold=False, actor=actor)
+        self._by_hand(key, BreakerEvent.RELEASED.value, hold=False, actor=actor, why=why)
 
     def audit(self) -> tuple[AuditEntry, ...]:
         """Tell what was set by hand lately, newest first; without Redis: in this process."""
@@ -137,8 +140,8 @@ class RedisBreakers:
             return self._fallback(error).audit()
         return tuple(_audit_entry(fields) for _, fields in rows)
 
-    def _by_hand(self, key: str, event: str, *, hold: bool, actor: str) -> None:
-        change = self._run("breaker_force", key, event, int(hold), actor, AUDIT_ENTRIES)
+    def _by_hand(self, key: str, event: str, *, hold: bool, actor: str, why: str) -> None:
+        change = self._run("breaker_force", key, event, int(hold), actor, AUDIT_ENTRIES, why)
         announce(self._recorder, key, _change(change), actor=actor)
 
     def _run(self, name: str, key: str, *args: Any) -> Any:
@@ -239,6 +242,7 @@ def _audit_entry(fields: Mapping[bytes, bytes]) -> AuditEntry:
         before=fields[b"before"].decode(),
         after=fields[b"after"].decode(),
         hold=fields[b"hold"] == b"1",
+        why=fields.get(b"why", b"").decode(),  # entries of before it was asked have none
     )
 
 

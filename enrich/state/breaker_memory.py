@@ -88,24 +88,26 @@ class MemoryBreakers:
         with self._lock:
             return tuple(sorted(self._breakers))
 
-    def force(self, key: str, state: str, *, hold: bool = False, actor: str = "") -> None:
+    def force(
+        self, key: str, state: str, *, hold: bool = False, actor: str = "", why: str = ""
+    ) -> None:
         """Set a state by hand. Raises `BadInputError`."""
         wanted = parse_forced(state, hold=hold)
         with self._lock:
             self._breakers[key], change = decide.force(
                 self._of(key), self._policy, state=wanted, hold=hold, now_s=self._now_s()
             )
-            self._note(key, change, actor=actor, hold=hold)
+            self._note(key, change, hold=hold, actor=actor, why=why)
         announce(self._recorder, key, change, actor=actor)
 
-    def release(self, key: str, *, actor: str = "") -> None:
+    def release(self, key: str, *, actor: str = "", why: str = "") -> None:
         """End a hold."""
         with self._lock:
             self._breakers[key], change = decide.release(
                 self._of(key), self._policy, now_s=self._now_s()
             )
             if change is not None:
-                self._note(key, change, actor=actor, hold=False)
+                self._note(key, change, hold=False, actor=actor, why=why)
         announce(self._recorder, key, change, actor=actor)
 
     def audit(self) -> tuple[AuditEntry, ...]:
@@ -121,7 +123,7 @@ class MemoryBreakers:
     def _of(self, key: str) -> Breaker:
         return self._breakers.get(key, Breaker())
 
-    def _note(self, key: str, change: Change, *, actor: str, hold: bool) -> None:
+    def _note(self, key: str, change: Change, *, hold: bool, actor: str, why: str) -> None:
         entry = AuditEntry(
             at=self._clock.now(),
             actor=actor,
@@ -129,6 +131,7 @@ class MemoryBreakers:
             before=change.before.value,
             after=change.after.value,
             hold=hold,
+            why=why,
         )
         self._audit = [*self._audit[1 - AUDIT_ENTRIES :], entry]
 

@@ -317,11 +317,12 @@ def test_metrics_count_the_look_ups_of_all_processes(shell: Shell, run: dict[str
 
 
 def test_breaker_is_held_until_it_is_released(shell: Shell) -> None:
-    held = shell.json("breaker", "countries", "--force", "open", "--hold")
+    held = shell.json("breaker", "countries", "--force", "open", "--hold", "--why", "wrong")
     released = shell.json("breaker", "countries", "--release")
 
     assert (held["state"], held["held"], released["held"]) == ("open", True, False)
     assert held["by_hand"]["actor"].startswith("shell")
+    assert held["by_hand"]["why"] == "wrong"
     assert shell.json("breaker", "countries", "--force", "closed")["state"] == "closed"
 
 

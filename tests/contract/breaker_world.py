@@ -70,8 +70,8 @@ class World:
     def moves(self, to: str) -> int:
         return self.tally.total("enrich_breaker_transitions_total", to=to)
 
-    def force(self, state: str, *, hold: bool = False, actor: str = "ops") -> None:
-        self.breakers.force(self.key, state, hold=hold, actor=actor)
+    def force(self, state: str, *, hold: bool = False, actor: str = "ops", why: str = "") -> None:
+        self.breakers.force(self.key, state, hold=hold, actor=actor, why=why)
 
 
 def memory_world(policy: BreakerPolicy) -> World:

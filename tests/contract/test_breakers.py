@@ -532,15 +532,15 @@ def test_b66_a_call_in_flight_across_a_force_decides_nothing(world: World, state
 
 def test_b60_b67_each_intervention_is_audited_once(make: Make) -> None:
     world = make()
-    world.force("open", hold=True, actor="kim")
-    world.breakers.release(world.key, actor="lee")
+    world.force("open", hold=True, actor="kim", why="wrong phones")
+    world.breakers.release(world.key, actor="lee", why="mended: they say")
     world.breakers.release(world.key, actor="nobody, for nothing is held")
 
     entries = [entry for entry in world.breakers.audit() if entry.key == world.key]
 
-    assert [(e.actor, e.before, e.after, e.hold) for e in entries] == [
-        ("lee", "open", "open", False),
-        ("kim", "closed", "open", True),
+    assert [(e.actor, e.before, e.after, e.hold, e.why) for e in entries] == [
+        ("lee", "open", "open", False, "mended: they say"),
+        ("kim", "closed", "open", True, "wrong phones"),
     ]
 
 

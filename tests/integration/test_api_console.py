@@ -163,7 +163,7 @@ def test_a_name_that_is_not_there_is_named(watcher: Caller, wrong: str) -> None:
 
 def test_a_breaker_that_is_held_stays_so_and_is_written_down(watcher: Caller) -> None:
     breaker = "/v1/providers/scraper_demo/breaker"
-    held = watcher.post(breaker, {"state": "open", "hold": True}).json()
+    held = watcher.post(breaker, {"state": "open", "hold": True, "why": "wrong phones"}).json()
     released = watcher.post(breaker, {"state": None}).json()
     closed = watcher.post(breaker, {"state": "closed"}).json()
 
@@ -173,6 +173,7 @@ def test_a_breaker_that_is_held_stays_so_and_is_written_down(watcher: Caller) ->
     assert [act["act"] for act in acts] == ["breaker.forced", "breaker.released", "breaker.forced"]
     assert {act["actor"] for act in acts} == {"watcher1"}
     assert (acts[2]["provider"], acts[2]["state"]) == ("scraper_demo", "open")
+    assert [act.get("why") for act in acts] == [None, None, "wrong phones"]
 
 
 def test_a_tenant_sets_the_breaker_of_its_own_key_and_no_other(

@@ -58,6 +58,7 @@ def force_breaker(name: ProviderName, wish: BreakerWish, who: Operating, own: Ow
     _set(breakers, key, wish, who.name)
     act = "breaker.released" if wish.state is None else "breaker.forced"
     details: JsonObject = {"provider": name, "state": wish.state, "hold": wish.hold, "of": of}
+    details |= {"why": wish.why} if wish.why else {}
     own.desk.erasure.note(who.tenant, who.name, act, details)
     return {**_breaker_json(name, breakers.status([key])[key]), "of": of}
 
@@ -82,11 +83,11 @@ def _own(provider: Provider, who: Principal) -> str:
 
 def _set(breakers: Breakers, key: str, wish: BreakerWish, actor: str) -> None:
     if wish.state is None:
-        breakers.release(key, actor=actor)
+        breakers.release(key, actor=actor, why=wish.why)
     elif "#" in key:
-        breakers.force(key, wish.state, hold=wish.hold, actor=actor)
+        breakers.force(key, wish.state, hold=wish.hold, actor=actor, why=wish.why)
     else:
-        force_gate(breakers, key, wish.state, hold=wish.hold, actor=actor)
+        force_gate(breakers, key, wish.state, hold=wish.hold, actor=actor, why=wish.why)
 
 
 def _breaker_json(name: str, status: BreakerStatus) -> JsonObject:

@@ -4,7 +4,7 @@
 -- KEYS[3]   the audit: stream, newest 1000 or so; lives a year
 -- ARGV[5]  forced_open, forced_half_open, forced_closed or released
 -- ARGV[6]  1 to hold the state until it is released, else 0
--- ARGV[7]  actor             ARGV[8]  entries kept
+-- ARGV[7]  actor             ARGV[8]  entries kept     ARGV[9]  why, in the actor's words
 -- Result: change, or {} when there was no hold to end
 
 local b = load_breaker(KEYS[1])
@@ -21,6 +21,7 @@ b.held, b.reason = hold, 'open'
 local change = move(b, event, now_ms)
 save_breaker(b, now_ms)
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[8], '*', 'at_ms', now_ms, 'actor', ARGV[7],
-  'key', ARGV[2], 'before', change[2], 'after', change[3], 'hold', ARGV[6])
+  'key', ARGV[2], 'before', change[2], 'after', change[3], 'hold', ARGV[6],
+  'why', ARGV[9])
 redis.call('PEXPIRE', KEYS[3], HELD_TTL_MS)
 return change

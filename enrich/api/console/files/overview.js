@@ -163,14 +163,18 @@ class Tiles {
 }
 
 const WORDS = {
-  "breaker.forced": (act) => `set the breaker of ${act.provider}${ofOwn(act)} to ${act.state}${act.hold ? ", held" : ""}`,
-  "breaker.released": (act) => `released the breaker of ${act.provider}${ofOwn(act)}`,
+  "breaker.forced": (act) => `set the breaker of ${act.provider}${ofOwn(act)} to ${act.state}${act.hold ? ", held" : ""}${because(act)}`,
+  "breaker.released": (act) => `released the breaker of ${act.provider}${ofOwn(act)}${because(act)}`,
   "run.cancelled": (act) => `cancelled run ${act.run}`,
   "row.erased": (act) => `erased a row of ${act.table}`,
 };
 
 function ofOwn(act) {
   return act.of === "tenant" ? ", for the tenant's own keys," : "";
+}
+
+function because(act) {
+  return act.why ? `: ${act.why}` : "";
 }
 
 class Acts {

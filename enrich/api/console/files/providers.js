@@ -152,15 +152,16 @@ function breakerDialog(one, of, breaker, acted) {
     return make("label", { class: "choice", for: `breaker-${choice.value}` }, input, make("span", {}, make("b", {}, choice.name), make("span", { class: "muted" }, ` – ${choice.says}`)));
   });
   const fields = make("fieldset", {}, make("legend", {}, "Set it to"), radios);
+  const why = make("input", { id: "why", type: "text", maxlength: "500", placeholder: "for whoever looks later" });
   const note = noteOf(breaker);
   return confirm({
     title: `Breaker of ${one.provider}${of === "tenant" ? ", for your own keys" : ""}`,
     says: [`It is ${WORDS[breaker.state]}${note ? `, ${note}` : ""}. ${COUNTS[of]}, and is written down with your key's name.`],
     yes: "Set it",
-    fields,
+    fields: [fields, make("div", { class: "field" }, make("label", { for: "why" }, "Why"), why)],
     act: async () => {
       const chosen = choices.find((choice) => choice.value === fields.querySelector("input:checked").value);
-      const told = await call("POST", pathOf(one), { state: chosen.state, hold: chosen.hold, of });
+      const told = await call("POST", pathOf(one), { state: chosen.state, hold: chosen.hold, of, why: why.value.trim() });
       acted();
       return `The breaker of ${one.provider} is ${WORDS[told.state]}${told.held ? ", held" : ""}.`;
     },
