@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from enrich.bootstrap import endpoints
 from enrich.embedded.home import claimed
-from enrich.store.notices import REQUESTS, Notices
+from enrich.store.notices import REQUESTS_CHANNEL, Notices
 
 __all__ = ["HomeScheduler"]
 
@@ -43,7 +43,7 @@ class HomeScheduler(PersistentScheduler):
         if not self._held.enter_context(claimed(path.with_suffix(".lock"))):
             self.schedule_filename = f"{path}-{os.getpid()}"
         super().setup_schedule()
-        notices = Notices(endpoints().database_url, REQUESTS, partial(_look, self.app))
+        notices = Notices(endpoints().database_url, REQUESTS_CHANNEL, partial(_look, self.app))
         self._held.callback(notices.close)
 
     def close(self) -> None:

@@ -18,12 +18,12 @@ from sqlalchemy.exc import DBAPIError
 
 from enrich.store.engine import make_engine
 
-__all__ = ["REQUESTS", "Notices"]
+__all__ = ["REQUESTS_CHANNEL", "Notices"]
 
 log = logging.getLogger("enrich.store")
 
 #: What `enrich_request` notifies.
-REQUESTS = "enrich_requests"
+REQUESTS_CHANNEL = "enrich_requests"
 _JOIN_S = 1.0
 
 
