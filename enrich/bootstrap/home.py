@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from enrich import embedded
 from enrich.embedded import Server
-from enrich.errors import BadInputError
+from enrich.errors import BadInputError, SettingsError
 from enrich.settings import Settings
 
 __all__ = ["at_home", "beginning", "is_begun", "refuse_to_begin", "tell_of_new_servers"]
@@ -58,12 +58,20 @@ def at_home(own: Settings) -> Settings:
 
     Addresses of that home's own servers, as `enrich env` tells them, count as none: in a shell that
     has read them the servers are ours as before.
+
+    Raises:
+        SettingsError: a home is needed, and the only one there is belongs to somebody else.
     """
     try:
         meant = own if _is_named() else own.model_copy(update={"home": _meant(Path.cwd())})
-        return meant if own.production else _without_own_addresses(meant)
+        if own.production:
+            return meant
+        kept = _without_own_addresses(meant)
     except FileNotFoundError:  # we work in no folder any more; who has addresses needs none
         return own
+    if not (kept.database_url and kept.redis_url):
+        _refuse_a_strangers(kept.home)
+    return kept
 
 
 def is_begun(home: Path, lacking: Iterable[Server]) -> bool:
@@ -113,11 +121,18 @@ def _is_named() -> bool:
 
 
 def _meant(folder: Path) -> Path:
-    here = folder / _NAME
-    if here.is_dir():
-        return here
-    above = (each / _NAME for each in folder.parents)
-    return next((home for home in above if _is_ours(home)), here)
+    upwards = (each / _NAME for each in (folder, *folder.parents))
+    return next((home for home in upwards if _is_ours(home)), folder / _NAME)
+
+
+def _refuse_a_strangers(home: Path) -> None:
+    if _is_named() or not home.is_dir() or _is_ours(home):
+        return
+    raise SettingsError(
+        "ENRICH_HOME",
+        f"is not set, and {home} belongs to another user",
+        hint="work in a folder of yours, or set ENRICH_HOME: to that one, if it is meant",
+    )
 
 
 def _is_ours(home: Path) -> bool:

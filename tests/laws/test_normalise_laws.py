@@ -24,7 +24,8 @@ _SEEMINGLY = st.sampled_from(
         "$1M - $5M", "1.234,5", "10,000+ employees", "<= 5", "-5..-3", "1e999", "12.5 %",
         "Q3 2020", "1990s", "Dec 01 - 2:55pm", "2005-01-01T00:00:00.000+01:00", "--02-29",
         "03/04/2021", "Doe, Jane, Jr.", "Dr.", "A and B; C", "n/a", "İ", "Straße", "٣", "²",
-        "株式会社", "(", "Jane (", "x@münchen.de", "1" * 400, "0\n0", "0,\n", "a\x00b", "a\r\nb, c|",
+        "株式会社", "(", "Jane (", "x@münchen.de", "1" * 400,
+        "0\n0", "0,\n", "a\x00b", "a\r\nb, c|",
     ]
 )  # fmt: skip
 _ALPHABET = st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Z", "Cc"])

@@ -8,8 +8,10 @@ import pytest
 from enrich import embedded
 from enrich.bootstrap.home import at_home, beginning, is_begun, refuse_to_begin
 from enrich.embedded import Server
-from enrich.errors import BadInputError
+from enrich.errors import BadInputError, SettingsError
 from enrich.settings import load_settings
+
+_ONLY_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
 
 
 @pytest.fixture
@@ -58,12 +60,53 @@ def test_a_home_that_is_named_is_taken_as_it_is(
         refuse_to_begin(_home())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+@_ONLY_ROOT
 def test_somebody_elses_home_above_is_not_ours(folder: Path) -> None:
     (folder / ".enrich").mkdir()
     os.chown(folder / ".enrich", 65534, 65534)
 
     assert _home() == folder / "docs" / "examples" / ".enrich"
+
+
+@pytest.fixture
+def strangers(folder: Path) -> Path:
+    """A home of somebody else in the working folder."""
+    home = folder / "docs" / "examples" / ".enrich"
+    home.mkdir()
+    os.chown(home, 65534, 65534)
+    return home
+
+
+@_ONLY_ROOT
+def test_somebody_elses_home_in_the_working_folder_is_refused(strangers: Path) -> None:
+    with pytest.raises(SettingsError, match="belongs to another user") as caught:
+        _home()
+
+    assert str(strangers) in str(caught.value)
+
+
+@_ONLY_ROOT
+def test_ours_above_comes_before_somebody_elses_here(folder: Path, strangers: Path) -> None:
+    (folder / ".enrich").mkdir()
+
+    assert _home() == folder / ".enrich" != strangers
+
+
+@_ONLY_ROOT
+@pytest.mark.usefixtures("strangers")
+def test_who_needs_no_home_is_not_refused(folder: Path) -> None:
+    addresses = {"DATABASE_URL": "postgresql://db/x", "REDIS_URL": "redis://cache/0"}
+
+    assert at_home(load_settings(addresses)).home.parent == folder / "docs" / "examples"
+
+
+@_ONLY_ROOT
+def test_somebody_elses_home_that_is_named_is_taken(
+    strangers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENRICH_HOME", str(strangers))
+
+    assert _home() == strangers
 
 
 def test_who_only_looks_begins_nothing(folder: Path) -> None:
