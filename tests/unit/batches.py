@@ -73,6 +73,11 @@ def found(confidence: float = 0.9, **values: Json) -> Found:
     return Found({k: Observation(value=v, confidence=confidence) for k, v in values.items()})
 
 
+#: A provider of both columns, and what it knows of the row that a world has by default.
+BY_EMAIL = spec("by_email", "email", "domain company_name")
+KNOWS_ALL = {"a@acme.com": found(domain="acme.com", company_name="Acme")}
+
+
 def said(
     asked: ProviderSpec, inputs: JsonObject, outcome: Outcome, *, number: int = 1, attempt: int = 1
 ) -> Response:
