@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # take long are named first, the unit tests last, so that no long one is left over for the end.
 SHARED_OUT := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test check laws bench bench-quality kills soak proofs million lock migrate docs docs-test reference clean
+.PHONY: help setup run up test check laws bench bench-quality kills soak proofs million lock migrate docs reference clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,9 +95,6 @@ lock: $(VENV)/.made ## lock what the image of deploy/ installs
 
 docs: $(VENV)/.developed ## build the documentation's site into build/site; a warning fails it
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --nitpicky docs build/site
-
-docs-test: $(VENV)/.developed ## run every code block of every page, those that take longer included
-	@$(BIN)/python -m pytest tests/docs -m '' -q
 
 reference: $(VENV)/.developed ## write docs/reference from the code
 	@export ENRICH_HOME=$$(mktemp -d) PYTHONPATH=.; $(BIN)/python docs/generate.py && $(BIN)/enrich down && rm -r "$$ENRICH_HOME"

@@ -5,19 +5,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["LANGUAGES", "ROOT", "Block", "Link", "blocks_of", "links_of", "pages", "slug"]
+__all__ = [
+    "LANGUAGES",
+    "ROOT",
+    "Block",
+    "Link",
+    "Named",
+    "blocks_of",
+    "documents",
+    "links_of",
+    "named_in",
+    "pages",
+    "slug",
+]
 
 ROOT = Path(__file__).parents[2]
 #: What a block may be written in; `text` is what something prints.
 LANGUAGES = frozenset({"sh", "python", "toml", "json", "sql", "ts", "text"})
 _FENCE = re.compile(r"^( *)(`{3,})([^\n`]*)\n(.*?)^\1\2 *$", re.MULTILINE | re.DOTALL)
+_NAMED = re.compile(r"(?:`|^)(enrich|make) ((?:'[^'\n]*'|[^'`|&<>;()#\n])+)", re.MULTILINE)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<img[^>]*\bsrc=\"([^\"]+)\"|srcset=\"([^\"]+)\"")
-_REASON = re.compile(r"^(?:#|--|//) not run: (.+)$", re.MULTILINE)
+_REASON = re.compile(r"(?:#|--|//) not run: (.+)$", re.MULTILINE)
+_SAVED_AS = re.compile(r"# (\w+\.py)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A fenced block. `reason` says, in its first line, why it cannot be run; readers see it."""
+    """A fenced block. Its first line, which readers see, may tell what to do with it."""
 
     page: Path
     line: int
@@ -28,6 +42,12 @@ class Block:
     def reason(self) -> str:
         """Why it is not run; empty when it is."""
         found = _REASON.match(self.text)
+        return found[1] if found else ""
+
+    @property
+    def saved_as(self) -> str:
+        """The file that it is to be saved as, for a later block; empty when it is run itself."""
+        found = _SAVED_AS.match(self.text)
         return found[1] if found else ""
 
     def __str__(self) -> str:
@@ -45,10 +65,32 @@ class Link:
         return f"{self.page.relative_to(ROOT)}->{self.target}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A command line that a page shows without its being run."""
+
+    page: Path
+    program: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}->{self.program} {self.words}"
+
+
+def documents() -> tuple[Path, ...]:
+    """List all that is written for people, generated or not."""
+    below = [
+        path for folder in ("docs", "deploy", "tests") for path in (ROOT / folder).rglob("*.md")
+    ]
+    return (*ROOT.glob("*.md"), *sorted(path for path in below if "node_modules" not in path.parts))
+
+
 def pages() -> tuple[Path, ...]:
     """List the pages that people read: the README, and all under docs/ that nobody generated."""
-    written = sorted((ROOT / "docs").rglob("*.md"))
-    kept = [page for page in written if not {"reference", "node_modules"} & set(page.parts)]
+    guides = ROOT / "docs"
+    kept = [
+        path for path in documents() if guides in path.parents and "reference" not in path.parts
+    ]
     return (ROOT / "README.md", *kept)
 
 
@@ -66,6 +108,14 @@ def blocks_of(page: Path) -> tuple[Block, ...]:
         # `{image}` and its like are for the site.
         if not found[3].startswith("{")
     )
+
+
+def named_in(page: Path) -> Iterator[Named]:
+    """Read the command lines of a page's prose and of its blocks that are not run."""
+    prose = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    shown = [block.text for block in blocks_of(page) if block.reason]
+    for program, words in _NAMED.findall("\n".join((prose, *shown))):
+        yield Named(page=page, program=program, words=words.strip())
 
 
 def links_of(page: Path) -> Iterator[Link]:
