@@ -8,16 +8,18 @@ inputs of a row) is asked twice.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeAlias
 
 from enrich.domain.keys import input_key, input_keys
 from enrich.domain.outcome import OutcomeKind
 from enrich.domain.provider import ProviderSpec, Query, Tier
 from enrich.domain.run import CellFilter, Force, OpenBatch, Order, RunOptions, RunView
 from enrich.domain.table import PERSON, CellState, Column, Overwrite, Row
-from enrich.domain.values import is_blank
+from enrich.domain.values import JsonObject, is_blank
 
 __all__ = [
     "PROBE_TIERS",
+    "Asking",
     "could_ask",
     "first_providers",
     "is_open",
@@ -99,11 +101,15 @@ def open_columns(row: Row, run: RunView) -> tuple[Column, ...]:
 
 
 def questions_for(
-    batch: OpenBatch, spec: ProviderSpec, *, waiting: Collection[int] = ()
+    batch: OpenBatch,
+    spec: ProviderSpec,
+    *,
+    waiting: Collection[int] = (),
+    asking: "Asking | None" = None,
 ) -> tuple[Query, ...]:
     """List the batch's questions to one provider: rows with an open cell that it may fill.
 
-    Rows that are `waiting` are left out.
+    Rows that are `waiting` are left out. `asking` is what other providers are asked with.
 
     What an earlier attempt, or the batch that put these rows back, could not ask is asked again. A
     provider that knew a row has said all it knows; one that did not may know it by new inputs.
@@ -112,9 +118,9 @@ def questions_for(
     left_out = {r.row for r in mine if r.outcome.kind is OutcomeKind.FOUND}.union(waiting)
     asked = {(r.row, r.input_key) for r in mine if r.is_final or r.attempt >= batch.ref.attempt}
     questions = []
-    asking = _Asking(batch.run, spec)
+    asking = asking or Asking(batch.run)
     for row in batch.rows:
-        query = None if row.id in left_out else asking.question(row)
+        query = None if row.id in left_out else asking.question(row, spec)
         if query is None:
             continue
         if not asked and not batch.tokens:
@@ -136,57 +142,71 @@ def keys_of(run: RunView, spec: ProviderSpec, queries: Iterable[Query]) -> list[
     return input_keys(run.tenant, spec.name, spec.version, [query.inputs for query in queries])
 
 
-class _Asking:
-    """The questions of a run to one provider, row by row."""
+#: The fields of a row's open cells, and what is known of the others.
+_Look: TypeAlias = tuple[frozenset[str], JsonObject]
 
-    def __init__(self, run: RunView, spec: ProviderSpec) -> None:
-        self._run, self._spec = run, spec
+
+class Asking:
+    """The questions of a run about rows as they are: what providers share is looked up once."""
+
+    def __init__(self, run: RunView) -> None:
+        self._run = run
+        self._looks: dict[int, _Look] = {}
         # Most rows of a batch have the same open cells, and the same fields.
         self._plans: dict[tuple[str, ...], tuple[frozenset[str], tuple[Column, ...]]] = {}
-        self._able: dict[tuple[str, ...], bool] = {}
+        self._able: dict[tuple[str, tuple[str, ...]], bool] = {}
+        self._wanted: dict[tuple[str, frozenset[str]], frozenset[str]] = {}
 
-    def question(self, row: Row) -> Query | None:
+    def question(self, row: Row, spec: ProviderSpec) -> Query | None:
         """Give the question about a row; None when the provider has no part in it."""
-        undecided = open_columns(row, self._run)
-        keys = tuple([column.key for column in undecided])
-        wanted, speaking = self._plans.get(keys) or self._planned(keys, undecided)
-        if not wanted:
-            return None
-        known = row.known_fields(speaking, is_ordered=True)
-        if not self._can_ask_with(tuple(known)):
+        fields, known = self._looks.get(row.id) or self._look(row)
+        wanted = self._wanted.get((spec.name, fields))
+        if wanted is None:
+            wanted = self._wanted[spec.name, fields] = fields & spec.gives.keys()
+        if not wanted or not self._can_ask(spec, tuple(known)):
             return None
         return Query(
             row=row.id,
-            inputs=self._spec.inputs_of(known),
+            inputs=spec.inputs_of(known),
             wanted=wanted,
             tenant=self._run.tenant,
             run=self._run.id,
         )
 
-    def _can_ask_with(self, fields: tuple[str, ...]) -> bool:
-        able = self._able.get(fields)
+    def _can_ask(self, spec: ProviderSpec, fields: tuple[str, ...]) -> bool:
+        able = self._able.get((spec.name, fields))
         if able is None:
-            able = self._able[fields] = self._spec.can_ask_with(fields)
+            able = self._able[spec.name, fields] = spec.can_ask_with(fields)
         return able
+
+    def _look(self, row: Row) -> _Look:
+        undecided = open_columns(row, self._run)
+        keys = tuple([column.key for column in undecided])
+        fields, speaking = self._plans.get(keys) or self._planned(keys, undecided)
+        look = self._looks[row.id] = fields, row.known_fields(speaking, is_ordered=True)
+        return look
 
     def _planned(
         self, keys: tuple[str, ...], undecided: Iterable[Column]
     ) -> tuple[frozenset[str], tuple[Column, ...]]:
-        """Say what is wanted, and which columns are inputs.
+        """Say what is open, and which columns are inputs.
 
         A value that is about to be decided again is none: what it was must not answer for itself.
         """
-        wanted = frozenset(c.field for c in undecided if c.field in self._spec.gives)
+        fields = frozenset(column.field for column in undecided)
         speaking = tuple(c for c in self._run.columns_by_weight if c.key not in keys)
-        self._plans[keys] = wanted, speaking
-        return wanted, speaking
+        self._plans[keys] = fields, speaking
+        return fields, speaking
 
 
 def next_questions(
     batch: OpenBatch, specs: Sequence[ProviderSpec], *, waiting: Collection[int] = ()
 ) -> tuple[str, ...]:
     """Name the providers that have a question in this batch, apart from rows that wait."""
-    return tuple(spec.name for spec in specs if questions_for(batch, spec, waiting=waiting))
+    asking = Asking(batch.run)
+    return tuple(
+        spec.name for spec in specs if questions_for(batch, spec, waiting=waiting, asking=asking)
+    )
 
 
 def could_ask(run: RunView, specs: Iterable[ProviderSpec]) -> tuple[ProviderSpec, ...]:

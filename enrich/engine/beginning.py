@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from enrich.domain.run import Force, OpenBatch, Step
+from enrich.domain.waterfall import Asking
 from enrich.engine.ask import Asked
 from enrich.engine.fuse import Fusion, join
 from enrich.engine.parts import Parts
@@ -59,7 +60,10 @@ def _sample_of(batch: OpenBatch) -> OpenBatch:
 def _asked(parts: Parts, batch: OpenBatch, step: Step) -> Sequence[Asked]:
     own = parts.of(batch.run.columns)
     providers = [own.provider(name) for name in step.providers]
-    return [Asked.of(batch, one, queries_of(own, batch, step, one)) for one in providers]
+    asking = Asking(batch.run)
+    return [
+        Asked.of(batch, one, queries_of(own, batch, step, one, asking=asking)) for one in providers
+    ]
 
 
 def _looked_up(

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from enrich.domain.advance import waiting_rows
 from enrich.domain.provider import Query
 from enrich.domain.run import OpenBatch, Order, Response, Step
-from enrich.domain.waterfall import questions_for
+from enrich.domain.waterfall import Asking, questions_for
 from enrich.engine.ask import ask
 from enrich.engine.parts import Parts
 from enrich.engine.recording import record
@@ -43,11 +43,18 @@ def answers_of(parts: Parts, batch: OpenBatch, step: Step, provider: str) -> tup
     return ask(parts, batch, asked, queries, is_looked_up=step.is_begun) if queries else ()
 
 
-def queries_of(parts: Parts, batch: OpenBatch, step: Step, provider: Provider) -> tuple[Query, ...]:
-    """List what a step has to ask a provider about its batch."""
+def queries_of(
+    parts: Parts,
+    batch: OpenBatch,
+    step: Step,
+    provider: Provider,
+    *,
+    asking: Asking | None = None,
+) -> tuple[Query, ...]:
+    """List what a step has to ask a provider about its batch; `asking` is shared with others."""
     name = provider.spec.name
     waiting = _left_to_others(parts, batch, name)
-    queries = questions_for(batch, provider.spec, waiting=waiting)
+    queries = questions_for(batch, provider.spec, waiting=waiting, asking=asking)
     if name in step.asks:
         chosen = frozenset(step.asks[name])
         return tuple(query for query in queries if query.row in chosen)

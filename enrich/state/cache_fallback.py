@@ -61,7 +61,8 @@ class FallbackCache:
 
     def drop_many(self, tenant: str, names: Sequence[str]) -> None:
         """Forget many, here and there; Redis is told later when it is away."""
-        self._memory.drop_many(tenant, names)
+        if len(self._memory):
+            self._memory.drop_many(tenant, names)
         self._either(
             lambda: self._shared.drop_many(tenant, names),
             lambda: self._owe([self._shared.key_of(tenant, name) for name in names]),
