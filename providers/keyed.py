@@ -175,5 +175,6 @@ def _unless_echoed(answer: Answer, reply: Reply, key: Secret | None) -> Answer:
     # As a header of basic authentication holds it, with a password and without one.
     words |= {b64encode(f"{key.reveal()}{end}".encode()) for end in ("", ":")}
     if any(word in reply.body for word in words):
-        return replace(answer, outcome=Malformed("the answer repeats our key"))
+        is_hit = isinstance(answer.outcome, Found)
+        return replace(answer, outcome=Malformed("the answer repeats our key", is_hit=is_hit))
     return answer

@@ -153,10 +153,11 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """An answer came that is not of the agreed shape."""
+    """An answer came that is not of the agreed shape; one that `is_hit` is charged as one."""
 
     kind: ClassVar = OutcomeKind.MALFORMED
     reason: str = ""
+    is_hit: bool = field(default=False, compare=False)  # not kept: its cost is
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from itertools import groupby
 
-from enrich.domain.outcome import Found, Outcome, OutcomeKind
+from enrich.domain.outcome import Found, Malformed, Outcome, OutcomeKind
 from enrich.domain.rate import RateLimit
 from enrich.domain.tokens import TokenPrice
 from enrich.domain.values import Json, JsonObject, is_blank
@@ -134,8 +134,12 @@ class ProviderSpec:
     def cost_of(self, outcome: Outcome) -> int:
         """Say what one answer costs by the provider's rule, in micro-credits."""
         if self.charge is Charge.ON_HIT:
-            return self.price_microcredits if isinstance(outcome, Found) else 0
+            return self.price_microcredits if _is_hit(outcome) else 0
         return 0 if outcome.kind in _NEVER_CHARGED else self.price_microcredits
+
+
+def _is_hit(outcome: Outcome) -> bool:
+    return isinstance(outcome, Found) or (isinstance(outcome, Malformed) and outcome.is_hit)
 
 
 # Not frozen, as other values that come by the million: see `Observation`.

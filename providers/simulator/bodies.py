@@ -1,7 +1,7 @@
 """Make replies out of a file's examples: their values adapted to the question, or spoilt. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from enrich.domain.values import Json, JsonObject
@@ -51,17 +51,20 @@ def lied(spec: HttpSpec, document: Json, inputs: JsonObject) -> Json:
     kept |= {str(_first(echo.path.of(record))).casefold() for echo in spec.response.echo}
     said = [_first(mapped.path.of(record)) for mapped in spec.response.fields.values()]
     swaps = [(value, _other(value)) for value in said if str(value).casefold() not in kept]
-    return replaced(document, swaps)
+    return replaced(document, swaps, kept=kept - {""})
 
 
-def replaced(document: Json, swaps: Swaps) -> Json:
-    """Replace values wherever they stand, case aside; the first swap of a value holds."""
+def replaced(document: Json, swaps: Swaps, *, kept: Collection[str] = ()) -> Json:
+    """Replace values wherever they stand, case aside; the first swap of a value holds.
+
+    A text that holds one of the `kept` is replaced as a whole or not at all.
+    """
     table: dict[str, Json] = {}
     for old, new in swaps:
         if isinstance(old, str | int | float) and not isinstance(old, bool) and old != "":
             table.setdefault(str(old).casefold(), new)
     long = {old: str(new) for old, new in table.items() if len(old) >= _CHARS_MIN}
-    return _walked(document, table, long)
+    return _walked(document, table, long, kept)
 
 
 def text_replaced(text: str, swaps: Mapping[str, str]) -> str:
@@ -81,18 +84,22 @@ def _first(value: Json) -> Json:
     return (value[0] if value else None) if isinstance(value, list) else value
 
 
-def _walked(document: Json, table: Mapping[str, Json], long: Mapping[str, str]) -> Json:
+def _walked(
+    document: Json, table: Mapping[str, Json], long: Mapping[str, str], kept: Collection[str]
+) -> Json:
     match document:
         case dict():
-            return {name: _walked(item, table, long) for name, item in document.items()}
+            return {name: _walked(item, table, long, kept) for name, item in document.items()}
         case list():
-            return [_walked(item, table, long) for item in document]
+            return [_walked(item, table, long, kept) for item in document]
         case bool() | None:
             return document
         case str():
-            if document.casefold() in table:
-                return str(table[document.casefold()])
-            return text_replaced(document, long)
+            folded = document.casefold()
+            if folded in table:
+                return str(table[folded])
+            is_kept = any(text in folded for text in kept)
+            return document if is_kept else text_replaced(document, long)
         case _:
             return _number(document, table.get(str(document), document))
 

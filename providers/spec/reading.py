@@ -231,7 +231,7 @@ def _mapped(answer: Answered, asked: Asked) -> Outcome:
     if not isinstance(record, dict | list):
         return Malformed("the answer is no record")
     if any(_is_anothers(echo, record, asked.inputs) for echo in response.echo):
-        return Malformed("mismatch")
+        return Malformed("mismatch", is_hit=True)
     sure = _sureness(response.confidence, record)
     if response.confidence is not None and sure < response.min_confidence:
         return NotFound()
@@ -243,7 +243,7 @@ def _observed(spec: HttpSpec, record: Json, sure: float) -> Outcome:
     for field, mapped in spec.response.fields.items():
         value = typed(mapped.path.of(record), mapped)
         if value is Unusable.WRONG and mapped.wrong == "malformed":
-            return Malformed(f"{field} is of a wrong type")
+            return Malformed(f"{field} is of a wrong type", is_hit=True)
         if not isinstance(value, Unusable) and value not in NOTHING:
             own = _sureness(mapped.confidence, record) if mapped.confidence else sure
             confidence = round(mapped.prior * own, 4)

@@ -54,7 +54,8 @@ def person(number: int) -> JsonObject:
 
 #: What each provider takes its price for, by its own words.
 _CHARGED = {
-    name: {"found"}
+    # A record that came whole is one, also when it is another company's or of a wrong type.
+    name: {"found", "malformed"}
     if spec.price.charge == "on_hit"
     else {"found", "not_found", "invalid_input", "legal_block", "malformed"}
     for name, spec in SPECS.items()

@@ -49,9 +49,9 @@ def vendor_of(spec: HttpSpec = PDL, **behaviour: Any) -> Vendor:
 
 
 def signed(call: HttpCall, key: str = "k") -> Incoming:
-    """A call as it arrives, with a key where PDL looks for it."""
+    """A call as it arrives, with a key where PDL and Coresignal look for it."""
     arrived = incoming_of(call)
-    return replace(arrived, headers={**arrived.headers, "x-api-key": key})
+    return replace(arrived, headers={**arrived.headers, "x-api-key": key, "apikey": key})
 
 
 def sent(vendor: Vendor, inputs: JsonObject = ADA, *, key: str = "k", now_s: float = 0) -> Sending:
@@ -74,6 +74,17 @@ def told(vendor: Vendor, inputs: JsonObject = ADA, *, key: str = "k", now_s: flo
 def all_sent(vendor: Vendor, rows: Sequence[str] = _ROWS) -> dict[str, Sending]:
     """What is sent to many rows, in the order in which they ask."""
     return {row: sent(vendor, {"email": row}) for row in rows}
+
+
+def test_a_lie_is_about_what_was_asked_also_where_a_name_is_part_of_it() -> None:
+    # The example's company is Example, and what is asked is at example.
+    spec, asked = _SPECS["coresignal"], {"domain": "firm1.example"}
+
+    honest, lie = (told(vendor_of(spec, lies=share), asked) for share in (0.0, 1.0))
+
+    assert isinstance(honest, Found)
+    assert isinstance(lie, Found)
+    assert lie.observations["company_name"] != honest.observations["company_name"]
 
 
 def test_equal_seeds_give_equal_replies() -> None:

@@ -19,7 +19,7 @@ from enrich.domain.outcome import (
 from enrich.domain.values import Json
 from providers.exchange import NotJsonError, parse_json
 from providers.spec.reading import kind_of_status
-from tests.specs import AT, outcome_of, reply, spec_of
+from tests.specs import AT, FIELDS, outcome_of, reply, spec_of
 
 HOUR = timedelta(hours=1)
 
@@ -181,6 +181,28 @@ def test_r13_an_echo_that_must_be_there_is_missed() -> None:
     rule = 'echo = [{ input = "domain", path = "id", required = true }]'
 
     assert outcome_of(spec_of(response=rule), reply('{"name": "A"}')) == Malformed("mismatch")
+
+
+_ECHO = 'echo = [{ input = "domain", path = "id", type = "domain" }]'
+_COUNT = 'employees = { path = "n", type = "integer", prior = 0.8, wrong = "malformed" }'
+
+
+@pytest.mark.parametrize(
+    ("body", "cost"),
+    [
+        pytest.param('{"name": "A", "id": "example.com"}', 200_000, id="found"),
+        pytest.param('{"name": "B", "id": "b.example"}', 200_000, id="of another company"),
+        pytest.param('{"name": "A", "n": true}', 200_000, id="of a wrong type"),
+        pytest.param('{"name": ', 0, id="cut off"),
+        pytest.param("[1]", 0, id="no record"),
+    ],
+)
+def test_a_record_that_came_whole_is_charged_as_a_hit(body: str, cost: int) -> None:
+    paid = spec_of(more="[price]\ncredits = 0.2", response=_ECHO, fields=f"{FIELDS}\n{_COUNT}")
+
+    outcome = outcome_of(paid, reply(body), domain="example.com")
+
+    assert paid.provider_spec.cost_of(outcome) == cost
 
 
 _MOMENTS = [
