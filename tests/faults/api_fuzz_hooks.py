@@ -23,6 +23,7 @@ _SENTENCES = (
     "must hold no NUL character",  # inside of values of any shape
     "must hold no lone surrogate",
     "has no column to enrich",
+    "half_open cannot be held",
     "the idempotency key was sent before with another body",
 )
 

@@ -108,6 +108,16 @@ def test_a_wrong_key_is_refused(acme: Caller, key: str | bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "header",
+    [pytest.param({}, id="alone"), pytest.param({"Idempotency-Key": "k" * 8}, id="beside")],
+)
+def test_a_wrong_key_in_the_body_is_refused(acme: Caller, header: dict[str, str]) -> None:
+    refused = acme.post("/v1/enrich/profile", profile() | {"idempotencyKey": "7"}, headers=header)
+
+    assert check(refused, 400)["errors"][0]["pointer"] == "/body/idempotencyKey"
+
+
+@pytest.mark.parametrize(
     "more",
     [
         pytest.param({"candidateId": ""}, id="no candidate"),

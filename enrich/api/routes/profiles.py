@@ -90,14 +90,16 @@ def find_rows(wish: SearchWish, who: Reading, own: Own) -> Answer:
 
 def _key_of(request: Request, wish: ProfileWish) -> str:
     given = request.headers.getlist(_IDEMPOTENCY_KEY)
-    if not given and wish.idempotencyKey is None:
-        return ""
-    key = given[0] if given else wish.idempotencyKey or ""
-    if len(given) > 1 or not _KEY.fullmatch(key):
-        place = "Idempotency-Key" if given else "/body/idempotencyKey"
-        problem = "must be one word of 8 to 128 ASCII characters"
-        raise ProblemError(400, f"{place}: {problem}", faults=[Fault(place, problem)])
-    return key
+    if len(given) > 1 or not all(map(_KEY.fullmatch, given)):
+        raise _not_a_key("Idempotency-Key")
+    if wish.idempotencyKey is not None and not _KEY.fullmatch(wish.idempotencyKey):
+        raise _not_a_key("/body/idempotencyKey")
+    return given[0] if given else wish.idempotencyKey or ""
+
+
+def _not_a_key(place: str) -> ProblemError:
+    problem = "must be one word of 8 to 128 ASCII characters"
+    return ProblemError(400, f"{place}: {problem}", faults=[Fault(place, problem)])
 
 
 def _taken(own: Services, queue: Queue, tenant: str, wish: ProfileWish, key: str) -> Job:
