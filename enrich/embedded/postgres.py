@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg2
 
 from enrich.embedded.account import Account, open_tree, open_way_to, own
-from enrich.embedded.home import Home, holds, locked
-from enrich.embedded.process import failed_to_start, launch, run_once, stop_process, until
+from enrich.embedded.home import Home, locked
+from enrich.embedded.process import bring_up, launch, run_once, stop_process
 from enrich.embedded.urls import POSTGRES_PORT, postgres_url
 from enrich.embedded.wheels import installed_with, postgres_binary
 
@@ -57,12 +57,7 @@ def ensure_running(home: Home, account: Account) -> bool:
     Raises:
         EmbeddedServerError: it did not come up; the message holds the end of its log.
     """
-    started = not holds(home.alive(NAME))
-    if started:
-        _start(home, account)
-    up = until(lambda: answers(home) or not holds(home.alive(NAME)), deadline_s=_START_S)
-    if not (up and answers(home)):
-        raise failed_to_start(NAME, home.log(NAME))
+    started = bring_up(home, NAME, lambda: _start(home, account), answers, deadline_s=_START_S)
     _ensure_database(home)
     return started
 

@@ -18,7 +18,7 @@ from enrich.embedded.account import Account
 from enrich.embedded.home import Home, holds, locked
 from enrich.errors import EmbeddedServerError
 
-__all__ = ["failed_to_start", "launch", "run_once", "stop_process", "until"]
+__all__ = ["bring_up", "launch", "run_once", "stop_process", "until"]
 
 _POLL_S = 0.02
 _LOG_LINES = 15
@@ -36,6 +36,28 @@ def until(condition: Callable[[], bool], *, deadline_s: float) -> bool:
             return False
         time.sleep(_POLL_S)
     return True
+
+
+def bring_up(
+    home: Home,
+    name: str,
+    start: Callable[[], None],
+    answers: Callable[[Home], bool],
+    *,
+    deadline_s: float,
+) -> bool:
+    """Start a server unless it runs, and wait until it answers; True when it was started now.
+
+    Raises:
+        EmbeddedServerError: it did not come up; the message holds the end of its log.
+    """
+    started = not holds(home.alive(name))
+    if started:
+        start()
+    up = until(lambda: answers(home) or not holds(home.alive(name)), deadline_s=deadline_s)
+    if not (up and answers(home)):
+        raise _failed_to_start(name, home.log(name))
+    return started
 
 
 def launch(home: Home, name: str, command: Sequence[str], account: Account) -> None:
@@ -79,7 +101,7 @@ def run_once(
                 **_as(account),
             )
         except (subprocess.SubprocessError, OSError) as exc:
-            raise failed_to_start(Path(command[0]).name, log) from exc
+            raise _failed_to_start(Path(command[0]).name, log) from exc
 
 
 def stop_process(home: Home, name: str, *, sig: signal.Signals, deadline_s: float) -> bool:
@@ -99,7 +121,7 @@ def stop_process(home: Home, name: str, *, sig: signal.Signals, deadline_s: floa
     raise EmbeddedServerError(f"{name} does not end; its log is {home.log(name)}")
 
 
-def failed_to_start(name: str, log: Path) -> EmbeddedServerError:
+def _failed_to_start(name: str, log: Path) -> EmbeddedServerError:
     """Build the error that says where the log lies and how it ends."""
     lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
     tail = "\n".join(f"  {line}" for line in lines)

@@ -11,6 +11,7 @@ from enrich.engine.parts import Parts
 __all__ = [
     "Evidence",
     "cell_evidence",
+    "cell_json",
     "evidence_json",
     "fields_in",
     "provenance_json",
@@ -28,6 +29,18 @@ def cell_evidence(parts: Parts, tenant: str, table: str, row: str, column: str) 
     field = parts.rows.table(tenant, table).column(column).field
     (found,) = parts.rows.read(tenant, table, [row])
     return found, field, parts.runs.evidence(tenant, table, row)
+
+
+def cell_json(row: Row, column: str, field: str) -> JsonObject:
+    """Write down a cell: its value, whether a person typed it, and why it is as it is."""
+    return {
+        "row": row.key,
+        "column": column,
+        "field": field,
+        "value": row.data.get(column),
+        "typed": row.is_typed(column),
+        "provenance": provenance_json(row.cells.get(column)),
+    }
 
 
 def seen_in(response: Response, field: str) -> Observation | None:

@@ -11,18 +11,19 @@ from datetime import datetime
 
 from enrich.domain.outcome import DEADLINE, Pending, Skipped
 from enrich.domain.paid import CallEnd
-from enrich.domain.provider import Answer, ProviderSpec, Query, charged
+from enrich.domain.provider import Answer, Query, charged
+from enrich.engine.around import Around
 from enrich.engine.call import Said, taken
 from enrich.engine.parts import Parts
 from enrich.errors import DatabaseDownError
-from enrich.ports import Deadline, Keyed, Provider
+from enrich.ports import Deadline, Provider
 
 __all__ = ["Journal"]
 
 log = logging.getLogger("enrich.engine")
 
 
-class Journal:
+class Journal(Around):
     """A provider whose calls are reserved for a tenant in the name of `holder`, and written down.
 
     `begun` are the questions that count as begun from the start. What could not be written stays
@@ -49,21 +50,6 @@ class Journal:
         self._to_end: dict[str, CallEnd] = {}
         self._ours: set[str] = set(begun)
         self._ended: set[str] = set()
-
-    @property
-    def spec(self) -> ProviderSpec:
-        """That of the provider."""
-        return self._provider.spec
-
-    def credential_id(self, tenant: str) -> str:
-        """Name what the provider is asked with; empty when it is asked with nothing."""
-        inner = self._provider
-        return inner.credential_id(tenant) if isinstance(inner, Keyed) else ""
-
-    def key_count(self, tenant: str) -> int:
-        """Count the provider's keys."""
-        inner = self._provider
-        return inner.key_count(tenant) if isinstance(inner, Keyed) else 0
 
     def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
         """Ask about those that are still ours; the others wait for whoever took them."""

@@ -4,11 +4,12 @@ import threading
 from collections.abc import Sequence
 
 from enrich.domain.outcome import Skipped
-from enrich.domain.provider import Answer, ProviderSpec, Query
+from enrich.domain.provider import Answer, Query
 from enrich.domain.run import RunView
+from enrich.engine.around import Around
 from enrich.engine.parts import Parts
 from enrich.errors import DatabaseDownError
-from enrich.ports import Deadline, Keyed, Provider
+from enrich.ports import Deadline, Provider
 
 __all__ = ["STOPPED", "Watched"]
 
@@ -18,7 +19,7 @@ STOPPED = "the run has ended"
 _LOOK_EVERY_S = 0.5
 
 
-class Watched:
+class Watched(Around):
     """A provider that is no longer asked once its run has ended or was cancelled."""
 
     def __init__(self, parts: Parts, run: RunView, provider: Provider) -> None:
@@ -28,21 +29,6 @@ class Watched:
         # Both guarded by the lock.
         self._looked_at_s = parts.clock.monotonic_s()
         self._is_over = False
-
-    @property
-    def spec(self) -> ProviderSpec:
-        """That of the provider."""
-        return self._provider.spec
-
-    def credential_id(self, tenant: str) -> str:
-        """Name what the provider is asked with; empty when it is asked with nothing."""
-        inner = self._provider
-        return inner.credential_id(tenant) if isinstance(inner, Keyed) else ""
-
-    def key_count(self, tenant: str) -> int:
-        """Count the provider's keys."""
-        inner = self._provider
-        return inner.key_count(tenant) if isinstance(inner, Keyed) else 0
 
     def ask(self, queries: Sequence[Query], deadline: Deadline) -> Sequence[Answer]:
         """Ask, unless the run is over."""

@@ -20,17 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from enrich import embedded
-from tests.faults.lab import COLUMNS, Lab, lab
+from tests.faults.lab import COLUMNS, TWICE, Lab, lab
 from tests.faults.ledger_providers import PAID
 
-__all__ = ["TWICE", "Tally", "break_many_times", "figures_of"]
+__all__ = ["Tally", "break_many_times", "figures_of"]
 
 _TABLE = "firms"
 _WRITTEN = "SELECT count(*) FROM cell_writes"
-TWICE = """
-    SELECT count(*) FROM (
-        SELECT FROM cell_writes GROUP BY row_id, cell HAVING count(*) > 1) AS twice
-"""
 _DONE = "SELECT state = 'done' FROM runs ORDER BY id DESC LIMIT 1"
 _LOST = """
     SELECT count(*) FROM rows r CROSS JOIN unnest(CAST(:columns AS text[])) AS c

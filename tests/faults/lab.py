@@ -29,11 +29,20 @@ from enrich.store.rows import PostgresRowStore
 from tasks.settings import worker_arguments
 from tests.faults.ledger import Book
 
-__all__ = ["COLUMNS", "Lab", "lab"]
+__all__ = ["COLUMNS", "OPEN", "TWICE", "Lab", "lab"]
 
 _ROOT = Path(__file__).parents[2]
 _MODULES = ("free_a", "free_b", "cheap", "paid", "keyed")
 COLUMNS = ("industry", "sector", "company_status", "company_description", "headquarters")
+#: Cells of these columns that are not filled, and cells that were written more than once.
+OPEN = """
+    SELECT count(*) FROM rows r CROSS JOIN unnest(CAST(:columns AS text[])) AS c
+    WHERE r.cells -> c ->> 'state' IS DISTINCT FROM 'filled'
+"""
+TWICE = """
+    SELECT count(*) FROM (
+        SELECT FROM cell_writes GROUP BY row_id, cell HAVING count(*) > 1) AS twice
+"""
 _AUDIT = """
     CREATE TABLE cell_writes (
         row_id bigint, cell text, stamp jsonb, at timestamptz DEFAULT clock_timestamp());

@@ -30,8 +30,8 @@ from enrich import embedded
 from enrich.embedded.home import Home
 from enrich.errors import EnrichError
 from tests.faults.growth import Growth
-from tests.faults.kills import TWICE, Tally, figures_of
-from tests.faults.lab import COLUMNS, Lab, lab
+from tests.faults.kills import Tally, figures_of
+from tests.faults.lab import COLUMNS, TWICE, Lab, lab
 from tests.faults.proxy import Faults, Proxy
 
 __all__ = ["soak"]

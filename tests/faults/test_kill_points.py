@@ -12,7 +12,7 @@ from enrich import embedded
 from enrich.errors import EmbeddedServerError
 from enrich.store.access_keys import PostgresAccessKeys
 from tests.faults.kill_points import FOLDER
-from tests.faults.lab import COLUMNS, Lab, lab
+from tests.faults.lab import COLUMNS, OPEN, TWICE, Lab, lab
 from tests.integration.api_process import Caller, make_key, serving
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(180)]
@@ -20,19 +20,11 @@ pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(180)]
 ROWS = 5
 DONE = "SELECT count(*) = :runs AND bool_and(state = 'done') FROM runs"
 RUN_OUT = "UPDATE batches SET lease_until = now() WHERE lease_until IS NOT NULL"
-OPEN = """
-    SELECT count(*) FROM rows r CROSS JOIN unnest(CAST(:columns AS text[])) AS c
-    WHERE r.cells -> c ->> 'state' IS DISTINCT FROM 'filled'
-"""
 LEAVE_JOBS = """
     UPDATE jobs SET updated_at = now() - interval '1 minute'
     WHERE state IN ('queued', 'processing')
 """
 RUNS_OF_JOB = "SELECT count(*) FROM runs WHERE starts_with(reply_to, 'job:' || :job)"
-TWICE = """
-    SELECT count(*) FROM (
-        SELECT FROM cell_writes GROUP BY row_id, cell HAVING count(*) > 1) AS twice
-"""
 
 
 @pytest.fixture(scope="module")

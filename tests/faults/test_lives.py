@@ -15,7 +15,7 @@ from enrich.api.exposition import exposed
 from enrich.errors import EmbeddedServerError
 from enrich.state.link import RedisLink
 from enrich.state.metrics import RedisMetrics
-from tests.faults.lab import COLUMNS, Lab, lab
+from tests.faults.lab import COLUMNS, OPEN, TWICE, Lab, lab
 
 pytestmark = [
     pytest.mark.servers,
@@ -29,14 +29,6 @@ ROWS = 100
 LEASE_S = 3600.0
 HELD = "SELECT count(*) FROM batches WHERE holder LIKE 'worker0%' AND phase IN ('probe', 'premium')"
 DONE = "SELECT bool_and(state = 'done') FROM runs"
-OPEN = """
-    SELECT count(*) FROM rows r CROSS JOIN unnest(CAST(:columns AS text[])) AS c
-    WHERE r.cells -> c ->> 'state' IS DISTINCT FROM 'filled'
-"""
-TWICE = """
-    SELECT count(*) FROM (
-        SELECT FROM cell_writes GROUP BY row_id, cell HAVING count(*) > 1) AS twice
-"""
 LEDGER = "SELECT provider, kind, count(*) FROM responses WHERE NOT from_cache GROUP BY 1, 2"
 LOST = "SELECT max(lost) FROM batches"
 

@@ -6,14 +6,14 @@ it may freeze it there. At the end it says what it counted, as JSON.
 
 import json
 import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from enrich.domain.outcome import Found
 from enrich.domain.provider import Answer, ProviderSpec, Query, Tier
 from enrich.domain.values import Observation
 from enrich.ports import Deadline, Provider
+from tests.unit.engine_world import Counts
 
 __all__ = ["NAME", "waiting"]
 
@@ -47,28 +47,6 @@ def waiting() -> Provider:
     return _Waiting()
 
 
-class _Counts:
-    """A recorder that counts by name."""
-
-    def __init__(self) -> None:
-        self.totals: Counter[str] = Counter()
-
-    def count(self, name: str, amount: int = 1, labels: Mapping[str, str] | None = None) -> None:
-        """Add."""
-        self.totals[name] += amount
-
-    def observe(
-        self,
-        name: str,
-        seconds: float,
-        labels: Mapping[str, str] | None = None,
-        *,
-        times: int = 1,
-    ) -> None:
-        """Count the observation."""
-        self.totals[name] += 1
-
-
 def main(message: str) -> None:
     """Ask, fuse, and say what was counted."""
     from enrich.bootstrap import build
@@ -76,7 +54,7 @@ def main(message: str) -> None:
     from enrich.engine.probe import probe
     from tasks.messages import from_wire
 
-    services, counts = build(), _Counts()
+    services, counts = build(), Counts()
     parts = replace(services.parts, recorder=counts)
     step = from_wire(json.loads(message))
     probe(parts, step, NAME)

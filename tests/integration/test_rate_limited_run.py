@@ -6,14 +6,12 @@ The provider counts, not we: its server notes when each call arrives.
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
 
 import pytest
 from celery import Celery
 
 from enrich.embedded import celery_url
+from tests.integration.arrivals import counting_server
 from tests.integration.counted_provider import LIMIT, PORT
 from tests.integration.nodes import WorkerProcess, in_database
 from tests.integration.worker_fixtures import World
@@ -28,27 +26,8 @@ _BROKER = 13
 @pytest.fixture
 def arrivals() -> Iterator[tuple[int, list[tuple[int, int]]]]:
     """A provider's port, and when each call to it left and came, in µs of this machine's clock."""
-    seen: list[tuple[int, int]] = []
-
-    class Count(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            seen.append((int(self.path[1:]), time.monotonic_ns() // 1000))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Count)
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield server.server_port, seen
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with counting_server(time.monotonic_ns) as counted:
+        yield counted
 
 
 @pytest.fixture

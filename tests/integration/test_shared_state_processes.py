@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
-from threading import Thread
 from typing import Any, TypeVar
 
 import pytest
@@ -23,6 +21,7 @@ from enrich.state.governor import RedisGovernor
 from enrich.state.link import RedisLink
 from enrich.state.metrics import RedisMetrics
 from tests.contract.shared_world import Sums
+from tests.integration.arrivals import counting_server
 
 pytestmark = pytest.mark.servers
 
@@ -60,26 +59,8 @@ def breakers(redis_url: str) -> Iterator[RedisBreakers]:
 @pytest.fixture
 def arrivals() -> Iterator[tuple[int, list[tuple[int, int]]]]:
     """A provider's port, and (booked start, arrival) of each call to it, in epoch µs."""
-    seen: list[tuple[int, int]] = []
-
-    class Count(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            seen.append((int(self.path[1:]), time.time_ns() // 1000))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Count)
-    thread = Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield server.server_port, seen
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with counting_server(time.time_ns) as counted:
+        yield counted
 
 
 def test_b43_f54_eight_processes_get_three_trials_in_all(

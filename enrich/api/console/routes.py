@@ -23,7 +23,7 @@ from enrich.api.reading import StrictRoute
 from enrich.domain.access import Principal
 from enrich.domain.table import CellState, Row
 from enrich.domain.values import Json, JsonObject, is_blank
-from enrich.engine.evidence import cell_evidence, evidence_json, provenance_json
+from enrich.engine.evidence import cell_evidence, cell_json, evidence_json
 from enrich.engine.labelling import label_cell
 from enrich.engine.why import Why, why
 
@@ -77,12 +77,7 @@ def cell(table_id: Name, row_id: Name, column_key: Name, who: Reading, own: Own)
     row, field, said = cell_evidence(own.parts, who.tenant, table_id, row_id, column_key)
     evidence: list[Json] = [evidence_json(run, one, field) for run, one in said[:_MOST_EVIDENCE]]
     return {
-        "row": row.key,
-        "column": column_key,
-        "field": field,
-        "value": row.data.get(column_key),
-        "typed": row.is_typed(column_key),
-        "provenance": provenance_json(row.cells.get(column_key)),
+        **cell_json(row, column_key, field),
         "evidence": evidence,
         "why": _why_json(why(own.parts, who.tenant, table_id, row_id, column_key)),
     }

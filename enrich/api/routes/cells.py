@@ -19,7 +19,7 @@ from enrich.domain.table import Row
 from enrich.domain.values import Json, JsonObject
 from enrich.engine.arguments import columns_of, options_of
 from enrich.engine.cells import CellsRequest, Known, begin, finish
-from enrich.engine.evidence import cell_evidence, evidence_json, provenance_json
+from enrich.engine.evidence import cell_evidence, cell_json, evidence_json, provenance_json
 from enrich.engine.report import run_report
 from enrich.engine.submit import Submitted, enriched_columns
 from enrich.ports import TableView
@@ -84,12 +84,7 @@ def show_cell(
     """Show a cell with its evidence: who said what, when, for how much; the newest first."""
     row, field, said = cell_evidence(own.parts, who.tenant, table_id, row_id, column_key)
     return {
-        "row": row.key,
-        "column": column_key,
-        "field": field,
-        "value": row.data.get(column_key),
-        "typed": row.is_typed(column_key),
-        "provenance": provenance_json(row.cells.get(column_key)),
+        **cell_json(row, column_key, field),
         "evidence": [evidence_json(run, each, field) for run, each in said[:_MOST_EVIDENCE]],
     }
 
