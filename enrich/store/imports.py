@@ -38,12 +38,13 @@ _FOLD = text("""
     DELETE FROM incoming i USING twice t WHERE i.key = t.key AND i.n < t.last
 """)
 
-# One stamp for the whole import, drawn when its rows are locked.
+# One stamp for the whole import, drawn when its rows are locked: against who writes or erases them,
+# not against who holds them to write down what was said, as a long import may take minutes.
 _LAY_OVER = text("""
     WITH locked AS MATERIALIZED (
         SELECT r.id, r.data AS old, i.data AS new
         FROM incoming i JOIN rows r ON r.table_id = :table_id AND r.key = i.key
-        ORDER BY r.id FOR UPDATE OF r),
+        ORDER BY r.id FOR NO KEY UPDATE OF r),
     stamp AS MATERIALIZED (
         SELECT nextval('stamps') AS number FROM (SELECT count(*) FROM locked OFFSET 0) AS after),
     changed AS (

@@ -14,11 +14,13 @@ from enrich.ports import NewRow, NewRun, Selection, Settlement
 from enrich.ports.jobs import Beginning
 from enrich.ports.requests import NewSqlRequest
 from enrich.store.calls import PostgresPaidCalls
+from enrich.store.imports import import_rows
 from enrich.store.jobs import PostgresJobs
 from enrich.store.requests import PostgresSqlRequests
 from enrich.store.responses import record_responses
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
+from enrich.store.tables import find_table
 from tests.store_fixtures import TABLE, TENANT, filled, make_table, said
 from tests.unit.batches import spec
 
@@ -113,6 +115,17 @@ def test_who_erases_waits_for_what_is_being_written_down_and_removes_it(
     assert removed is not None
     assert (removed.answers, removed.questions) == (1, ("q",))
     assert left(clean_engine) == 0
+
+
+def test_an_import_keeps_nobody_from_writing_down_what_was_said(clean_engine: Engine) -> None:
+    _, ref, row = begin(clean_engine)
+    with clean_engine.begin() as importing:
+        found = find_table(importing, TENANT, TABLE)
+        changed = NewRow(key="k1", data={"name": "Another Firm"})
+        counted = import_rows(importing, TENANT, found, [changed])
+
+        assert PostgresRunStore(clean_engine).record(ref, [said(row)]) == 1
+    assert counted == (0, 1)
 
 
 def _queued(engine: Engine) -> Job:
