@@ -7,14 +7,16 @@ they hold, and no value of a cell can be read from it.
 import hashlib
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 
 from enrich.domain.values import Json
 
 __all__ = [
     "breaker_key",
     "digest",
+    "digests",
     "folded",
     "input_key",
     "input_keys",
@@ -42,6 +44,14 @@ def folded(value: Json) -> Json:
 def digest(parts: Iterable[str]) -> str:
     """Hash parts to 32 hexadecimal digits (128 bits of SHA-256)."""
     return _hashed(_framed(parts))
+
+
+def digests(first: str, rest: Sequence[tuple[str, str]]) -> list[str]:
+    """Hash many parts that begin alike, each as `digest` does: a table's cells, say."""
+    before = _framed((first,))
+    # A row has several cells, and a column many.
+    framed = {part: _framed((part,)) for part in {*chain.from_iterable(rest)}}
+    return [_hashed(f"{before}{framed[one]}{framed[other]}") for one, other in rest]
 
 
 def _framed(parts: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from enrich.domain.advance import Decision, advance
-from enrich.domain.keys import digest
+from enrich.domain.keys import digest, digests
 from enrich.domain.run import OpenBatch, Phase, Response, Step, StepKind
 from enrich.domain.table import CellWrite
 from enrich.engine.choosing import choosing_of
@@ -127,6 +127,6 @@ def cell_name(table: str, row: str, column: str) -> str:
 
 def _forget_cells(parts: Parts, batch: OpenBatch, writes: Iterable[CellWrite]) -> None:
     keys = {row.id: row.key for row in batch.rows}
-    names = [cell_name(batch.run.table, keys[w.row], w.column) for w in writes]
+    names = digests(batch.run.table, [(keys[w.row], w.column) for w in writes])
     if names:
         parts.cells.drop_many(batch.run.tenant, names)

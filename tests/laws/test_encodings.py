@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrich.domain import outcome as o
-from enrich.domain.keys import digest, input_key, redis_key
+from enrich.domain.keys import digest, digests, input_key, redis_key
 from enrich.domain.result import CellMetadata, CellResult
 from enrich.domain.run import BatchRef, Phase, Step, StepKind
 from enrich.domain.values import Json, Observation
@@ -84,6 +84,11 @@ def test_a_step_survives_the_wire(step: Step) -> None:
 @given(results)
 def test_a_result_survives_the_wire(result: CellResult) -> None:
     assert CellResult.from_json(json.loads(json.dumps(result.to_json()))) == result
+
+
+@given(st.text(max_size=8), st.lists(st.tuples(st.text(max_size=8), st.text(max_size=8))))
+def test_many_digests_are_those_of_each(first: str, rest: list[tuple[str, str]]) -> None:
+    assert digests(first, rest) == [digest((first, *parts)) for parts in rest]
 
 
 @given(parts, parts)
