@@ -46,10 +46,7 @@ def breaker_command(
     Each credential has one of its own, beside the one that all share: a key that is refused or
     used up keeps away nobody who has another.
     """
-    if (hold and not force) or (release and force):
-        raise BadInputError("--hold" if hold else "--release", "goes with --force alone, or alone")
-    if why and not (force or release):
-        raise BadInputError("--why", "goes with --force or --release")
+    _check_together(force=force, hold=hold, release=release, why=why)
     with opened() as services:
         breakers = services.parts.breakers
         gate = _gate_of(services, name)
@@ -73,6 +70,13 @@ def breaker_command(
         return
     _print(name, status, by_hand.get(status.key))
     _print_credentials(others, whose)
+
+
+def _check_together(*, force: str | None, hold: bool, release: bool, why: str) -> None:
+    if (hold and not force) or (release and force):
+        raise BadInputError("--hold" if hold else "--release", "goes with --force alone, or alone")
+    if why and not (force or release):
+        raise BadInputError("--why", "goes with --force or --release")
 
 
 def _gate_of(services: Services, name: str) -> str:

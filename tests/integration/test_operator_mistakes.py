@@ -44,6 +44,8 @@ UNKNOWN = {
     "provider": ("providers nobody", "nobody"),
     "breaker": ("breaker nobody", "nobody"),
     "breaker's state": ("breaker scraper_demo --force ajar", "ajar"),
+    "breaker's why": ("breaker scraper_demo --why wrong", "--why"),
+    "replayed column": ("replay {table} --columns nobody", "nobody"),
     "credential": ("credentials remove nobody", "nobody"),
     "key": ("keys revoke nobody", "nobody"),
     "webhook": ("webhooks remove nobody", "nobody"),
