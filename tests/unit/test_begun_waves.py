@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from enrich.domain.policy import CachePolicy, RunPolicy
+from enrich.domain.policy import CachePolicy, RunPolicy, SingleflightPolicy
 from enrich.domain.run import Force, Step
 from enrich.engine.beginning import begin_wave
 from enrich.engine.fuse import Fusion, fuse
@@ -82,6 +82,7 @@ def test_what_is_known_of_some_rows_goes_into_the_ledger_and_the_rest_is_asked()
         _, (again,) = own.submit()
 
         (probes,) = begin_wave(own.parts, again).steps
+        assert probes == replace(again, is_begun=True)
         recorded = [line for _, _, line in own.database.ledger.values() if line.from_cache]
         by_probes(own, probes)
 
@@ -121,14 +122,17 @@ def test_a_wave_that_was_begun_before_is_begun_no_more() -> None:
         assert again.finished is not None
 
 
-def test_probes_of_a_begun_wave_find_what_was_cached_meanwhile() -> None:
+@pytest.mark.parametrize("has_leases", [True, False], ids=["under a lease", "without leases"])
+def test_probes_of_a_begun_wave_find_what_was_cached_meanwhile(has_leases: bool) -> None:
     first = Scripted(FIRST, KNOWING)
     with known_world(first) as own:
+        flights = SingleflightPolicy(enabled=has_leases)
+        parts = replace(own.parts, policies=replace(own.parts.policies, singleflight=flights))
         _, (step,) = own.submit()
-        (probes,) = begin_wave(own.parts, step).steps
+        (probes,) = begin_wave(parts, step).steps
         _, (other,) = own.submit()
-        probe(own.parts, other, "first")
+        probe(parts, other, "first")
 
-        probe(own.parts, probes, "first")
+        probe(parts, probes, "first")
 
         assert len(first.asked) == 20
