@@ -31,7 +31,7 @@ from providers.llm.late import LatePrompter
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-__all__ = ["Asked", "Ends", "caches_of", "parts_of"]
+__all__ = ["Ends", "Vendors", "caches_of", "parts_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Ends:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Vendors:
     """Who is asked, who of them could be now, and where they answer by themselves."""
 
     providers: Mapping[str, Provider]
@@ -59,7 +59,7 @@ def parts_of(
     own: Settings,
     ends: Ends,
     caches: tuple[FallbackCache, FallbackCache],
-    asked: Asked,
+    vendors: Vendors,
     *,
     holder: str,
 ) -> Parts:
@@ -72,10 +72,10 @@ def parts_of(
         runs=PostgresRunStore(database, holder=holder),
         trust=TrustBook(PostgresTrustStore(database), clock),
         paid=paid,
-        providers=asked.providers,
-        prompter=asked.prompter,
-        is_ready=asked.is_ready,
-        callbacks=asked.callbacks,
+        providers=vendors.providers,
+        prompter=vendors.prompter,
+        is_ready=vendors.is_ready,
+        callbacks=vendors.callbacks,
         responses=caches[0],
         cells=caches[1],
         leases=_leases(link, own, recorder),

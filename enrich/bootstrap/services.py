@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from enrich.bootstrap.front import desk_of, embedders_of, messenger_of
-from enrich.bootstrap.joining import Asked, Ends, caches_of, parts_of
+from enrich.bootstrap.joining import Ends, Vendors, caches_of, parts_of
 from enrich.bootstrap.places import Endpoints, endpoints, process_tracer, settings
 from enrich.bootstrap.sources import (
     callback_secret,
@@ -121,8 +121,8 @@ def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
     probes = ThreadPoolExecutor(own.probes.max_concurrent, thread_name_prefix="enrich-probe")
     caches = caches_of(ends.link, own, metrics)
     sources = _sources(own, places, ends)
-    asked = _asked(own, sources)
-    parts = parts_of(own, ends, caches, asked, holder=holder)
+    vendors = _vendors(own, sources)
+    parts = parts_of(own, ends, caches, vendors, holder=holder)
     embedders, messenger = embedders_of(own, parts, sources.credentials), messenger_of(own, parts)
     return Services(
         settings=own,
@@ -142,7 +142,7 @@ def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
         credentials=sources.credentials,
         _ends=ends,
         _probes=probes,
-        _closing=(sources.catalogue, asked.prompter, embedders, messenger),
+        _closing=(sources.catalogue, vendors.prompter, embedders, messenger),
     )
 
 
@@ -183,9 +183,9 @@ def _sources(own: Settings, places: Endpoints, ends: Ends) -> _Sources:
     )
 
 
-def _asked(own: Settings, sources: _Sources) -> Asked:
+def _vendors(own: Settings, sources: _Sources) -> Vendors:
     terms, simulator = own.llm.terms(), own.providers.base_url
-    return Asked(
+    return Vendors(
         providers=providers_of(own, sources.catalogue),
         prompter=LatePrompter(terms, sources.credentials, simulator=simulator),
         is_ready=readiness_of(own, sources.catalogue),

@@ -13,7 +13,7 @@ from enrich.cli.what_if import print_changes, print_what_if
 from enrich.cli.wishes import names_of
 from enrich.domain.policy import FusionMethod
 from enrich.domain.run import Order
-from enrich.engine.gather import Heard
+from enrich.engine.gather import Hearing
 from enrich.engine.replay import Replay, replay
 from enrich.engine.what_if import what_if
 
@@ -51,13 +51,13 @@ def replay_command(
     With an order of asking (sequential, parallel, adaptive) it says what that would have saved.
     """
     keys = names_of(columns)
-    heard = Heard(table=table, tenant=tenant, columns=keys, trust=trust, shown=limit)
+    hearing = Hearing(table=table, tenant=tenant, columns=keys, trust=trust, shown=limit)
     with opened() as services:
         if policy in _ORDERS:
-            played = what_if(services.parts, heard, order=Order(policy))
+            played = what_if(services.parts, hearing, order=Order(policy))
             print_what_if(played, as_json=as_json)
             return
-        found = replay(services.parts, heard, method=FusionMethod(policy))
+        found = replay(services.parts, hearing, method=FusionMethod(policy))
     if as_json:
         print_json(_as_json(found))
         return

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from enrich.domain.run import Order
-from enrich.engine.gather import Heard
+from enrich.engine.gather import Hearing
 from enrich.engine.parts import Parts
 from enrich.engine.what_if import what_if
 
@@ -40,8 +40,8 @@ def foresee(
     """
     if parts.trust is None:
         return None
-    heard = Heard(table=table, tenant=tenant, columns=columns, shown=0)
-    found = what_if(parts, heard, order=order, most_rows=_PLAYED)
+    hearing = Hearing(table=table, tenant=tenant, columns=columns, shown=0)
+    found = what_if(parts, hearing, order=order, most_rows=_PLAYED)
     if not found.rows:
         return None
     return Foreseen(

@@ -18,7 +18,7 @@ from enrich.engine.trustbook import TrustBook
 from enrich.errors import BadInputError
 from enrich.ports.trust import Label, LabelKind
 
-__all__ = ["KIND_WEIGHT", "Heard", "HeardCell", "heard_cells", "newest_of", "trust_of"]
+__all__ = ["KIND_WEIGHT", "HeardCell", "Hearing", "heard_cells", "newest_of", "trust_of"]
 
 #: What a label of each kind counts beside a person's word.
 KIND_WEIGHT = {LabelKind.PERSON: 1.0, LabelKind.VERIFICATION: 0.8, LabelKind.AGREEMENT: 0.2}
@@ -26,7 +26,7 @@ _PAGE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class Hearing:
     """What was said about a table's columns, all enriched ones by default, and whose trust judges.
 
     `trust` is a version of it, the newest by default; of what is found, the first `shown` changes

@@ -7,7 +7,7 @@ from enrich.domain.fusion import Fused, Verdict, fuse
 from enrich.domain.policy import FusionMethod, FusionPolicy
 from enrich.domain.table import PERSON
 from enrich.domain.values import Json
-from enrich.engine.gather import Heard, HeardCell, heard_cells
+from enrich.engine.gather import HeardCell, Hearing, heard_cells
 from enrich.engine.parts import Parts
 
 __all__ = ["Bucket", "Change", "Replay", "replay"]
@@ -72,18 +72,18 @@ class Replay:
         return sum(apart) / self.labelled
 
 
-def replay(parts: Parts, heard: Heard, *, method: FusionMethod) -> Replay:
+def replay(parts: Parts, hearing: Hearing, *, method: FusionMethod) -> Replay:
     """Fuse a table's cells anew from their recorded answers, and compare with what stands there.
 
     Raises `UnknownNameError`.
     """
-    judge = heard.judge(parts)
+    judge = hearing.judge(parts)
     policy = replace(parts.policies.fusion, method=method, judge=judge)
     found = Replay(policy=method.value, trust=judge.state.version)
-    for cell in heard_cells(parts, heard.tenant, heard.table, heard.columns):
+    for cell in heard_cells(parts, hearing.tenant, hearing.table, hearing.columns):
         fused = _fused(cell, policy)
         if fused is not None:
-            _count(found, cell, fused, heard.shown)
+            _count(found, cell, fused, hearing.shown)
     return found
 
 

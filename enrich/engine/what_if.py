@@ -12,7 +12,7 @@ from enrich.domain.selection.chooser import Chooser, OpenCell, belief_of
 from enrich.domain.selection.plan import stakes_of
 from enrich.domain.table import PERSON
 from enrich.domain.waterfall import PROBE_TIERS, waterfall_order
-from enrich.engine.gather import Heard, HeardCell, heard_cells
+from enrich.engine.gather import HeardCell, Hearing, heard_cells
 from enrich.engine.parts import Parts
 from enrich.engine.replay import Change
 
@@ -50,28 +50,30 @@ class WhatIf:
         return self.spent_microcredits - self.would_spend_microcredits
 
 
-def what_if(parts: Parts, heard: Heard, *, order: Order, most_rows: int | None = None) -> WhatIf:
+def what_if(
+    parts: Parts, hearing: Hearing, *, order: Order, most_rows: int | None = None
+) -> WhatIf:
     """Play an order of asking over a table's recorded answers; who never answered is not asked.
 
     Rows of which nobody knew anything are left out; `most_rows` of the others are played.
 
     Raises `UnknownNameError`.
     """
-    judge, policies = heard.judge(parts), parts.policies
+    judge, policies = hearing.judge(parts), parts.policies
     chosen = policies.by_worth if order is Order.ADAPTIVE else policies.fusion
     policy = replace(chosen, judge=judge)
-    present = parts.rows.table(heard.tenant, heard.table).columns
+    present = parts.rows.table(hearing.tenant, hearing.table).columns
     specs = {spec.name: spec for spec in parts.of(present).specs}
     found = WhatIf(policy=order.value, trust=judge.state.version)
     chooser = Chooser(judge, policies.selection, tuple(specs.values()))
-    cells_heard = heard_cells(parts, heard.tenant, heard.table, heard.columns)
+    cells_heard = heard_cells(parts, hearing.tenant, hearing.table, hearing.columns)
     rows = groupby(cells_heard, lambda cell: cell.row.id)
     for _, group in islice(rows, most_rows):
         cells = tuple(group)
         said = {r.provider: r for r in cells[0].said if r.provider in specs}
         game = _Game(cells=cells, said=said, specs=specs, policy=policy)
         game.play(order, chooser, parts)
-        _count(found, game, heard.shown)
+        _count(found, game, hearing.shown)
     return found
 
 

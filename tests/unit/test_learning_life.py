@@ -6,7 +6,7 @@ import pytest
 
 from enrich.domain.policy import FusionMethod
 from enrich.domain.run import Force
-from enrich.engine.gather import Heard
+from enrich.engine.gather import Hearing
 from enrich.engine.learning import learn_all, learn_tables
 from enrich.engine.replay import replay
 from enrich.engine.why import Voice, why
@@ -49,7 +49,7 @@ def voice_of(made: World, name: str, *, trust: int) -> Voice:
 
 
 def test_labels_make_the_cells_without_labels_right(after: World) -> None:
-    first = replay(after.parts, Heard(table="t", trust=0), method=FusionMethod.LEARNED)
+    first = replay(after.parts, Hearing(table="t", trust=0), method=FusionMethod.LEARNED)
 
     assert unlabelled_right(after) >= 0.9
     assert first.labelled_right / first.labelled < 0.7
@@ -89,7 +89,7 @@ def test_why_lists_who_was_asked(after: World) -> None:
 
 
 def test_a_replay_by_the_same_trust_changes_nothing(after: World) -> None:
-    found = replay(after.parts, Heard(table="t"), method=FusionMethod.LEARNED)
+    found = replay(after.parts, Hearing(table="t"), method=FusionMethod.LEARNED)
 
     assert (found.cells, found.changed) == (ROWS, 0)
     assert found.calibration_error is not None
@@ -99,7 +99,7 @@ def test_a_replay_by_the_same_trust_changes_nothing(after: World) -> None:
 def test_a_replay_asks_nobody_and_writes_nothing(after: World) -> None:
     cells = after.row("r1").cells
 
-    found = replay(after.parts, Heard(table="t"), method=FusionMethod.BEST)
+    found = replay(after.parts, Hearing(table="t"), method=FusionMethod.BEST)
 
     assert found.changed > 0
     assert after.row("r1").cells == cells

@@ -9,7 +9,7 @@ from enrich.domain.provider import ProviderSpec, Query, Tier
 from enrich.domain.run import Order
 from enrich.domain.values import Observation
 from enrich.engine.foresight import foresee
-from enrich.engine.gather import Heard, trust_of
+from enrich.engine.gather import Hearing, trust_of
 from enrich.engine.learning import learn_tables
 from enrich.engine.what_if import what_if
 from enrich.errors import UnknownNameError
@@ -47,7 +47,7 @@ def test_an_order_that_stops_early_would_have_saved_the_rest() -> None:
     with world(*providers, emails=emails, columns=(EMAIL, column)) as made:
         spent = made.run().counts.cost_microcredits
 
-        found = what_if(made.parts, Heard(table="t"), order=Order.SEQUENTIAL)
+        found = what_if(made.parts, Hearing(table="t"), order=Order.SEQUENTIAL)
 
         assert (found.rows, found.cells, found.accepted) == (ROWS, ROWS, ROWS)
         assert found.spent_microcredits == spent == ROWS * 30_000
@@ -83,10 +83,10 @@ def test_nothing_is_foreseen_before_anything_is_recorded() -> None:
 
 def test_a_column_that_there_is_not_is_named() -> None:
     with world(emails=["a@firm1.com"], columns=(EMAIL, COMPANY)) as made:
-        heard = Heard(table="t", columns=("compny",))
+        hearing = Hearing(table="t", columns=("compny",))
 
         with pytest.raises(UnknownNameError, match="did you mean 'company'"):
-            what_if(made.parts, heard, order=Order.PARALLEL)
+            what_if(made.parts, hearing, order=Order.PARALLEL)
 
 
 def test_an_adaptive_order_asks_by_what_was_learned() -> None:
@@ -95,7 +95,7 @@ def test_an_adaptive_order_asks_by_what_was_learned() -> None:
         label_rows(made, range(0, 240, 4))
         learn_tables(made.parts, "default", ["t"])
 
-        found = what_if(made.parts, Heard(table="t"), order=Order.ADAPTIVE)
+        found = what_if(made.parts, Hearing(table="t"), order=Order.ADAPTIVE)
 
         assert found.trust == 1
         assert found.labelled == 60
