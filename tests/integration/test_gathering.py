@@ -130,7 +130,7 @@ def test_killed_while_calls_are_gathered_it_loses_no_caller(
     patient_worker.kill()
     stored = len(world.all(CALLERS, table=table))
     assert stored < ROWS
-    let_time_pass(world, worker_environment)
+    let_time_pass(world, table, worker_environment)
 
     awake(resting)
 
@@ -141,9 +141,9 @@ def test_killed_while_calls_are_gathered_it_loses_no_caller(
     assert sum(rows for _, _, rows in world.all(RUNS, table=table)) == ROWS
 
 
-def let_time_pass(world: World, environment: Mapping[str, str]) -> None:
+def let_time_pass(world: World, table: str, environment: Mapping[str, str]) -> None:
     """Let leases and the patience with whoever took messages run out, instead of waiting."""
-    end_leases(world, environment)
+    end_leases(world, environment, table)
     with redis.Redis.from_url(environment["ENRICH_BROKER__URL"]) as client:
         held = dict.fromkeys(client.zrange("unacked_index", 0, -1), 0.0)
         if held:

@@ -1,6 +1,7 @@
 """A worker dies by kill -9 in the middle of a run: no row is lost and no cell is written twice."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -60,9 +61,11 @@ def begin(setup: CeleryTestSetup, world: World, table: str) -> tuple[Any, int]:
 
 
 @pytest.fixture
-def let_leases_run_out(world: World, worker_environment: Mapping[str, str]) -> Callable[[], None]:
+def let_leases_run_out(
+    world: World, worker_environment: Mapping[str, str]
+) -> Callable[[str], None]:
     """Let what the dead worker held run out."""
-    return lambda: end_leases(world, worker_environment)
+    return partial(end_leases, world, worker_environment)
 
 
 def sweep_until_done(setup: CeleryTestSetup, world: World, run: int) -> None:
@@ -74,14 +77,14 @@ def sweep_until_done(setup: CeleryTestSetup, world: World, run: int) -> None:
 
 
 def test_run_survives_the_death_of_its_worker(
-    celery_setup: CeleryTestSetup, audited: World, let_leases_run_out: Callable[[], None]
+    celery_setup: CeleryTestSetup, audited: World, let_leases_run_out: Callable[[str], None]
 ) -> None:
     table = audited.make_table(ROWS)
     sent, run = begin(celery_setup, audited, table)
     celery_setup.worker.kill()
     unfinished = in_phases(audited, run, "queued", "probe", "premium")
     celery_setup.worker.restart()
-    let_leases_run_out()
+    let_leases_run_out(table)
     sweep_until_done(celery_setup, audited, run)
     summary = sent.get(timeout=10)
 
@@ -97,7 +100,7 @@ def test_run_survives_the_death_of_its_worker(
 
 
 def test_late_message_of_an_older_attempt_changes_nothing(
-    celery_setup: CeleryTestSetup, audited: World, let_leases_run_out: Callable[[], None]
+    celery_setup: CeleryTestSetup, audited: World, let_leases_run_out: Callable[[str], None]
 ) -> None:
     table, app = audited.make_table(5), celery_setup.app
     app.control.cancel_consumer("enrich.fuse", reply=True)
@@ -106,7 +109,7 @@ def test_late_message_of_an_older_attempt_changes_nothing(
     sent = app.send_task("enrich.table", (table,), wish, queue="enrich.ingest")
     assert eventually(lambda: waiting(celery_setup) == 1)
     run = int(audited.scalar(NEWEST_RUN, table=table))
-    let_leases_run_out()
+    let_leases_run_out(table)
     app.send_task("enrich.sweep", queue="enrich.control", ignore_result=True)
     assert eventually(lambda: waiting(celery_setup) == 2)
     app.control.add_consumer("enrich.fuse", reply=True)

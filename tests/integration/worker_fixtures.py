@@ -59,8 +59,14 @@ __all__ = [
 
 _CACHE, _BROKER = 11, 12
 _RUN_OUT = """
-    WITH held AS (UPDATE paid_calls SET held_until = now() WHERE state = 'reserved')
-    UPDATE batches SET lease_until = now() WHERE lease_until IS NOT NULL
+    WITH own AS (
+        SELECT r.id FROM runs r JOIN tables t ON t.id = r.table_id WHERE t.name = :table
+    ), calls AS (
+        UPDATE paid_calls SET held_until = now()
+        WHERE state = 'reserved' AND run_id IN (SELECT id FROM own)
+    )
+    UPDATE batches SET lease_until = now()
+    WHERE lease_until IS NOT NULL AND run_id IN (SELECT id FROM own)
 """
 #: The columns to be enriched of every table made here.
 ENRICHED = ("industry", "website", "founded", "city", "employees")
@@ -181,10 +187,10 @@ def worker_environment(
     }
 
 
-def end_leases(world: World, environment: Mapping[str, str]) -> None:
-    """End what dead workers hold, batches, paid calls and questions, instead of waiting for it."""
+def end_leases(world: World, environment: Mapping[str, str], table: str) -> None:
+    """End what dead workers hold of a table, and all questions, instead of waiting for it."""
     with world.engine.begin() as connection:
-        connection.execute(text(_RUN_OUT))
+        connection.execute(text(_RUN_OUT), {"table": table})
     version = environment["ENRICH_CACHE__VERSION"]
     with redis.Redis.from_url(environment["REDIS_URL"]) as client:
         for key in client.scan_iter(f"enrich:v{version}:lease:*"):
