@@ -22,12 +22,14 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-enrich() { tree=$1; shift; (cd "$tree" && PYTHONPATH=$tree "$python" -m enrich.cli "$@"); }
+# Old workers may know no `enrich.begin`, and old code no name that keeps it back.
+careful() { [ "$1" != "$new" ] || export ENRICH_RUNS__LOOK_UP_FIRST=false; }
+enrich() { tree=$1; shift; (careful "$tree"; cd "$tree" && PYTHONPATH=$tree "$python" -m enrich.cli "$@"); }
 say() { echo "$(date -u +%H:%M:%S) $*"; }
 field() { "$python" -c 'import json,sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 worker() { # TREE NAME
     # In the background as itself, so that its number is the worker's.
-    (cd "$1" && PYTHONPATH=$1 exec "$python" -m celery -A tasks worker --pool=threads \
+    (careful "$1"; cd "$1" && PYTHONPATH=$1 exec "$python" -m celery -A tasks worker --pool=threads \
         --concurrency=2 --hostname="$2@drill" --without-gossip --without-mingle --loglevel=INFO \
         --queues="$queues" >"$folder/$2.log" 2>&1) &
     workers="$workers $!"

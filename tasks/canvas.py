@@ -24,7 +24,7 @@ from enrich.errors import BrokerDownError
 from enrich.state.broker import check_broker
 from tasks.envelope import LONGEST_COUNTDOWN_S
 from tasks.messages import countdown_of, summary_of, to_wire
-from tasks.settings import URGENT
+from tasks.settings import LOOK_UP_FIRST, URGENT
 from tasks.traces import carried, sending
 
 __all__ = ["CeleryDispatcher"]
@@ -49,7 +49,7 @@ class CeleryDispatcher:
             # Asked once at first: who carries messages is patient with a server that is away.
             check_broker(redis_url(self._app.conf.result_backend))
             # Known before the first part can end, so the count cannot miss one.
-            self._announce([step for step in steps if _is_chord(step)])
+            self._announce([step for step in steps if self._is_chord(step)])
             with (
                 sending("steps"),
                 self._app.producer_or_acquire() as producer,
@@ -64,16 +64,29 @@ class CeleryDispatcher:
 
     def _publish(self, producer: Producer, step: Step) -> None:
         countdown_s = countdown_of(step.at, datetime.now(UTC))
-        if _is_chord(step):
+        if self._is_chord(step):
             self._publish_chord(producer, step, countdown_s)
             return
         wire = to_wire(step)
         if step.kind is StepKind.PREMIUM:
             self._send(producer, "enrich.premium", step, (wire,), countdown=countdown_s)
-        elif _is_to_begin(step):
+        elif self._is_to_begin(step):
             self._send(producer, "enrich.begin", step, (wire,), countdown=countdown_s)
         else:
             self._send(producer, "enrich.fuse", step, ([], wire), countdown=countdown_s)
+
+    def _is_chord(self, step: Step) -> bool:
+        return _is_wave(step) and not self._is_to_begin(step)
+
+    def _is_to_begin(self, step: Step) -> bool:
+        """Say whether a wave is looked up before its probes are sent.
+
+        Not where the settings forbid it, nor where somebody waits, because each message counts
+        there; nor where it was lost before. Those probes look for themselves.
+        """
+        if step.urgent or not self._app.conf.get(LOOK_UP_FIRST, True):
+            return False
+        return _is_wave(step) and not step.is_begun and step.batch.attempt == 1
 
     def _announce(self, chords: Sequence[Step]) -> None:
         """Say of how many parts each chord is made: what `set_chord_size` does for one."""
@@ -145,20 +158,6 @@ def _is_far(step: Step, now: datetime) -> bool:
     """Say whether a step is left to the sweep: no worker holds one for so long."""
     countdown_s = countdown_of(step.at, now)
     return countdown_s is not None and countdown_s > LONGEST_COUNTDOWN_S
-
-
-def _is_chord(step: Step) -> bool:
-    return _is_wave(step) and not _is_to_begin(step)
-
-
-def _is_to_begin(step: Step) -> bool:
-    """Say whether a wave is looked up before its probes are sent.
-
-    Not where somebody waits, because each message counts there; nor where it was lost before, be it
-    with a worker that does not know how. Those probes look for themselves.
-    """
-    is_new = not step.is_begun and step.batch.attempt == 1
-    return _is_wave(step) and is_new and not step.urgent
 
 
 def _is_wave(step: Step) -> bool:

@@ -12,6 +12,7 @@ __all__ = [
     "BULK",
     "CONTROL",
     "EXPRESS",
+    "LOOK_UP_FIRST",
     "OBSERVE_EVERY_S",
     "QUEUES",
     "REQUESTS",
@@ -43,6 +44,9 @@ QUEUES = (
 #: The queues of a worker that is there for what is waited for, and those that are left to others.
 EXPRESS = (CONTROL, URGENT, _INGEST, "celery")
 BULK = tuple(queue for queue in QUEUES if queue not in EXPRESS)
+
+#: The name of our own setting among Celery's: whether a wave is begun by a message of its own.
+LOOK_UP_FIRST = "enrich_look_up_first"
 
 _THREADS = 24
 _SWEEP_EVERY_S = 15.0
@@ -112,6 +116,8 @@ def _messages() -> dict[str, Any]:
         "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
         "task_routes": {name: {"queue": queue} for name, queue in _ROUTES.items()},
         "task_create_missing_queues": False,
+        # A worker from before that message would park it.
+        LOOK_UP_FIRST: settings().runs.look_up_first,
         # What no task can be made of is parked with its reason instead of dropped.
         "worker_consumer": "tasks.parking:ParkingConsumer",
     }

@@ -152,7 +152,8 @@ class RunSettings(Values):
 
     `policy` is the order in which providers are asked, where a run does not say: all who are not
     dear at once (`parallel`), one after the other (`sequential`), or by what an answer is worth
-    (`adaptive`).
+    (`adaptive`). A batch is looked up in the cache before its probes are sent; a worker from before
+    that knows no such message, so `look_up_first` is false as long as one is left.
     """
 
     order: Order = Field(default=Order.PARALLEL, alias="policy")
@@ -163,6 +164,7 @@ class RunSettings(Values):
     max_wait_seconds: Annotated[float, Field(ge=0, le=30 * 86_400)] = _RUN.max_wait_s
     # A worker that is asked to end hands back what takes longer; whoever ends it waits for more.
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 15.0
+    look_up_first: bool = True
 
     def policy(self) -> RunPolicy:
         """Give the domain's form."""

@@ -152,3 +152,33 @@ def test_what_is_sent_of_a_step(redis_url: str, step: dict[str, Any], sent: list
         broker.delete("celery", URGENT)
 
     assert [json.loads(message)["headers"]["task"] for message in messages] == sent
+
+
+@pytest.mark.servers
+def test_beside_workers_that_know_no_look_up_the_probes_are_sent_at_once(
+    redis_url: str, tmp_path: Path
+) -> None:
+    url = in_database(redis_url, 11)
+    code = """
+from enrich.domain.run import BatchRef, Phase, Step, StepKind
+from tasks.app import app
+from tasks.canvas import CeleryDispatcher
+batch = BatchRef(run_id=1, number=1, attempt=1, phase=Phase.PROBE)
+CeleryDispatcher(app).dispatch([Step(kind=StepKind.PROBE, batch=batch, providers=("a", "b"))])
+"""
+    own = {
+        "DATABASE_URL": "postgresql:///unused",
+        "REDIS_URL": url,
+        "ENRICH_HOME": str(tmp_path),
+        "ENRICH_RUNS__LOOK_UP_FIRST": "false",
+    }
+    with redis.Redis.from_url(url) as broker:
+        broker.delete("enrich.probe")
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **own}, check=True, timeout=15
+        )
+        messages = broker.lrange("enrich.probe", 0, -1)
+        broker.delete("enrich.probe")
+
+    named = [json.loads(message)["headers"]["task"] for message in messages]
+    assert named == ["enrich.probe"] * 2
