@@ -32,6 +32,7 @@ from enrich.engine.answers import Answers, Known
 from enrich.engine.call import Said
 from enrich.engine.paid import make_calls
 from enrich.engine.parts import Parts
+from enrich.engine.recording import forget_asked
 from enrich.ports import CacheHit, Claim, Deadline, Provider
 
 __all__ = ["Asked", "ask"]
@@ -168,14 +169,15 @@ class _Asking:
         return said
 
     def _led_or_waited(self, questions: Mapping[str, Query], deadline: Deadline) -> dict[str, Said]:
-        said, held = self._led(questions, deadline, force=self.run.options.force)
+        led, held = self._led(questions, deadline, force=self.run.options.force)
         waited = {name: questions[name] for name in sorted(held)}
-        return said | self._waited(waited, deadline)
+        # Used only now: who asks anew takes the leases that were released.
+        return {**self._used(led, questions), **self._waited(waited, deadline)}
 
     def _led(
         self, questions: Mapping[str, Query], deadline: Deadline, *, force: Force
-    ) -> tuple[dict[str, Said], frozenset[str]]:
-        """Answer what we may lead; give the names that others lead."""
+    ) -> tuple[Known, frozenset[str]]:
+        """Answer what we may lead, all of it released; give the names that others lead."""
         lease_s = self.parts.policies.singleflight.lease_s
         trusted_until_s = self.parts.clock.monotonic_s() + lease_s * _LEASE_TRUSTED
         claim = self.parts.leases.claim(self.run.tenant, tuple(questions), lease_s=lease_s)
@@ -183,7 +185,8 @@ class _Asking:
         said: dict[str, Said] = {}
         try:
             # Looked up again: another leader may have filled it before we took the lease.
-            said |= self._answers.known(led, force=force).said
+            known = self._answers.known(led, force=force)
+            said |= known.said
             left = {name: query for name, query in led.items() if name not in said}
             if left:
                 said |= make_calls(self.parts, self.run, self.provider, left, deadline)
@@ -195,7 +198,7 @@ class _Asking:
         finally:
             # Whatever happened: nobody waits for a leader that has gone.
             self._release(claim, said)
-        return said, claim.held
+        return Known(said=said, due=known.due), claim.held
 
     def _release(self, claim: Claim, said: Mapping[str, Said]) -> None:
         """Let go of the leases, each with the outcome that its waiters cannot find in the cache."""
@@ -230,10 +233,18 @@ class _Asking:
 
     def _refresh_later(self, questions: Mapping[str, Query]) -> None:
         """Ask anew behind the reader's back; whoever else is at it already is left to it."""
-        asked_anew = partial(self._led, questions, self._deadline(), force=Force.RESPONSES)
+        asked_anew = partial(self._refreshed, questions, self._deadline())
         future = self.parts.calls.submit(self.parts.tracer.bound(asked_anew))
         future.add_done_callback(_log_failure)
         self.parts.recorder.count("cache_refreshes", len(questions))
+
+    def _refreshed(self, questions: Mapping[str, Query], deadline: Deadline) -> None:
+        try:
+            self._led(questions, deadline, force=Force.RESPONSES)
+        finally:
+            # Nobody records it: who erased a row meanwhile knows nothing of what was just kept.
+            asked = {(query.row, name) for name, query in questions.items()}
+            forget_asked(self.parts, self.run, asked)
 
     def _deadline(self) -> Deadline:
         clock = self.parts.clock

@@ -1,8 +1,12 @@
 """A row that is erased while a provider is asked about it."""
 
+from threading import Event
+
 from enrich.domain.keys import input_key
 from enrich.domain.outcome import Found, Outcome
+from enrich.domain.policy import CachePolicy
 from enrich.domain.provider import Query
+from enrich.domain.run import Force
 from enrich.domain.values import Observation
 from enrich.engine.fuse import join
 from enrich.engine.probe import probe
@@ -43,4 +47,27 @@ def test_what_is_left_in_the_cache_of_a_row_that_went_is_dropped_when_its_batch_
 
         join(own.parts, batch)
 
+        assert own.parts.responses.get_many("default", [question]) == {}
+
+
+def test_an_answer_fetched_anew_behind_its_reader_is_not_left_in_the_cache() -> None:
+    found = Found({"domain": Observation(value="acme.com", confidence=0.9)})
+    read, asked = Event(), []
+
+    def erase_when_asked_anew(_: Query) -> Outcome:
+        asked.append(read.wait(30) if asked else None)
+        if len(asked) > 1:
+            purge_row(own.parts, "default", "t", "r1")
+        return found
+
+    question = input_key("default", "a", "1", {"email": "a@acme.com"})
+    provider = Scripted(spec("a", "email", "domain"), erase_when_asked_anew)
+    with world(provider, cache=CachePolicy(soft_ttl_s=60)) as own:
+        own.run()
+        own.clock.sleep(61)
+        own.run(force=Force.CELLS)
+        read.set()
+        own.parts.calls.shutdown(wait=True)
+
+        assert asked == [None, True]
         assert own.parts.responses.get_many("default", [question]) == {}
