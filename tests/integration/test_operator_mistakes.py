@@ -203,7 +203,7 @@ def test_a_home_that_is_not_ours_is_said(tmp_path: Path) -> None:
     assert "ENRICH_HOME" in told.sentence
 
 
-@pytest.mark.parametrize("line", ["up --no-flower", "run t", "cache clear"], ids=str)
+@pytest.mark.parametrize("line", ["up --no-flower --no-api", "run t", "cache clear"], ids=str)
 def test_a_queue_and_a_cache_that_are_down_are_said(
     line: str, environment: Mapping[str, str]
 ) -> None:
