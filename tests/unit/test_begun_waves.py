@@ -136,3 +136,21 @@ def test_probes_of_a_begun_wave_find_what_was_cached_meanwhile(has_leases: bool)
         probe(parts, probes, "first")
 
         assert len(first.asked) == 20
+
+
+def test_an_answer_that_is_due_is_asked_for_anew_behind_a_begun_waves_back() -> None:
+    # In one request, which needs no further thread.
+    first = Scripted(replace(FIRST, bulk_size=20), KNOWING)
+    with known_world(first, cache=CachePolicy(soft_ttl_s=60)) as own:
+        _, (step,) = own.submit()
+        (probes,) = begin_wave(own.parts, step).steps
+        _, (other,) = own.submit()
+        probe(own.parts, other, "first")
+        own.clock.sleep(61)
+
+        probe(own.parts, probes, "first")
+        own.parts.calls.shutdown(wait=True)
+
+    lines = [line for run, _, line in own.database.ledger.values() if run == step.batch.run_id]
+    assert [line.from_cache for line in lines] == [True] * 20
+    assert len(first.asked) == 40
