@@ -38,6 +38,10 @@ def begin_wave(parts: Parts, step: Step) -> Fusion:
     probes = Fusion(steps=(replace(step, is_begun=True),))
     if not policies.cache.enabled or batch.run.options.force is Force.RESPONSES:
         return probes
+    known = parts.of(batch.run.columns).providers
+    if any(name not in known for name in step.providers):
+        # Another worker may know it; where none does, its probe says so and the others go on.
+        return probes
     tenant = batch.run.tenant
     sampled = _looked_up(parts, tenant, _asked(parts, _sample_of(batch), step), {})
     if not sampled:

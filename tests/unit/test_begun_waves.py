@@ -154,3 +154,13 @@ def test_an_answer_that_is_due_is_asked_for_anew_behind_a_begun_waves_back() -> 
     lines = [line for run, _, line in own.database.ledger.values() if run == step.batch.run_id]
     assert [line.from_cache for line in lines] == [True] * 20
     assert len(first.asked) == 40
+
+
+def test_a_provider_that_this_worker_does_not_know_is_left_to_its_probe() -> None:
+    first, second = Scripted(FIRST, KNOWING), Scripted(SECOND, {})
+    with known_world(first, second) as own:
+        own.run()
+        _, (step,) = own.submit(force=Force.CELLS)
+        older = replace(own.parts, providers={"first": first})
+
+        assert begin_wave(older, step).steps == (replace(step, is_begun=True),)
