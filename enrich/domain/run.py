@@ -149,7 +149,7 @@ class Step:
     A probe step names the providers to ask in parallel; their join is the batch's fuse step. An
     `urgent` one goes before all that are not. `asks` names the rows that a provider is asked about,
     where those were chosen; who is not in it is asked about all that it can answer. Of a wave that
-    `is_begun` the cache was asked about the whole batch, and its probes are due.
+    `is_begun` the probes are due, and look up under their lease alone.
     """
 
     kind: StepKind

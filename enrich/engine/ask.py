@@ -54,7 +54,8 @@ def ask(
     """Ask about each query; give one response each, in their order.
 
     Rows of one batch that have the same inputs share one call; only the first of them bears its
-    cost. What the caller has looked up in the cache is looked up again under its lease alone.
+    cost. Of a wave that was begun (`is_looked_up`) the cache is asked under the leases alone; where
+    there are none, as ever.
     """
     asked = Asked.of(batch, provider, queries)
     asking = _Asking(parts, batch.run, provider, is_looked_up=is_looked_up)
