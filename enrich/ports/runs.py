@@ -188,7 +188,7 @@ class RunStore(Protocol):
         ...
 
     def let_go(self, holder: str, *, is_lost: bool) -> int:
-        """End the leases of what a process opened last; if it died with them, that counts."""
+        """End the leases and attempts of what a process opened last; a death with them counts."""
 
     def summary(self, tenant: str, run_id: int) -> RunSummary:
         """Tell how a run stands. Raises `UnknownNameError`."""

@@ -74,9 +74,11 @@ _SETTLED = """
         CAST(:deferred AS bigint[]), CAST(:ready_at AS timestamptz), :in_flight, :lease_s)
 """
 _SETTLE = text(f"SELECT {_SETTLED} AS settled, 0 AS recorded")
-# The ledger first: the run that is locked for it is no longer the same row once it is counted on.
+# The batch first, as in every settlement: of two who end it, none may hold the rows and want it.
+# Then the ledger: the run that is locked for it is no longer the same row once it is counted on.
 # Rows are held as they are held to be written: of two who share a row, none could get more later.
 _RECORD_AND_SETTLE = text(f"""
+    SELECT FROM batches WHERE run_id = :run_id AND number = :number FOR UPDATE;
     {held_rows("CAST(:rows AS bigint[]) || CAST(:cell_rows AS bigint[])", strength="UPDATE")}
     WITH {RECORDED}
     SELECT {_SETTLED} AS settled, r.recorded
@@ -116,14 +118,16 @@ _TAKE = text("""
     RETURNING b.run_id, b.number, b.attempt, b.phase, b.wave
 """)
 
-# In good order it is no loss: what the sweep will add to `lost` is taken off beforehand.
+# In good order it is no loss: what the sweep will add to `lost` is taken off beforehand. What is
+# still queued of this attempt is over, lest it renew the lease before the sweep: others of its wave
+# went with the process.
 _LET_GO = text("""
     WITH mine AS MATERIALIZED (
         SELECT b.run_id, b.number FROM batches b
         WHERE b.phase IN ('probe', 'premium') AND b.lease_until > now() AND b.holder = :holder
         ORDER BY b.run_id, b.number FOR UPDATE)
     UPDATE batches b
-    SET lease_until = now(), holder = '', lost = b.lost - :forgiven
+    SET lease_until = now(), holder = '', attempt = b.attempt + 1, lost = b.lost - :forgiven
     FROM mine WHERE b.run_id = mine.run_id AND b.number = mine.number
 """)
 

@@ -167,13 +167,14 @@ class MemoryRunStore:
         return True
 
     def let_go(self, holder: str, *, is_lost: bool) -> int:
-        """End the leases of the batches that a process opened last."""
+        """End the leases of the batches that a process opened last, and their attempts."""
         with self._db.lock:
             now = self._db.now()
             batches = (batch for run in self._db.runs.values() for batch in run.batches)
             mine = [one for one in batches if holder and one.is_held_by(holder, now)]
             for batch in mine:
                 batch.lease_until, batch.holder = now, ""
+                batch.attempt += 1
                 batch.lost -= not is_lost
             return len(mine)
 

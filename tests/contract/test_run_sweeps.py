@@ -91,6 +91,18 @@ def test_what_a_process_held_goes_to_the_next_at_once(
     assert stores.runs.open(refs[1], lease_s=60) is not None
 
 
+def test_what_is_queued_of_a_wave_of_the_dead_keeps_it_from_nobody(stores: Stores) -> None:
+    make_table(stores.rows, 1)
+    ref = begin(stores)[1][0]
+    stores.named("mine").open(ref, lease_s=60)
+    stores.runs.let_go("mine", is_lost=True)
+
+    opened = stores.named("other").open(ref, lease_s=60)
+
+    assert opened is None
+    assert [one.number for one in sweep(stores)] == [ref.number]
+
+
 def test_a_process_without_a_name_holds_nothing(stores: Stores) -> None:
     make_table(stores.rows, 1)
     ref = begin(stores)[1][0]
