@@ -27,9 +27,11 @@ def counting_server(now_ns: Callable[[], int]) -> Iterator[tuple[int, list[tuple
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Count)
     server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    yield server.server_port, seen
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server.server_port, seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
