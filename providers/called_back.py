@@ -52,7 +52,10 @@ class CalledBack:
         self._wait_s = min(wait_s, door.longest_s)
 
     def opened(self, queries: Sequence[Query], keys: Sequence[str]) -> Callback | None:
-        """Wait for one answer to all of these questions; None when no run asks them."""
+        """Wait for one answer to all of these questions.
+
+        None when no run asks them, or when one of their rows was erased.
+        """
         first = queries[0]
         if not first.run:
             return None

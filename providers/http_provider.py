@@ -4,7 +4,7 @@ Both are pure functions (`providers.spec`); here stands the sorting of rows into
 call is made with is the business of `providers.keyed`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -174,7 +174,7 @@ class HttpProvider:
         asked = Asked(query.inputs)
         callback = self._callback([query], [""])
         if self._back and callback is None:
-            refused[place] = free(Skipped(NO_RUN))
+            refused |= _unasked({place: query})
             return
         url = self._url(callback)
         try:
@@ -204,7 +204,7 @@ class HttpProvider:
         them, keys = tuple(asked.values()), [each.key for each in asked.values()]
         callback = self._callback([queries[place] for place in asked], keys)
         if self._back and callback is None:
-            refused |= {place: free(Skipped(NO_RUN)) for place in asked}
+            refused |= _unasked({place: queries[place] for place in asked})
             return
         call = bulk_call(self._http, them, base_url=self._base_url, callback=self._url(callback))
         call = with_key(self._http, call, [queries[place].call_key for place in asked])
@@ -277,6 +277,11 @@ def _called_back(http: HttpSpec, door: Door | None) -> CalledBack | None:
     is_chosen = http.name in door.chosen and http.tells_where
     is_polled = later.poll is not None and not is_chosen
     return None if is_polled else CalledBack(http.name, door, wait_s=later.wait_s)
+
+
+def _unasked(queries: Mapping[int, Query]) -> dict[int, Answer]:
+    """Refuse what no run asks. Else a row was erased: the others are asked again, without it."""
+    return {place: free(Skipped(NO_RUN)) for place, query in queries.items() if not query.run}
 
 
 def _with_key(outcome: Outcome, key: str) -> Outcome:

@@ -14,8 +14,11 @@ class Callbacks(Protocol):
     sends an answer then is told to send it again.
     """
 
-    def open(self, new: NewCallback) -> Callback:
-        """Wait for an answer from now on; done before the question leaves."""
+    def open(self, new: NewCallback) -> Callback | None:
+        """Wait for an answer from now on; done before the question leaves.
+
+        None when a row that it is about was erased: then nothing is waited for.
+        """
         ...
 
     def read(self, tenant: str, name: str) -> Callback | None:

@@ -7,15 +7,21 @@ from sqlalchemy import Connection, Engine, text
 from enrich.domain.callback import Callback, NewCallback, Receipt, Received
 from enrich.store.codec import cleaned, dumps
 from enrich.store.engine import Database
+from enrich.store.responses import held_rows
 
 __all__ = ["PostgresCallbacks"]
 
-_OPEN = text("""
+# Who erases a row that is held waits, and then finds what was opened about it; nothing is opened
+# about rows of which one is gone.
+_OPEN = text(f"""
+    {held_rows("CAST(:rows AS bigint[])")}
     INSERT INTO callbacks (name, tenant_id, run_id, provider, row_ids, calls, expires_at)
-    VALUES (:name, :tenant, :run_id, :provider, CAST(:rows AS bigint[]), CAST(:calls AS jsonb),
-            now() + make_interval(secs => :wait_s))
+    SELECT :name, :tenant, :run_id, :provider, CAST(:rows AS bigint[]), CAST(:calls AS jsonb),
+           now() + make_interval(secs => :wait_s)
+    WHERE NOT EXISTS (SELECT FROM unnest(CAST(:rows AS bigint[])) AS asked (id)
+                      WHERE NOT EXISTS (SELECT FROM rows r WHERE r.id = asked.id))
     RETURNING *, false AS is_late
-""")
+""")  # noqa: S608 - the text is ours
 _READ = text("""
     UPDATE callbacks SET state = CASE state WHEN 'answered' THEN 'read' ELSE state END
     WHERE name = :name AND tenant_id = :tenant
@@ -49,7 +55,7 @@ class PostgresCallbacks:
     def __init__(self, engine: Engine) -> None:
         self._database = Database(engine)
 
-    def open(self, new: NewCallback) -> Callback:
+    def open(self, new: NewCallback) -> Callback | None:
         """Wait for an answer from now on; the port's promise."""
         values = {
             "name": new.name,
@@ -60,9 +66,8 @@ class PostgresCallbacks:
             "calls": dumps(dict(new.calls), name="calls"),
             "wait_s": new.wait_s,
         }
-        return _callback(
-            self._database.of(new.tenant).run(lambda c: c.execute(_OPEN, values).one())
-        )
+        found = self._database.of(new.tenant).run(lambda c: c.execute(_OPEN, values).one_or_none())
+        return None if found is None else _callback(found)
 
     def read(self, tenant: str, name: str) -> Callback | None:
         """Say how it stands; the port's promise."""

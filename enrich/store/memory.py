@@ -61,6 +61,12 @@ class MemoryDatabase:
             raise UnknownNameError("table", name, known=known)
         return found
 
+    def present(self, tenant: str, rows: Iterable[int]) -> frozenset[int]:
+        """Give those of a tenant's rows that have not been removed."""
+        tables = self.tables.items()
+        known = {row for (owner, _), table in tables if owner == tenant for row in table.rows}
+        return frozenset(rows) & known
+
     def write(self, table: MemoryTable, writes: Iterable[CellWrite]) -> WriteReport:
         """Write cells, oldest first, so that the newest of one batch stands."""
         verdicts: Counter[str] = Counter()
@@ -156,9 +162,7 @@ class MemoryRowStore:
     def present(self, tenant: str, rows: Sequence[int]) -> frozenset[int]:
         """Give those of a tenant's rows that have not been removed."""
         with self._db.lock:
-            tables = self._db.tables.items()
-            known = {row for (owner, _), table in tables if owner == tenant for row in table.rows}
-            return frozenset(rows) & known
+            return self._db.present(tenant, rows)
 
     def scan(self, tenant: str, table: str, *, page: int = 1000) -> Iterator[Row]:
         """Go through a table in the order of ids, page by page."""

@@ -30,9 +30,11 @@ class MemoryCallbacks:
         self._db = database
         self._kept: dict[str, _Kept] = database.callbacks
 
-    def open(self, new: NewCallback) -> Callback:
-        """Wait for an answer from now on."""
+    def open(self, new: NewCallback) -> Callback | None:
+        """Wait for an answer from now on; None when a row that it is about was erased."""
         with self._db.lock:
+            if not self._db.present(new.tenant, new.rows).issuperset(new.rows):
+                return None
             kept = _Kept(new, self._db.now() + timedelta(seconds=new.wait_s))
             self._kept[new.name] = kept
             return self._callback(kept)

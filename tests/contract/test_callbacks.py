@@ -32,7 +32,7 @@ def rows_of(stores: Stores) -> tuple[int, ...]:
     return tuple(row.id for row in stores.rows.read(TENANT, TABLE, ["k1", "k2", "k3", "k4"]))
 
 
-def opened(stores: Stores, run: RunView, name: str, *rows: int, wait_s: float = 600) -> None:
+def opened(stores: Stores, run: RunView, name: str, *rows: int, wait_s: float = 600) -> bool:
     new = NewCallback(
         name=name,
         tenant=TENANT,
@@ -42,7 +42,7 @@ def opened(stores: Stores, run: RunView, name: str, *rows: int, wait_s: float = 
         wait_s=wait_s,
         calls={f"call-of-{name}": "key"},
     )
-    stores.callbacks.open(new)
+    return stores.callbacks.open(new) is not None
 
 
 def parked(stores: Stores, run: RunView) -> None:
@@ -188,3 +188,13 @@ def test_an_erased_row_takes_its_answers_along(stores: Stores, run: RunView) -> 
     stores.rows.delete_row(TENANT, TABLE, "k1")
 
     assert stores.callbacks.read(TENANT, "one") is None
+
+
+def test_nothing_is_waited_for_about_a_row_that_was_erased(stores: Stores, run: RunView) -> None:
+    rows = rows_of(stores)
+    stores.rows.delete_row(TENANT, TABLE, "k1")
+
+    assert not opened(stores, run, "alone", rows[0])
+    assert not opened(stores, run, "among others", *rows)
+    assert receive(stores, "alone") is Receipt.UNKNOWN
+    assert opened(stores, run, "without it", *rows[1:])

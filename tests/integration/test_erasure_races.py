@@ -7,12 +7,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine, text
 
+from enrich.domain.callback import NewCallback
 from enrich.domain.job import Job, new_job
 from enrich.domain.paid import Asked
 from enrich.domain.run import BatchRef, Counts, Phase, RunOptions, RunView
 from enrich.ports import NewRow, NewRun, Selection, Settlement
 from enrich.ports.jobs import Beginning
 from enrich.ports.requests import NewSqlRequest
+from enrich.store.callbacks import PostgresCallbacks
 from enrich.store.calls import PostgresPaidCalls
 from enrich.store.imports import import_rows
 from enrich.store.jobs import PostgresJobs
@@ -30,7 +32,10 @@ _WAITS = text("""
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'
 """)
-_LEFT = text("SELECT (SELECT count(*) FROM responses) + (SELECT count(*) FROM paid_calls)")
+_LEFT = text("""
+    SELECT (SELECT count(*) FROM responses) + (SELECT count(*) FROM paid_calls)
+           + (SELECT count(*) FROM callbacks)
+""")
 _VENDOR = spec("vendor", "domain", "industry", price=1)
 Write = Callable[[Engine, RunView, BatchRef, int], object]
 
@@ -88,7 +93,14 @@ def reserve(engine: Engine, run: RunView, _: BatchRef, row: int) -> object:
     return len(paid.reserve(run, _VENDOR, asked, holder="x", hold_s=9, parks=False))
 
 
-@pytest.mark.parametrize("write", [record, settle, reserve])
+def open_callback(engine: Engine, run: RunView, _: BatchRef, row: int) -> object:
+    new = NewCallback(
+        name="n", tenant=TENANT, run_id=run.id, provider="vendor", rows=(row,), wait_s=60
+    )
+    return 0 if PostgresCallbacks(engine).open(new) is None else 1
+
+
+@pytest.mark.parametrize("write", [record, settle, reserve, open_callback])
 def test_what_comes_while_a_row_is_being_erased_finds_it_gone(
     clean_engine: Engine, pool: ThreadPoolExecutor, write: Write
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from enrich.domain.callback import NewCallback, name_in, new_name, signed_name, ticket_of
 from enrich.domain.outcome import (
+    DEADLINE,
     InvalidInput,
     Malformed,
     NotFound,
@@ -47,7 +48,8 @@ class Waiting:
         self.clock = HandClock()
         database = MemoryDatabase(now=self.clock.now)
         self.kept = MemoryCallbacks(database)
-        make_table(MemoryRowStore(database), 1)
+        self.rows = MemoryRowStore(database)
+        make_table(self.rows, 1)
         new = NewRun(
             tenant=TENANT,
             table=TABLE,
@@ -179,3 +181,10 @@ def test_an_address_is_ours_only_with_our_signature() -> None:
         None
     ] * 5
     assert name_in(signed, "another") is None
+
+
+def test_nothing_is_sent_about_a_row_that_was_erased() -> None:
+    own = Waiting()
+    own.rows.delete_row(TENANT, TABLE, "k1")
+
+    assert own.told(replace(own.query, token="")) == Skipped(DEADLINE)
