@@ -41,7 +41,8 @@ class PaidCalls(Protocol):
         """Write down what is about to be called and what has ended, in one statement.
 
         Gives the questions among both that were still the holder's; the others it has lost to
-        somebody else, and nothing of them is changed.
+        somebody else, and nothing of them is changed. Of what it has lost to the erasing of a row
+        the cost is booked, and no answer is kept.
         """
         ...
 

@@ -121,6 +121,7 @@ class RowStore(Protocol):
         """Remove a row with what was ever said about it; None when it was not there.
 
         Late writes to it find it gone. What is being appended about it at the same moment is either
-        removed with it and named, or finds the row gone: nothing stays behind.
+        removed with it and named, or finds the row gone: nothing stays behind. What its paid calls
+        cost stays in the books, as calls about nobody.
         """
         ...

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Engine, TextClause, text
+from sqlalchemy import Connection, Engine, TextClause, text
 
 from enrich.domain.outcome import outcome_from_json, outcome_to_json
 from enrich.domain.paid import (
@@ -38,6 +38,21 @@ _RESERVE = text(f"""
         CAST(:keys AS text[]), CAST(:rows AS bigint[]), CAST(:prices AS bigint[]))
 """)  # noqa: S608 - the text is ours
 _NOTE = text("SELECT note_calls(:holder, CAST(:begun AS text[]), CAST(:ended AS jsonb))")
+# Who erased a row left the calls about it without their questions: an end is booked on any of those
+# that its holder still has, so that the sum is right, and nothing else of it is kept.
+_NOTE_ERASED = text("""
+    WITH told AS (
+        SELECT row_number() OVER () AS n, u.*
+        FROM jsonb_to_recordset(CAST(:ended AS jsonb)) AS u (
+            state text, cost bigint, latency_s double precision, observed_at timestamptz)),
+    waits AS (
+        SELECT row_number() OVER (ORDER BY id) AS n, id FROM paid_calls
+        WHERE holder = :holder AND state = 'reserved' AND row_id = 0)
+    UPDATE paid_calls c
+    SET state = t.state, cost_microcredits = t.cost, latency_s = t.latency_s,
+        observed_at = t.observed_at, held_until = NULL, ended_at = clock_timestamp()
+    FROM waits w JOIN told t USING (n) WHERE c.id = w.id
+""")
 
 # A holder that is still at work will book its own spending: until then all of it is a hold.
 _SPENT = """
@@ -126,11 +141,16 @@ class PostgresPaidCalls:
         self, tenant: str, holder: str, *, begun: Sequence[str] = (), ended: Mapping[str, CallEnd]
     ) -> frozenset[str]:
         """Write down what is about to be called and what has ended; gives what was still ours."""
-        lines = dumps_each([_line(key, end) for key, end in ended.items()], [*ended])
-        asked = {"holder": holder, "begun": list(begun), "ended": lines}
-        return frozenset(
-            self._database.of(tenant).run(lambda c: c.execute(_NOTE, asked).scalars().all())
-        )
+        asked = {"holder": holder, "begun": list(begun), "ended": _lines(ended)}
+
+        def work(connection: Connection) -> frozenset[str]:
+            ours = frozenset(connection.execute(_NOTE, asked).scalars().all())
+            if lost := {key: end for key, end in ended.items() if key not in ours}:
+                late = {"holder": holder, "ended": _lines(lost)}
+                connection.execute(_NOTE_ERASED, late)
+            return ours
+
+        return self._database.of(tenant).run(work)
 
     def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, Spending]:
         """Add up what each scope has spent, and what is under way in it."""
@@ -173,6 +193,10 @@ class PostgresPaidCalls:
         }
         if not self._database.of(tenant).run(lambda c: c.execute(_SETTLE, asked).rowcount):
             raise UnknownNameError("call in doubt", key)
+
+
+def _lines(ends: Mapping[str, CallEnd]) -> str:
+    return dumps_each([_line(key, end) for key, end in ends.items()], [*ends])
 
 
 def _line(key: str, end: CallEnd) -> JsonObject:

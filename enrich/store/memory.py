@@ -4,6 +4,7 @@ It forgets everything with its process. One lock stands for the transaction.
 """
 
 import json
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -81,13 +82,25 @@ class MemoryDatabase:
     def forget(self, row_id: int) -> Removed:
         """Purge the ledger of a row."""
         said = [key for key, line in self.ledger.items() if line[2].row == row_id]
-        paid = [name for name, calls in self.paid.items() if calls[-1].row == row_id]
-        questions = {*(self.ledger.pop(key)[2].input_key for key in said), *paid}
-        for name in paid:
-            del self.paid[name]
+        questions = {self.ledger.pop(key)[2].input_key for key in said}
+        questions |= self._blank_calls(row_id)
         for name in [name for name, kept in self.callbacks.items() if row_id in kept.new.rows]:
             del self.callbacks[name]
         return Removed(answers=len(said), questions=tuple(sorted(questions)))
+
+    def _blank_calls(self, row_id: int) -> set[str]:
+        """Keep what a row's calls cost, as calls about nobody; gives their questions."""
+        asked = {name for name, calls in self.paid.items() if any(c.row == row_id for c in calls)}
+        for name in asked:
+            about_it = self.paid[name][-1].row == row_id
+            for call in list(self.paid[name]):
+                if about_it or call.row == row_id:
+                    call.row, call.end = 0, None
+                if about_it:
+                    self.paid[secrets.token_hex(16)] = [call]
+            if about_it:
+                del self.paid[name]
+        return asked
 
 
 class MemoryRowStore:

@@ -144,13 +144,24 @@ class MemoryPaidCalls:
                 if key not in ended:
                     call.begun = True
                     continue
-                end = ended[key]
-                call.state, call.held_until = end.state, None
-                call.begun = call.begun and end.state is not CallState.FREE
-                call.end = None if end.is_parked else end
-                call.cost = end.cost_microcredits
-                call.ended_at = self._db.now() if end.state is not CallState.FREE else None
+                self._end(call, ended[key])
+            lost = [end for key, end in ended.items() if key not in ours]
+            # Of a row that was erased: booked on any call that its holder still has about nobody.
+            for call, end in zip(self._erased(tenant, holder), lost, strict=False):
+                self._end(call, end)
+                call.end = None
             return frozenset(ours)
+
+    def _end(self, call: _Call, end: CallEnd) -> None:
+        call.state, call.held_until = end.state, None
+        call.begun = call.begun and end.state is not CallState.FREE
+        call.end = None if end.is_parked else end
+        call.cost = end.cost_microcredits
+        call.ended_at = self._db.now() if end.state is not CallState.FREE else None
+
+    def _erased(self, tenant: str, holder: str) -> list[_Call]:
+        mine = [c for c in self._every() if (c.tenant, c.holder, c.row) == (tenant, holder, 0)]
+        return [call for call in mine if call.state is CallState.RESERVED]
 
     def _held(self, tenant: str, key: str, holder: str) -> _Call | None:
         calls: list[_Call] = self._db.paid.get(key, [])

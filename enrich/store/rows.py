@@ -88,10 +88,19 @@ _LOCK_TO_DELETE = text("""
     SELECT r.id FROM rows r JOIN tables t ON t.id = r.table_id
     WHERE t.tenant_id = :tenant AND t.name = :name AND r.key = :key FOR UPDATE OF r
 """)
+# What was paid stays in the books, as a call about nobody. Its question is a hash of what is known
+# of the row, and so it goes as well, with the older calls of the same question.
 _DELETE_ROW = text("""
     WITH gone AS (DELETE FROM rows WHERE id = :row),
     said AS (DELETE FROM responses WHERE row_id = :row RETURNING input_key),
-    paid AS (DELETE FROM paid_calls WHERE row_id = :row RETURNING input_key),
+    paid AS (
+        SELECT id, input_key FROM paid_calls
+        WHERE row_id = :row OR input_key IN (
+            SELECT input_key FROM paid_calls WHERE row_id = :row AND NOT superseded)),
+    blanked AS (
+        UPDATE paid_calls c
+        SET row_id = 0, outcome = NULL, input_key = replace(gen_random_uuid()::text, '-', '')
+        FROM paid WHERE c.id = paid.id),
     sent AS (DELETE FROM callbacks WHERE row_ids @> ARRAY[CAST(:row AS bigint)])
     SELECT (SELECT count(*) FROM said),
            ARRAY(SELECT input_key FROM said UNION SELECT input_key FROM paid ORDER BY 1)

@@ -41,9 +41,10 @@ def reserve(
     hold_s: float = 60,
     parks: bool = False,
     asked: ProviderSpec = ONE_LANE,
+    row: str = "k1",
 ) -> Mapping[str, Booking]:
-    (row, *_) = stores.rows.read(TENANT, TABLE, ["k1"])
-    questions = {key: Asked(row=row.id, price_microcredits=100) for key in keys or ("q1",)}
+    (known,) = stores.rows.read(TENANT, TABLE, [row])
+    questions = {key: Asked(row=known.id, price_microcredits=100) for key in keys or ("q1",)}
     return stores.paid.reserve(run, asked, questions, holder=holder, hold_s=hold_s, parks=parks)
 
 
@@ -289,14 +290,90 @@ def test_the_days_of_table_and_tenant_add_up_over_runs(stores: Stores, run: RunV
     assert stores.paid.spent("other", names)[names[0]].spent_microcredits == 0
 
 
-def test_a_row_that_is_gone_is_not_reserved_and_leaves_nothing(
-    stores: Stores, run: RunView
-) -> None:
-    reserve(stores, run, hold_s=OVER_S)
+def test_a_row_that_is_gone_is_not_reserved(stores: Stores, run: RunView) -> None:
     (row,) = stores.rows.read(TENANT, TABLE, ["k1"])
     stores.rows.delete_row(TENANT, TABLE, "k1")
 
-    asked = {"q2": Asked(row=row.id, price_microcredits=1)}
+    asked = {"q": Asked(row=row.id, price_microcredits=1)}
 
-    assert stores.paid.doubts(TENANT) == ()
     assert stores.paid.reserve(run, ONE_LANE, asked, holder="x", hold_s=9, parks=False) == {}
+    assert stores.paid.doubts(TENANT) == ()
+
+
+def spent_in(stores: Stores, run: RunView) -> int:
+    name = Scope(run_id=run.id).name
+    return stores.paid.spent(TENANT, [name])[name].spent_microcredits
+
+
+def test_what_a_row_cost_stays_in_the_books_when_it_is_erased(stores: Stores, run: RunView) -> None:
+    reserve(stores, run)
+    stores.paid.note(TENANT, "one", ended={"q1": end()})
+    later = begin(stores)
+    reserve(stores, later, holder="two")
+    stores.paid.note(TENANT, "two", ended={"q1": end(cost=70)})
+
+    removed = stores.rows.delete_row(TENANT, TABLE, "k1")
+
+    assert removed is not None
+    assert removed.questions == ("q1",)
+    assert [spent_in(stores, each) for each in (run, later)] == [100, 70]
+    assert stores.paid.costs(TENANT, run.id) == {ONE_LANE.name: 100}
+
+
+def test_nobody_is_told_what_was_answered_about_an_erased_row(stores: Stores, run: RunView) -> None:
+    reserve(stores, run)
+    stores.paid.note(TENANT, "one", ended={"q1": end()})
+    stores.rows.delete_row(TENANT, TABLE, "k1")
+    make_table(stores.rows, 1)
+
+    again = reserve(stores, run, holder="two")
+
+    assert verdict(again) is Verdict.OURS
+    assert again["q1"].end is None
+
+
+def test_an_erased_row_leaves_another_its_answer_to_the_same_question(
+    stores: Stores, run: RunView
+) -> None:
+    reserve(stores, run)
+    stores.paid.note(TENANT, "one", ended={"q1": end()})
+    make_table(stores.rows, 2)
+    later = begin(stores)
+    reserve(stores, later, holder="two", row="k2")
+    stores.paid.note(TENANT, "two", ended={"q1": end()})
+
+    stores.rows.delete_row(TENANT, TABLE, "k1")
+
+    assert verdict(reserve(stores, later, holder="three", row="k2")) is Verdict.KNOWN
+    assert [spent_in(stores, each) for each in (run, later)] == [100, 100]
+
+
+def test_a_call_under_way_books_its_cost_and_nothing_else_after_its_row_was_erased(
+    stores: Stores, run: RunView
+) -> None:
+    reserve(stores, run, "q1", "q2")
+    stores.rows.delete_row(TENANT, TABLE, "k1")
+
+    held = stores.paid.note(TENANT, "one", ended={"q1": end(cost=60)})
+    stores.paid.note(TENANT, "two", ended={"q2": end(cost=999)})
+    stores.paid.note(TENANT, "one", ended={"q2": end(cost=5)})
+    stores.paid.note(TENANT, "one", ended={"q2": end(cost=999)})
+
+    assert held == frozenset()
+    assert spent_in(stores, run) == 65
+    assert stores.paid.costs(TENANT, run.id) == {ONE_LANE.name: 65}
+
+
+def test_a_doubt_about_an_erased_row_names_nobody_and_can_be_settled(
+    stores: Stores, run: RunView
+) -> None:
+    reserve(stores, run, hold_s=OVER_S)
+    stores.rows.delete_row(TENANT, TABLE, "k1")
+
+    (doubt,) = stores.paid.doubts(TENANT, unsettled=True)
+    stores.paid.settle(TENANT, doubt.key, Ruling.PAID)
+
+    assert (doubt.row, doubt.run_id) == ("", run.id)
+    assert "q1" not in doubt.key
+    assert spent_in(stores, run) == 100
+    assert stores.paid.doubts(TENANT, unsettled=True) == ()

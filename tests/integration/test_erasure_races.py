@@ -1,5 +1,6 @@
 """A row that is erased in the very moment in which something is written down about it."""
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,8 +10,10 @@ from sqlalchemy import Engine, text
 
 from enrich.domain.callback import NewCallback
 from enrich.domain.job import Job, new_job
-from enrich.domain.paid import Asked
+from enrich.domain.outcome import Found
+from enrich.domain.paid import Asked, CallEnd
 from enrich.domain.run import BatchRef, Counts, Phase, RunOptions, RunView
+from enrich.domain.values import Observation
 from enrich.ports import NewRow, NewRun, Selection, Settlement
 from enrich.ports.jobs import Beginning
 from enrich.ports.requests import NewSqlRequest
@@ -23,7 +26,7 @@ from enrich.store.responses import record_responses
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
 from enrich.store.tables import find_table
-from tests.store_fixtures import TABLE, TENANT, filled, make_table, said
+from tests.store_fixtures import NOW, TABLE, TENANT, filled, make_table, said
 from tests.unit.batches import spec
 
 pytestmark = pytest.mark.servers
@@ -37,6 +40,7 @@ _LEFT = text("""
            + (SELECT count(*) FROM callbacks)
 """)
 _VENDOR = spec("vendor", "domain", "industry", price=1)
+_BOOKS = text("SELECT CAST(c AS text), cost_microcredits FROM paid_calls c")
 Write = Callable[[Engine, RunView, BatchRef, int], object]
 
 
@@ -179,3 +183,20 @@ def test_what_is_erased_while_it_begins_brings_no_row(
 
     assert brought.result(timeout=30) is False
     assert rows.table(TENANT, TABLE).rows == 0
+
+
+def test_the_books_keep_of_an_erased_row_only_what_it_cost(clean_engine: Engine) -> None:
+    run, _, row = begin(clean_engine)
+    paid, canary = PostgresPaidCalls(clean_engine), secrets.token_hex(16)
+    asked = {canary: Asked(row=row, price_microcredits=7)}
+    paid.reserve(run, _VENDOR, asked, holder="x", hold_s=9, parks=False)
+    found = Found({"industry": Observation(value=canary, confidence=0.9)})
+    answered = CallEnd(outcome=found, observed_at=NOW, cost_microcredits=7)
+    paid.note(TENANT, "x", ended={canary: answered})
+
+    PostgresRowStore(clean_engine).delete_row(TENANT, TABLE, "k1")
+
+    with clean_engine.connect() as connection:
+        ((line, cost),) = connection.execute(_BOOKS).all()
+    assert cost == 7
+    assert canary not in line
