@@ -15,7 +15,7 @@ from enrich.domain.values import Json
 from enrich.engine.arguments import columns_of, name_of, options_of
 from enrich.engine.parts import Parts
 from enrich.engine.submit import RunRequest, Submitted, submit
-from enrich.errors import BadInputError, UsageError
+from enrich.errors import BadInputError, DependencyError, UsageError
 from enrich.ports import Selection
 from enrich.ports.requests import NewSqlRequest, SqlRequest, SqlRequests
 from enrich.ports.rows import NewRow
@@ -41,17 +41,28 @@ class Requested:
 
 
 def begin_requests(parts: Parts, requests: SqlRequests) -> Requested:
-    """Begin what waits; several who ask share it, and each request is begun once."""
+    """Begin what waits; several who ask share it, and each request is begun once.
+
+    What cannot be begun now, as its table is held, comes again; the others go on without it.
+    """
+    requests.forget(older_than_s=_KEPT_S)
     taken = requests.take(retake_s=_RETAKE_S, limit=_MOST)
     ordered = sorted(taken, key=lambda one: (one.pack, one.id))
     steps: list[Step] = []
+    held: set[tuple[str, str]] = set()
     for _, members in groupby(ordered, key=lambda one: one.pack):
-        # By its first, not by its pack: of a pack that died, two may take up a part each.
         together = tuple(members)
-        steps += _begun(parts, requests, together, f"{_PREFIX}{together[0].id}")
+        wish = together[0].wish
+        if (wish.tenant, wish.table) in held:
+            continue
+        try:
+            # By its first, not by its pack: of a pack that died, two may take up a part each.
+            steps += _begun(parts, requests, together, f"{_PREFIX}{together[0].id}")
+        except DependencyError as exc:
+            held.add((wish.tenant, wish.table))
+            log.warning("requests.put_off", extra={"table": wish.table, "error": str(exc)})
     if taken:
         log.info("requests.begun", extra={"requests": len(taken)})
-    requests.forget(older_than_s=_KEPT_S)
     return Requested(taken=len(taken), steps=tuple(steps))
 
 

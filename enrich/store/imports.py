@@ -11,7 +11,7 @@ from enrich.ports.rows import NewRow
 from enrich.store.codec import cleaned, dumps
 from enrich.store.tables import StoredTable
 
-__all__ = ["import_rows", "put_row", "take_turn"]
+__all__ = ["import_in_turn", "import_rows", "put_row", "take_turn"]
 
 # A long import is not stuck; and imports into one table take turns, so that none deadlocks.
 _LIMITS = """
@@ -92,8 +92,22 @@ def import_rows(
 ) -> tuple[int, int]:
     """Bring rows in within the caller's transaction; say how many are new and how many changed."""
     connection.exec_driver_sql(f"{_LIMITS}; {_INCOMING}")
+    # Their source may be slow: nobody waits for it.
     _copy(connection, _lines(table, rows))
-    take_turn(connection, table)
+    connection.execute(_TAKE_TURNS, {"table_id": table.id})
+    return _laid_down(connection, tenant, table)
+
+
+def import_in_turn(
+    connection: Connection, tenant: str, table: StoredTable, rows: Iterable[NewRow]
+) -> tuple[int, int]:
+    """Do what `import_rows` does, for a caller that has taken its turn."""
+    connection.exec_driver_sql(_INCOMING)
+    _copy(connection, _lines(table, rows))
+    return _laid_down(connection, tenant, table)
+
+
+def _laid_down(connection: Connection, tenant: str, table: StoredTable) -> tuple[int, int]:
     named = {"table_id": table.id}
     connection.exec_driver_sql("ANALYZE incoming")
     connection.execute(_FOLD)

@@ -8,7 +8,7 @@ from enrich.ports.requests import NewSqlRequest, SqlRequest
 from enrich.ports.rows import NewRow
 from enrich.store.codec import cleaned, dumps
 from enrich.store.engine import Database
-from enrich.store.imports import import_rows, take_turn
+from enrich.store.imports import import_in_turn, take_turn
 from enrich.store.tables import find_table
 
 __all__ = ["PostgresSqlRequests"]
@@ -93,12 +93,13 @@ class PostgresSqlRequests:
 
         def work(connection: Connection) -> frozenset[int]:
             found = find_table(connection, tenant, table)
-            # Before they are held: who erases one shall not wait for somebody else's long import.
-            take_turn(connection, found)
+            if any(row is not None for row in asked.values()):
+                # Before they are held: who erases one shall not wait for somebody's long import.
+                take_turn(connection, found)
             held = connection.execute(_HOLD, {"ids": list(asked)}).scalars().all()
             rows = [row for number in held if (row := asked[number]) is not None]
             if rows:
-                import_rows(connection, tenant, found, rows)
+                import_in_turn(connection, tenant, found, rows)
             return frozenset(held)
 
         return self._database.of(tenant).run(work)

@@ -1,19 +1,23 @@
 """The outbox: each request is taken by one, begun once, and forgotten after its end."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
 
 from enrich.domain.table import Column
 from enrich.errors import BadInputError
 from enrich.ports import NewRow, RowStore
 from enrich.ports.requests import NewSqlRequest, SqlRequests
+from enrich.store.imports import take_turn
 from enrich.store.memory import MemoryDatabase, MemoryRowStore
 from enrich.store.memory_requests import MemorySqlRequests
 from enrich.store.requests import PostgresSqlRequests
 from enrich.store.rows import PostgresRowStore
+from enrich.store.tables import find_table
 
 WISH = NewSqlRequest(tenant="default", table="t", row="r", columns=("a",), data={"name": "Acme"})
 LONG_S = 600.0
@@ -36,6 +40,21 @@ def outbox(stores: tuple[SqlRequests, RowStore]) -> SqlRequests:
 @pytest.fixture
 def rows(stores: tuple[SqlRequests, RowStore]) -> RowStore:
     return stores[1]
+
+
+@contextmanager
+def watched(engine: Engine) -> Iterator[list[str]]:
+    """Give the statements that are sent meanwhile."""
+    sent: list[str] = []
+
+    def note(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        sent.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
 
 
 def take(outbox: SqlRequests, *, retake_s: float = LONG_S) -> list[int]:
@@ -120,6 +139,35 @@ def test_a_request_without_values_waits_and_brings_nothing(
 
     assert outbox.bring_in("default", "t", {here: None}) == {here}
     assert rows.table("default", "t").rows == 0
+
+
+@pytest.mark.servers
+def test_a_request_without_values_waits_for_no_import(clean_engine: Engine) -> None:
+    PostgresRowStore(clean_engine).save_columns(
+        "default", "t", [Column(key="name", field="company_name")]
+    )
+    outbox = PostgresSqlRequests(clean_engine)
+    here = outbox.add(replace(WISH, data=None))
+
+    with clean_engine.begin() as importing:
+        take_turn(importing, find_table(importing, "default", "t"))
+
+        assert outbox.bring_in("default", "t", {here: None}) == {here}
+
+
+@pytest.mark.servers
+def test_a_request_with_values_takes_its_turn_once(clean_engine: Engine) -> None:
+    PostgresRowStore(clean_engine).save_columns(
+        "default", "t", [Column(key="name", field="company_name")]
+    )
+    outbox = PostgresSqlRequests(clean_engine)
+    here = outbox.add(WISH)
+
+    with watched(clean_engine) as sent:
+        outbox.bring_in("default", "t", {here: NewRow(key="r", data={"name": "Acme"})})
+
+    assert sum("pg_advisory_xact_lock" in statement for statement in sent) == 1
+    assert sum("lock_timeout" in statement for statement in sent) == 1
 
 
 def test_the_oldest_come_first(outbox: SqlRequests) -> None:

@@ -1,13 +1,13 @@
 """What is asked for by SQL becomes runs, whoever takes it up, and however often."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from enrich.domain.outcome import Found
 from enrich.domain.values import Observation
 from enrich.engine.requests import begin_requests
-from enrich.errors import UnknownNameError
+from enrich.errors import DatabaseDownError, UnknownNameError
 from enrich.ports import NewRow
 from enrich.ports.requests import NewSqlRequest, SqlRequest
 from enrich.store.memory import MemoryDatabase, MemoryRowStore
@@ -95,3 +95,32 @@ def test_a_row_that_was_made_anew_stays_as_it_was_asked_for() -> None:
         (row,) = own.parts.rows.read("default", "t", ["new"])
         assert row.data == {"email": "anew@acme.com"}
         assert begun.steps == ()
+
+
+class Held(MemorySqlRequests):
+    """An outbox that does not get at the table `held`."""
+
+    asked_about_held = 0
+
+    def bring_in(
+        self, tenant: str, table: str, asked: Mapping[int, NewRow | None]
+    ) -> frozenset[int]:
+        """Lay what they bring over their rows, of any other table."""
+        if table == "held":
+            self.asked_about_held += 1
+            raise DatabaseDownError("it is locked")
+        return super().bring_in(tenant, table, asked)
+
+
+def test_a_table_that_is_held_keeps_no_other_from_beginning() -> None:
+    with world(Scripted(spec("vendor", "email", "domain"), FOUND), emails=EMAILS) as own:
+        outbox = Held(own.database)
+        for table, columns in (("held", ("a",)), ("held", ("b",)), ("t", ("domain",))):
+            outbox.add(NewSqlRequest(tenant="default", table=table, row="r1", columns=columns))
+
+        begun = begin_requests(own.parts, outbox)
+
+        assert (begun.taken, [step.table for step in begun.steps]) == (3, ["t"])
+        # Who waited for it once does not wait for it again at the cost of the others.
+        assert outbox.asked_about_held == 1
+        assert len(outbox.take(retake_s=0.0, limit=10)) == 2
