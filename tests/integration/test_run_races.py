@@ -1,5 +1,6 @@
 """Workers that end, sweep and cancel batches of one run at the same moment."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -7,7 +8,7 @@ from threading import Barrier
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from enrich.domain.run import BatchRef, Counts, Phase, RunOptions, RunState
 from enrich.ports import NewRun, Selection, Settled, Settlement
@@ -16,6 +17,13 @@ from enrich.store.runs import PostgresRunStore
 from tests.store_fixtures import TABLE, TENANT, filled, make_table, said
 
 pytestmark = pytest.mark.servers
+
+_HOLD_BATCH = text("SELECT FROM batches WHERE run_id = :run FOR UPDATE")
+_HOLD_ROWS = text("SELECT FROM rows FOR UPDATE NOWAIT")
+_WAITING = text("""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+""")
 
 T = TypeVar("T")
 WORKERS = 8
@@ -52,6 +60,14 @@ def at_once(work: Callable[[int], T]) -> list[T]:
         return list(pool.map(begin_together, range(WORKERS)))
 
 
+def until_somebody_waits(engine: Engine) -> None:
+    until_s = time.monotonic() + 30
+    with engine.connect() as connection:
+        while not connection.execute(_WAITING).scalar():
+            assert time.monotonic() < until_s
+            connection.rollback()
+
+
 def end(runs: PostgresRunStore, ref: BatchRef) -> Settled:
     batch = runs.open(ref, lease_s=60)
     rows = batch.rows if batch else ()
@@ -86,6 +102,23 @@ def test_of_workers_that_end_one_batch_at_once_one_wins(runs: PostgresRunStore) 
     won = at_once(lambda _: end(runs, ref).won)
 
     assert sorted(won) == [False] * (WORKERS - 1) + [True]
+
+
+def test_who_settles_with_what_was_said_holds_no_row_while_another_has_the_batch(
+    clean_engine: Engine, runs: PostgresRunStore
+) -> None:
+    ref = begin(runs, in_flight=1)[0]
+    batch = runs.open(ref, lease_s=60)
+    assert batch is not None
+    heard = Settlement(writes=(), phase=Phase.DONE, said=(said(batch.rows[0].id),))
+    with ThreadPoolExecutor(1) as pool, clean_engine.begin() as other:
+        other.execute(_HOLD_BATCH, {"run": ref.run_id})
+        settled = pool.submit(runs.settle, ref, heard, in_flight=1, lease_s=60)
+        until_somebody_waits(clean_engine)
+
+        other.execute(_HOLD_ROWS)
+
+    assert settled.result(timeout=30).won
 
 
 def test_sweeps_at_once_share_the_work(runs: PostgresRunStore) -> None:
