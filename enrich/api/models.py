@@ -29,8 +29,9 @@ def _whole(number: object) -> object:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-#: Told to callers; what breaks it is refused with a sentence where bodies and names are read.
-_NAME = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
+#: Told to callers; what breaks it is refused with a sentence where bodies and names are read. What
+#: is blank here and not in ECMA's expressions is named: \x1c to \x1f, and \x85.
+_NAME = {"pattern": r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$"}
 _KEY = {"pattern": "^[!-~]*$", "minLength": 8, "maxLength": 128}
 _PAYLOAD = {
     "minProperties": 1,
