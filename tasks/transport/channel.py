@@ -199,6 +199,8 @@ class Channel(OneClientChannel):
             self._note_what_comes()
         self._in_poll = None
         super().close()
+        # What is given back goes through connections that are made anew.
+        self._disconnect_pools()
 
     def _note_what_comes(self) -> None:
         try:

@@ -157,6 +157,17 @@ def test_closing_gives_back_what_is_not_acknowledged(url: str, broker: redis.Red
     assert unacked(broker) == 0
 
 
+def test_closing_leaves_no_connection(url: str, broker: redis.Redis) -> None:
+    with connect(url) as producing:
+        put(producing, "a", 0)
+    with using(connect(url), "a") as taken:
+        taken.take(1)
+        opened = len(broker.client_list())
+
+    assert opened > 1
+    assert wait_for(lambda: len(broker.client_list()) == 1)
+
+
 def test_closing_gives_back_what_was_fetched_and_never_read(url: str, broker: redis.Redis) -> None:
     with connect(url) as producing:
         put(producing, "a", *range(5))
