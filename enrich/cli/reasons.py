@@ -18,7 +18,7 @@ from enrich.engine.gates import shut_for_long
 from enrich.errors import RunFailedError
 from enrich.ports import BreakerStatus, Keyed, Provider, RunSummary
 
-__all__ = ["check_outage", "note_shut", "print_reasons", "shut_sentence"]
+__all__ = ["check_outage", "note_shut", "print_reasons", "shut_sentence", "until"]
 
 _SHOWN = 10
 _WHY = {
@@ -58,7 +58,7 @@ def shut_sentence(status: BreakerStatus, *, tenant: str = "default") -> str:
     name = provider_of(status.key)
     whose = "" if tenant == "default" else f" --tenant {tenant}"
     why = _WHY[status.reason].format(name=name, whose=whose)
-    return f"{name} is left alone{_until(status.retry_at)}: it {why}"
+    return f"{name} is left alone{until(status.retry_at)}: it {why}"
 
 
 def check_outage(summary: RunSummary, endings: Sequence[Ending]) -> None:
@@ -92,5 +92,6 @@ def _credential_id(asked: Provider, tenant: str) -> str:
     return asked.credential_id(tenant) if isinstance(asked, Keyed) else ""
 
 
-def _until(moment: datetime | None) -> str:
+def until(moment: datetime | None) -> str:
+    """Write the end of a sentence: until when, if that is known."""
     return "" if moment is None else f" until {moment:%Y-%m-%d %H:%M} UTC"

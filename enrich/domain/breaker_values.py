@@ -145,6 +145,12 @@ class BreakerStatus:
         total = self.successes + self.failures
         return self.failures / total if total else None
 
+    def is_shut(self, now: datetime) -> bool:
+        """Say whether it lets nobody through; one whose wait is over has to be tried."""
+        if self.state != BreakerState.OPEN:
+            return False
+        return self.held or self.retry_at is None or self.retry_at > now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:

@@ -1,7 +1,6 @@
 """What an adaptive run chooses by: the settings, and who is left alone just now."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from enrich.domain.fusion import Fused, Judge, Vote
 from enrich.domain.run import Order, RunView
@@ -9,7 +8,6 @@ from enrich.domain.selection.chooser import Chooser, OpenCell, belief_of
 from enrich.domain.selection.plan import Choosing, stakes_of
 from enrich.domain.table import Column
 from enrich.engine.parts import Parts
-from enrich.ports import BreakerStatus
 
 __all__ = ["choosing_of", "worth_of_asking"]
 
@@ -21,7 +19,7 @@ def choosing_of(parts: Parts, run: RunView) -> Choosing | None:
     gates = tuple(sorted({spec.gate for spec in parts.of(run.columns).specs}))
     status = parts.breakers.status(gates)
     now = parts.clock.now()
-    barred = frozenset(gate for gate, one in status.items() if _is_shut(one, now))
+    barred = frozenset(gate for gate, one in status.items() if one.is_shut(now))
     return Choosing(policy=parts.policies.selection, barred=barred)
 
 
@@ -44,10 +42,3 @@ def worth_of_asking(
     able = [s.name for s in specs if column.field in s.gives and s.name not in asked]
     choice = Chooser(judge, policies.selection, specs).choose([cell], able, seed=(), is_first=False)
     return choice.worth
-
-
-def _is_shut(status: BreakerStatus, now: datetime) -> bool:
-    """Say whether it lets nobody through; one whose wait is over has to be tried."""
-    if status.state != "open":
-        return False
-    return status.held or status.retry_at is None or status.retry_at > now

@@ -1,12 +1,20 @@
 """Breakers that a provider's own word keeps open: told of, and closed when their cause is gone."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from enrich.domain.calls import Refusal
 from enrich.domain.keys import breaker_key, provider_of
+from enrich.engine.parts import Parts
 from enrich.ports import Breakers, BreakerStatus, Keyed, Provider
 
-__all__ = ["breakers_of", "close_refused", "force_gate", "own_breaker", "shut_for_long"]
+__all__ = [
+    "breakers_of",
+    "close_refused",
+    "force_gate",
+    "left_alone",
+    "own_breaker",
+    "shut_for_long",
+]
 
 #: A tenant that nobody can be: it has no keys but those that all may ask with.
 _NOBODY = ""
@@ -37,6 +45,27 @@ def shut_for_long(breakers: Breakers) -> tuple[BreakerStatus, ...]:
     """Give the breakers that are open because a key was refused or used up, or nobody is there."""
     states = breakers.status(breakers.known()).values()
     return tuple(status for status in states if status.state == "open" and status.reason in _LONG)
+
+
+def left_alone(parts: Parts, tenant: str) -> Mapping[str, BreakerStatus]:
+    """Give by name the providers that a tenant's rows cannot be asked of now, and what shuts them.
+
+    Neither all who ask them nor whoever asks with the tenant's keys gets through.
+    """
+    keys = {name: _keys_of(one, tenant) for name, one in parts.providers.items()}
+    states = parts.breakers.status(sorted({key for each in keys.values() for key in each}))
+    now = parts.clock.now()
+    shut = {key: status for key, status in states.items() if status.is_shut(now)}
+    return {
+        name: next(shut[key] for key in each if key in shut)
+        for name, each in keys.items()
+        if not shut.keys().isdisjoint(each)
+    }
+
+
+def _keys_of(provider: Provider, tenant: str) -> tuple[str, ...]:
+    number = provider.credential_id(tenant) if isinstance(provider, Keyed) else ""
+    return tuple(dict.fromkeys(breaker_key(provider.spec.gate, one) for one in ("", number)))
 
 
 def force_gate(

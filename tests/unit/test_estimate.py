@@ -1,12 +1,20 @@
 """An estimate counts from above what a run could ask and cost."""
 
+import json
+import re
 from dataclasses import replace
 
+import pytest
+
+from enrich.cli.estimates import print_estimate
 from enrich.domain.provider import Charge, ProviderSpec, Tier
 from enrich.domain.run import Force, RunOptions
 from enrich.domain.table import Column, Row
-from enrich.domain.values import JsonObject
+from enrich.domain.values import MICROCREDITS_PER_CREDIT, JsonObject
 from enrich.engine.estimate import Estimate, estimate
+from enrich.engine.submit import RunRequest
+from tests.unit.batches import BY_EMAIL
+from tests.unit.engine_world import Scripted, world
 
 _COLUMNS = (
     Column(key="name", field="company_name"),
@@ -119,3 +127,45 @@ def test_asking_a_provider_that_charges_for_it_costs_at_least_that() -> None:
     )
 
     assert (found.least_microcredits, found.most_microcredits) == (4, 4)
+
+
+class _Keyed(Scripted):
+    """A provider that everybody asks with the same key."""
+
+    def credential_id(self, tenant: str) -> str:
+        """Name the key."""
+        return "k1"
+
+    def key_count(self, tenant: str) -> int:
+        """Count the keys."""
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("breaker", "hold", "told"),
+    [
+        pytest.param("by_email", True, "held open by hand", id="held"),
+        pytest.param("by_email", False, "UTC: its breaker is open", id="open"),
+        pytest.param("by_email#k1", True, "held open by hand", id="of the key"),
+    ],
+)
+def test_who_is_left_alone_now_is_told_of_and_does_not_count(
+    breaker: str, hold: bool, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider = _Keyed(replace(BY_EMAIL, price_microcredits=MICROCREDITS_PER_CREDIT), {})
+    with world(provider) as own:
+        own.parts.breakers.force(breaker, "open", hold=hold)
+        print_estimate(own.parts, RunRequest(table="t"), hit_rates={}, as_json=False)
+
+    shown = capsys.readouterr().out
+    assert re.search(rf"not counted +by_email is left alone.*{told}", shown)
+    assert re.search(r"at most +0\.0000", shown)
+
+
+def test_who_can_be_asked_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    provider = _Keyed(replace(BY_EMAIL, price_microcredits=MICROCREDITS_PER_CREDIT), {})
+    with world(provider) as own:
+        print_estimate(own.parts, RunRequest(table="t"), hit_rates={}, as_json=True)
+
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["left_alone"], shown["most_credits"]) == ([], 1.0)
