@@ -21,6 +21,7 @@ from enrich.engine.tablefile import (
     ImportReport,
     Limits,
     Plan,
+    PlannedColumn,
     import_table,
     open_table,
     parse_mapping,
@@ -116,7 +117,19 @@ def _print_import(report: ImportReport, *, as_json: bool) -> None:
         f"{report.rows} rows, {named}: {report.inserted} new, {report.changed} changed, "
         f"{report.same} as they were."
     )
+    for each in plan.columns:
+        if each.beside:
+            print_note(_beside(each))
     _note_no_identity(plan)
+
+
+def _beside(each: PlannedColumn) -> str:
+    """Say that a table has two columns of one field now, and how to bring values into the first."""
+    mapped = shlex.quote(f"{each.header}={each.beside}")
+    return (
+        f"column {each.column.key!r} is new and means {each.column.field}, as {each.beside!r} "
+        f"does; to bring such values into that one: --map {mapped}"
+    )
 
 
 def _note_no_identity(plan: Plan) -> None:

@@ -19,7 +19,7 @@ from enrich.cli.reasons import check_outage, note_shut
 from enrich.cli.services import Services, opened
 from enrich.cli.spec_files import note_refused_files
 from enrich.cli.summaries import note_missing_keys, print_summary, summary_json
-from enrich.cli.tables import add_columns
+from enrich.cli.tables import add_columns, keys_of
 from enrich.cli.watching import carry_out, check_broker
 from enrich.cli.wishes import CREDITS, cell_options, names_of, where_of
 from enrich.domain.endings import Ending, endings_of
@@ -81,11 +81,13 @@ def run_command(
 ) -> None:
     """Enrich TABLE's columns: store a run, and send it to the workers.
 
-    A column that the table lacks is added when it is the name of a field. Typed values stay.
+    --columns takes columns, or fields of columns; one that the table lacks is added when it is the
+    name of a field. Typed values stay.
     """
     options = options_of(force, True, None, max_cost, policy)
-    wanted, chosen = names_of(columns), where_of(about_cells)
+    names, chosen = names_of(columns), where_of(about_cells)
     with opened() as services:
+        wanted = keys_of(services.parts.rows, tenant, table, names)
         selection, options = selection_of(chosen, options, datetime.now(UTC))
         request = RunRequest(
             table=table, tenant=tenant, columns=wanted, selection=selection, options=options

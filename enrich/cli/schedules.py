@@ -10,7 +10,7 @@ import click
 
 from enrich.cli.output import as_json_option, print_json, print_note, print_table, tenant_option
 from enrich.cli.services import Services, opened
-from enrich.cli.tables import add_columns
+from enrich.cli.tables import add_columns, keys_of
 from enrich.cli.wishes import CREDITS, age_s, cell_options, names_of, where_of
 from enrich.cli.workers import dispatching
 from enrich.domain.run import Force
@@ -74,7 +74,7 @@ def _change(*, name: str, tenant: str, as_json: bool, **given: Any) -> None:
     """Change what is named of NAME; the rest stays, and a run under way goes on as it was."""
     with opened() as services:
         changed = _changed(services.schedules.find(tenant, name), given)
-        _check_columns(services, changed)
+        changed = _with_columns(services, changed)
         services.schedules.revise(changed)
         _print(services, [services.schedules.find(tenant, name)], as_json=as_json)
 
@@ -160,17 +160,19 @@ def _schedule(services: Services, tenant: str, given: dict[str, Any]) -> Schedul
         window_s=None if window is None else age_s("--window", window),
         next_at=next_moment(cron, zone, now),
     )
-    _check_columns(services, made)
-    return made
+    return _with_columns(services, made)
 
 
-def _check_columns(services: Services, made: Schedule) -> None:
+def _with_columns(services: Services, made: Schedule) -> Schedule:
     """Add the columns that the table lacks; says what no run could fulfil."""
-    wanted = request_of(made, datetime.now(UTC)).columns
+    names = request_of(made, datetime.now(UTC)).columns
     rows = services.parts.rows
     rows.table(made.tenant, made.table)
-    if wanted:
-        add_columns(rows, made.tenant, made.table, wanted)
+    wanted = keys_of(rows, made.tenant, made.table, names)
+    if not wanted:
+        return made
+    add_columns(rows, made.tenant, made.table, wanted)
+    return replace(made, wish={**made.wish, "columns": list(wanted)})
 
 
 def _wish(given: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,14 @@ from typing import Any, TypeVar
 
 import click
 
-from enrich.cli.output import as_json_option, grouped, print_json, print_table, tenant_option
+from enrich.cli.output import (
+    as_json_option,
+    grouped,
+    print_json,
+    print_note,
+    print_table,
+    tenant_option,
+)
 from enrich.cli.prompts import PromptOptions, prompt_options
 from enrich.cli.services import opened
 from enrich.cli.stakes import StakeOptions, stake_options
@@ -17,8 +24,7 @@ from enrich.engine.prompts import refuse_bad_prompt
 from enrich.errors import BadInputError, UnknownNameError
 from enrich.ports import RowStore, TableView
 
-__all__ = ["add_columns", "columns_command", "enriched_columns", "tables_command"]
-
+__all__ = ["add_columns", "columns_command", "enriched_columns", "keys_of", "tables_command"]
 
 _Options = TypeVar("_Options", "_Meaning", StakeOptions, PromptOptions)
 
@@ -104,6 +110,31 @@ def enriched_columns(
         for place, key in enumerate(lacking)
     }
     return tuple(replace({**present, **fresh}[key], enriched=True) for key in keys)
+
+
+def keys_of(
+    rows: RowStore, tenant: str, table: str, names: Sequence[str] | None
+) -> tuple[str, ...] | None:
+    """Give the columns that names mean: those of that key, else the one that has that field.
+
+    What is neither stays as it is. Raises `UnknownNameError` for the table, `BadInputError` where
+    several columns have the field.
+    """
+    if names is None:
+        return None
+    columns = rows.table(tenant, table).columns
+    return tuple(dict.fromkeys(_key_of(columns, name) for name in names))
+
+
+def _key_of(columns: Sequence[Column], name: str) -> str:
+    meant = [column.key for column in columns if column.field == name]
+    if not meant or any(column.key == name for column in columns):
+        return name
+    if len(meant) > 1:
+        problem = f"{name!r} is the field of {' and '.join(map(repr, meant))}"
+        raise BadInputError("--columns", problem, hint="name one of these")
+    print_note(f"{name} is what the column {meant[0]!r} holds: that one is enriched")
+    return meant[0]
 
 
 def add_columns(rows: RowStore, tenant: str, table: str, keys: Sequence[str]) -> None:

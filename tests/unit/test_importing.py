@@ -83,6 +83,15 @@ def test_rows_are_numbered_when_no_column_names_them(rows: RowStore, tmp_path: P
     assert [row.key for row in rows.scan("default", "t")] == ["1", "2"]
 
 
+def test_a_new_column_beside_one_of_its_field_is_told_of(rows: RowStore, tmp_path: Path) -> None:
+    _import(rows, tmp_path, _COMPANIES)
+
+    report = _import(rows, tmp_path, "Symbol,Company,Homepage\nMMM,3M,3m.com\n")
+
+    told = {planned.column.key: planned.beside for planned in report.plan.columns}
+    assert told == {"symbol": "", "company": "", "homepage": "site"}
+
+
 def test_second_import_of_the_same_file_changes_nothing(rows: RowStore, tmp_path: Path) -> None:
     _import(rows, tmp_path, _COMPANIES)
 

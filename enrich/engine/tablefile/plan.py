@@ -38,11 +38,15 @@ NUMBERED = "#"
 
 @dataclass(frozen=True, slots=True)
 class PlannedColumn:
-    """A header and the column that its values go to; `known`: providers know its field."""
+    """A header and the column that its values go to; `known`: providers know its field.
+
+    `beside` is the table's column that has the same field, where this one is new; else empty.
+    """
 
     header: str
     column: Column
     known: bool
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ def _planned(
     mapping: Mapping[str, tuple[str, str]],
 ) -> tuple[PlannedColumn, ...]:
     known = {column.key: column for column in existing}
+    by_field = {column.field: column.key for column in existing}
     fields = dict(zip(headers, fields_of_headers(headers), strict=True))
     used: set[str] = set()
     planned: list[PlannedColumn] = []
@@ -135,7 +140,8 @@ def _planned(
         )
         column = replace(column, field=field) if field else column
         is_known = column.field in FIELDS or column.prompt is not None
-        planned.append(PlannedColumn(header, column, known=is_known))
+        beside = "" if key in known else by_field.get(column.field, "")
+        planned.append(PlannedColumn(header, column, known=is_known, beside=beside))
     return tuple(planned)
 
 
