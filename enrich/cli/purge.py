@@ -1,5 +1,7 @@
 """`enrich purge`: erase a row, or whoever has a value in a column."""
 
+import sys
+
 import click
 
 from enrich.bootstrap import Services
@@ -39,7 +41,7 @@ def purge_command(
     column, value = _subject(table, row, subject)
     if not yes:
         whom = f"row {row!r} of {table!r}" if row else f"all rows where {column} is {value!r}"
-        click.confirm(f"erase {whom} for good?", abort=True, err=True)
+        _confirm(f"erase {whom} for good?")
     with opened() as services:
         erased = _erased(services, tenant, table, row, column, value)
         forget(app, erased.waiting)
@@ -49,6 +51,19 @@ def purge_command(
         return
     whom = f"row {row!r}" if row else f"{erased.rows} rows"
     click.echo(f"erased: {whom} with {erased.answers} answers and {erased.jobs} jobs")
+
+
+def _confirm(question: str) -> None:
+    """Go on after a yes alone. Raises `BadInputError` where nobody is there to say it."""
+    try:
+        is_sure = click.confirm(question, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        raise BadInputError("purge", "nobody is there to be asked", hint="add --yes") from None
+    if not is_sure:
+        raise click.Abort
 
 
 def _subject(table: str | None, row: str | None, subject: str | None) -> tuple[str, str]:

@@ -16,6 +16,7 @@ def _enrich(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "enrich.cli", *arguments],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
@@ -117,3 +118,10 @@ def test_who_looks_in_another_folder_starts_no_servers(line: str, tmp_path: Path
     assert (done.returncode, done.stdout) == (2, "")
     assert "no servers were started in" in done.stderr
     assert not (tmp_path / ".enrich").exists()
+
+
+def test_a_purge_that_nobody_can_confirm_names_the_way_out() -> None:
+    done = _enrich("purge", "t", "--row", "r1")
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "enrich: purge: nobody is there to be asked; add --yes"
