@@ -27,6 +27,7 @@ from enrich.engine.submit import RunRequest, enriched_columns, submit
 from enrich.ports import Selection
 from enrich.state.cache_rules import CacheStats
 from enrich.state.metrics import read_metrics
+from enrich.telemetry import show_warnings
 
 __all__ = [
     "CircuitBreaker",
@@ -57,6 +58,7 @@ def services() -> Services:
     """
     with _lock:
         if not _built:
+            show_warnings()
             with beginning(allowed=False):
                 _built.append(build())
             atexit.register(close)

@@ -109,11 +109,12 @@ def catalogue_providers(
     for spec in load_catalogue() if specs is None else specs:
         if base_url:
             spec = elsewhere(spec, base_url)
-        if reason := why_not(spec, credentials, contact=contact):
+        reason = why_not(spec, credentials, contact=contact)
+        if reason:
             log.info("provider.left_out", extra={"provider": spec.name, "reason": reason})
         if _never(spec, contact):
             continue
-        if spec.state == "deprecated":
+        if spec.state == "deprecated" and not reason:
             extra = {"provider": spec.name, "successor": spec.successor}
             log.warning("provider.deprecated", extra=extra)
         built[spec.name] = HttpProvider(

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from enrich.telemetry.redaction import redacted
 
-__all__ = ["JsonFormatter", "PlainFormatter", "configure_logging"]
+__all__ = ["JsonFormatter", "PlainFormatter", "configure_logging", "show_warnings"]
 
 #: What every record has; all else on a record came as `extra`.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -37,6 +37,20 @@ def configure_logging(
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
+
+
+def show_warnings(stream: TextIO | None = None) -> None:
+    """Show our warnings with their fields in a process that has set up no logging of its own.
+
+    Python would show the bare names of events. Who sets logging up later gets them instead.
+    """
+    ours = logging.getLogger("enrich")
+    if not ours.handlers:
+        handler = logging.StreamHandler(stream)
+        handler.setLevel(logging.WARNING)
+        handler.setFormatter(PlainFormatter())
+        handler.addFilter(lambda _: not logging.getLogger().handlers)
+        ours.addHandler(handler)
 
 
 class _Handler(logging.StreamHandler[TextIO]):

@@ -20,7 +20,7 @@ from enrich.domain.outcome import (
 from enrich.domain.provider import Query
 from enrich.ports.outside import Deadline
 from providers.base import SystemClock
-from providers.catalogued import why_not
+from providers.catalogued import catalogue_providers, why_not
 from providers.credentials import StoredCredentials
 from providers.http import HttpClient
 from providers.http_provider import HttpProvider
@@ -147,6 +147,18 @@ def test_the_deprecated_and_the_gone_name_who_took_over() -> None:
     left = {name: spec.successor for name, spec in SPECS.items() if spec.state != "active"}
 
     assert left == {"clearbit": "hubspot_breeze", "proxycurl": "enrich_layer"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"), [({"clearbit": "key"}, ["clearbit"]), ({}, [])], ids=["a key", "none"]
+)
+def test_whoever_is_asked_is_told_that_a_provider_is_deprecated(
+    keys: dict[str, str], told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    catalogue_providers(StoredCredentials(keys), HttpClient(resolve=_nobody))
+
+    records = [vars(one) for one in caplog.records if one.message == "provider.deprecated"]
+    assert [record["provider"] for record in records] == told
 
 
 def test_a_provider_that_is_gone_is_left_out_whatever_keys_there_are() -> None:

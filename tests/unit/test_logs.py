@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from enrich.telemetry.logs import JsonFormatter, PlainFormatter, configure_logging
+from enrich.telemetry.logs import JsonFormatter, PlainFormatter, configure_logging, show_warnings
 from enrich.telemetry.redaction import HIDDEN, redacted, register_secret
 
 pytestmark = pytest.mark.usefixtures("restored_root")
@@ -130,6 +130,38 @@ def test_second_configuration_replaces_the_first() -> None:
 
     assert first.getvalue() == ""
     assert json.loads(second.getvalue())["row"] == 1
+
+
+@pytest.fixture
+def ours() -> Iterator[logging.Logger]:
+    """Our logger without a handler."""
+    logger = logging.getLogger("enrich")
+    handlers, logger.handlers[:] = list(logger.handlers), []
+    yield logger
+    logger.handlers[:] = handlers
+
+
+def test_a_warning_is_shown_with_its_fields_where_nobody_set_logging_up(
+    ours: logging.Logger,
+) -> None:
+    shown = io.StringIO()
+    logging.getLogger().handlers.clear()
+    show_warnings(shown)
+
+    ours.getChild("providers").warning("provider.deprecated", extra={"provider": "clearbit"})
+
+    assert shown.getvalue().endswith("provider.deprecated provider=clearbit\n")
+
+
+def test_who_sets_logging_up_later_gets_the_warnings_instead(ours: logging.Logger) -> None:
+    before, theirs = io.StringIO(), io.StringIO()
+    logging.getLogger().handlers.clear()
+    show_warnings(before)
+    configure_logging(stream=theirs)
+
+    ours.warning("redis.lost")
+
+    assert (before.getvalue(), json.loads(theirs.getvalue())["event"]) == ("", "redis.lost")
 
 
 def test_plain_form_shows_time_level_event_and_fields() -> None:
