@@ -56,6 +56,13 @@ _EMPTY = """
 """
 
 
+def put_row(rows: RowStore, tenant: str, table: str, row: NewRow) -> int:
+    """Bring in one row; give its id."""
+    rows.import_rows(tenant, table, [row])
+    (found,) = rows.read(tenant, table, [row.key])
+    return found.id
+
+
 def administer(server_url: str, statement: str) -> None:
     """Run one statement outside of any transaction."""
     connection = psycopg2.connect(server_url)

@@ -79,14 +79,7 @@ class RowStore(Protocol):
         """Insert rows, or lay their typed values over those with the same key; all or nothing.
 
         A typed value that differs takes a stamp of its own. Returns how many rows were inserted and
-        how many changed.
-        """
-        ...
-
-    def put_row(self, tenant: str, table: str, row: NewRow) -> int:
-        """Insert one row, or lay its typed values over the one with its key; gives its id.
-
-        What `import_rows` does for one row, in one statement. Raises `UnknownNameError`.
+        how many changed. Raises `UnknownNameError` for a table or column, `BadInputError`.
         """
         ...
 

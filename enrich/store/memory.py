@@ -143,12 +143,6 @@ class MemoryRowStore:
             changed = [self._lay_over(found, key, data, stamp) for key, data in folded.items()]
             return changed.count(None), changed.count(True)
 
-    def put_row(self, tenant: str, table: str, row: NewRow) -> int:
-        """Insert one row, or lay its typed values over the one with its key; gives its id."""
-        with self._db.lock:
-            self.import_rows(tenant, table, [row])
-            return self._db.table(tenant, table).ids[cleaned(row.key)]
-
     def _lay_over(
         self, table: MemoryTable, key: str, data: JsonObject, stamp: Stamp
     ) -> bool | None:

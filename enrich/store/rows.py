@@ -19,7 +19,7 @@ from enrich.store.codec import (
 )
 from enrich.store.columns import column_to_json, columns_from_json
 from enrich.store.engine import Database
-from enrich.store.imports import import_rows, put_row
+from enrich.store.imports import import_rows
 from enrich.store.tables import find_table
 
 __all__ = ["PostgresRowStore"]
@@ -155,19 +155,6 @@ class PostgresRowStore:
             return import_rows(connection, tenant, found, rows)
 
         return self._database.of(tenant).run_once(work)
-
-    def put_row(self, tenant: str, table: str, row: NewRow) -> int:
-        """Insert one row, or lay its typed values over the one with its key; gives its id.
-
-        Raises:
-            UnknownNameError: no such table, or the row has a key that is no column of it.
-            BadInputError: a value cannot be stored.
-        """
-
-        def work(connection: Connection) -> int:
-            return put_row(connection, tenant, find_table(connection, tenant, table), row)
-
-        return self._database.of(tenant).run(work)
 
     def read(self, tenant: str, table: str, keys: Sequence[str]) -> tuple[Row, ...]:
         """Read rows in the order of the keys. Raises `UnknownNameError` if one is not there."""

@@ -137,7 +137,7 @@ def test_an_unchanged_text_is_not_embedded_again(clean_engine: Engine) -> None:
         repair(desk)
         before = desk.vectors.models()[0]
         desk.parts.rows.save_columns(TENANT, TABLE, [Column(key="ok", field="ok", position=1)])
-        desk.parts.rows.put_row(TENANT, TABLE, NewRow(key="ada", data={"ok": True}))
+        desk.parts.rows.import_rows(TENANT, TABLE, [NewRow(key="ada", data={"ok": True})])
         (lacking,) = desk.vectors.lacking(before, (TABLE,))
 
         repaired = repair(desk)

@@ -26,12 +26,14 @@ from providers.embedding.hashing import HASHING
 from providers.embedding.late import LateEmbedders
 from tests.integration.embedding_server import EmbeddingServer, embedding_server
 from tests.integration.test_embeddings import PEOPLE, TABLE, TENANT, Models, desk_on
+from tests.store_fixtures import put_row
 from tests.unit.engine_world import Counts
 
 pytestmark = pytest.mark.servers
 
 SEARCHERS, WRITERS, LIMIT = 3, 2, 5
 SMALL, LARGE = "small", "large"
+HARPIST = NewRow(key="new", data={"about": "harpist"})
 
 
 @contextmanager
@@ -103,7 +105,7 @@ def test_no_search_fails_while_the_model_changes(
     def write(by: Desk) -> None:
         number = next(numbers)
         row = NewRow(key=f"w{number}", data={"about": f"newcomer {number}"})
-        assert embed_row(by, by.parts.rows.put_row(TENANT, TABLE, row)).upserted
+        assert embed_row(by, put_row(by.parts.rows, TENANT, TABLE, row)).upserted
 
     with asking(desk, server, SMALL) as old, asking(desk, server, LARGE) as new:
         while repair(old).left:
@@ -149,7 +151,7 @@ def test_the_model_that_is_searched_is_served_while_the_other_is_away(
     repair(desk)
     server.is_down = True
     with asking(desk, server, LARGE) as new:
-        row = new.parts.rows.put_row(TENANT, TABLE, NewRow(key="new", data={"about": "harpist"}))
+        row = put_row(new.parts.rows, TENANT, TABLE, HARPIST)
         skipped = embed_row(new, row)
         found = search(new, TENANT, TABLE, "harpist", where={}, limit=1)
 
@@ -163,7 +165,7 @@ def test_a_model_that_changed_its_dimension_is_a_reason_and_spoils_nothing(
     with asking(desk, server, SMALL) as own:
         repair(own)
         server.dimensions[SMALL] = 32
-        row = own.parts.rows.put_row(TENANT, TABLE, NewRow(key="new", data={"about": "harpist"}))
+        row = put_row(own.parts.rows, TENANT, TABLE, HARPIST)
         skipped, repaired = embed_row(own, row), repair(own)
         with pytest.raises(EmbedderDownError, match="gives 32 numbers now, and gave 48"):
             search(own, TENANT, TABLE, "harpist", where={}, limit=1)
@@ -194,8 +196,10 @@ def test_only_texts_that_changed_are_sent_again(desk: Desk, server: EmbeddingSer
     with asking(desk, server, SMALL) as own:
         repair(own)
         server.texts.clear()
-        own.parts.rows.put_row(TENANT, TABLE, NewRow(key="ada", data={"about": "poet"}))
-        own.parts.rows.put_row(TENANT, TABLE, NewRow(key="emmy", data={"about": PEOPLE["emmy"]}))
+        said = {"ada": "poet", "emmy": PEOPLE["emmy"]}
+        own.parts.rows.import_rows(
+            TENANT, TABLE, [NewRow(key=key, data={"about": about}) for key, about in said.items()]
+        )
         repair(own)
 
     assert server.texts == ["poet"]

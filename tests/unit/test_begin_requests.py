@@ -79,7 +79,8 @@ class MadeAnew(Erased):
     def take(self, *, retake_s: float, limit: int) -> Sequence[SqlRequest]:
         """Take what waits; what another has begun meanwhile is there already."""
         taken = super().take(retake_s=retake_s, limit=limit)
-        self._rows.put_row("default", "t", NewRow(key="new", data={"email": "anew@acme.com"}))
+        row = NewRow(key="new", data={"email": "anew@acme.com"})
+        self._rows.import_rows("default", "t", [row])
         return taken
 
 
