@@ -21,6 +21,7 @@ from enrich.domain.table import CellWrite
 from enrich.ports.rows import WriteReport
 
 __all__ = [
+    "MOST_UNOPENED",
     "Deferred",
     "Finished",
     "NewRun",
@@ -31,6 +32,9 @@ __all__ = [
     "Settlement",
     "Swept",
 ]
+
+#: A batch that was launched so many times in a row, and never opened, is left to its lease.
+MOST_UNOPENED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +192,11 @@ class RunStore(Protocol):
         ...
 
     def let_go(self, holder: str, *, is_lost: bool) -> int:
-        """End the leases and attempts of what a process opened last; a death with them counts."""
+        """End the leases and attempts of what a process has launched, moved on or opened last.
+
+        A death (`is_lost`) counts against what it had opened. What waits for its moment stays.
+        """
+        ...
 
     def summary(self, tenant: str, run_id: int) -> RunSummary:
         """Tell how a run stands. Raises `UnknownNameError`."""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from enrich.domain.outcome import OVER_BUDGET
 from enrich.domain.run import BatchRef, OpenBatch, Phase, Progress, RunState, RunView
 from enrich.ports.rows import WriteReport
-from enrich.ports.runs import Finished, Settled, Settlement, Swept
+from enrich.ports.runs import MOST_UNOPENED, Finished, Settled, Settlement, Swept
 from enrich.store.bulk import (
     RESPONSES,
     ROWS,
@@ -27,7 +27,7 @@ __all__ = ["finished_of", "let_go", "open_batch", "settle_batch", "sweep_batches
 _OPEN = text(f"""
     WITH held AS (
         UPDATE batches b
-        SET lease_until = now() + make_interval(secs => :lease_s), holder = :holder
+        SET lease_until = now() + make_interval(secs => :lease_s), holder = :holder, unopened = 0
         FROM runs r
         WHERE b.run_id = :run_id AND b.number = :number AND b.attempt = :attempt
           AND b.phase = :phase AND b.wave = :wave
@@ -113,21 +113,25 @@ _TAKE = text("""
                       THEN :parked_reason || b.phase ELSE '' END,
         ready_at = NULL,
         lease_until = CASE WHEN d.alive AND NOT (d.is_lost AND b.lost + 1 >= :max_attempts)
-                           THEN now() + make_interval(secs => :lease_s) END
+                           THEN now() + make_interval(secs => :lease_s) END,
+        holder = :holder, unopened = b.unopened + 1
     FROM due d WHERE b.run_id = d.run_id AND b.number = d.number
     RETURNING b.run_id, b.number, b.attempt, b.phase, b.wave
 """)
 
-# In good order it is no loss: what the sweep will add to `lost` is taken off beforehand. What is
-# still queued of this attempt is over, lest it renew the lease before the sweep: others of its wave
-# went with the process.
+# No loss is what was left in good order, or what nobody had opened: what the sweep will add to
+# `lost` is taken off beforehand. What is still queued of this attempt is over, lest it renew the
+# lease before the sweep: others of its wave went with the process. A batch that kills whoever opens
+# it may look unopened: after a few times it is left to its lease, which counts.
 _LET_GO = text("""
     WITH mine AS MATERIALIZED (
         SELECT b.run_id, b.number FROM batches b
         WHERE b.phase IN ('probe', 'premium') AND b.lease_until > now() AND b.holder = :holder
+            AND b.unopened <= :most_unopened
         ORDER BY b.run_id, b.number FOR UPDATE)
     UPDATE batches b
-    SET lease_until = now(), holder = '', attempt = b.attempt + 1, lost = b.lost - :forgiven
+    SET lease_until = now(), holder = '', attempt = b.attempt + 1,
+        lost = b.lost - (NOT :is_lost OR b.unopened > 0)::integer
     FROM mine WHERE b.run_id = mine.run_id AND b.number = mine.number
 """)
 
@@ -166,7 +170,7 @@ def open_batch(
 
 def let_go(connection: Connection, holder: str, *, is_lost: bool) -> int:
     """End the leases of a holder's batches."""
-    asked = {"holder": holder, "forgiven": 0 if is_lost else 1}
+    asked = {"holder": holder, "is_lost": is_lost, "most_unopened": MOST_UNOPENED}
     return connection.execute(_LET_GO, asked).rowcount
 
 
@@ -194,13 +198,14 @@ def settle_batch(
 
 
 def sweep_batches(
-    connection: Connection, *, lease_s: float, max_attempts: int, limit: int
+    connection: Connection, *, lease_s: float, max_attempts: int, limit: int, holder: str
 ) -> Swept:
     """Take what is due, park what is past its attempts, end what is cancelled."""
     asked = {
         "lease_s": lease_s,
         "max_attempts": max_attempts,
         "limit": limit,
+        "holder": holder,
         "parked_reason": f"its lease ran out {max_attempts} times, last in ",
     }
     taken = connection.execute(_TAKE, asked).all()

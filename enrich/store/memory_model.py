@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from enrich.domain.run import BatchRef, Counts, Phase, Progress, RunState, RunView
-from enrich.ports.runs import Finished, NewRun, RunSummary
+from enrich.ports.runs import MOST_UNOPENED, Finished, NewRun, RunSummary
 from enrich.store.memory import MemoryTable
 
 __all__ = ["OPEN_PHASES", "MemoryBatch", "MemoryRun"]
@@ -28,11 +28,17 @@ class MemoryBatch:
     ready_at: datetime | None = None
     reason: str = ""
     holder: str = ""
+    unopened: int = 0
 
     def is_held_by(self, holder: str, now: datetime) -> bool:
-        """Say whether a process opened it last and still has a lease on it."""
+        """Say whether it is in a process's hands, and still under a lease."""
         has_lease = self.lease_until is not None and self.lease_until > now
-        return self.phase in _UNDER_WAY and has_lease and self.holder == holder
+        is_seen = self.unopened <= MOST_UNOPENED
+        return self.phase in _UNDER_WAY and has_lease and self.holder == holder and is_seen
+
+    def launch(self, lease_until: datetime, holder: str) -> None:
+        """Put it under a lease that nobody has opened yet."""
+        self.lease_until, self.holder, self.unopened = lease_until, holder, self.unopened + 1
 
     def in_flight(self, now: datetime) -> bool:
         """Say whether it takes up one of its run's places."""

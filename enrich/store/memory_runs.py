@@ -34,7 +34,7 @@ class MemoryRunStore:
     """The port `RunStore` in memory; give it the database of the `MemoryRowStore`."""
 
     def __init__(self, database: MemoryDatabase, *, holder: str = "") -> None:
-        """`holder` names this process among those that open batches."""
+        """`holder` names this process among those that launch and open batches."""
         self._db, self._holder = database, holder
 
     def create(
@@ -53,7 +53,7 @@ class MemoryRunStore:
                 run.batches.append(MemoryBatch(len(run.batches) + 1, rows))
             self._db.runs[run.id] = run
             run.end_if_done(self._db.now())
-            launched = self._launch(run, in_flight, lease_s)
+            launched = self._launch(run, in_flight, lease_s, self._holder)
             return run.view(), launched
 
     def open(
@@ -66,6 +66,7 @@ class MemoryRunStore:
                 return None
             run, batch = found
             batch.lease_until, batch.holder = self._lease(lease_s), self._holder
+            batch.unopened = 0
             rows = tuple(run.table.rows[i] for i in batch.rows if i in run.table.rows)
             said = known_responses(self._db, ref, batch.rows)
             mine = tuple(r for r in said if provider in {None, r.provider})
@@ -99,14 +100,14 @@ class MemoryRunStore:
             report = self._db.write(run.table, writes)
             run.counts += settlement.counts
             batch.phase, batch.wave = settlement.phase, settlement.wave
-            batch.lease_until = self._lease(lease_s)
+            batch.lease_until, batch.unopened = self._lease(lease_s), 1
             deferred = self._defer(run, batch, settlement.deferred, lease_s)
             settled = Settled(won=True, recorded=recorded, report=report, deferred=deferred)
             if settlement.phase is not Phase.DONE:
                 return settled
             batch.end(Phase.DONE)
             finished = run.end_if_done(self._db.now())
-            launched = self._launch(run, in_flight, lease_s)
+            launched = self._launch(run, in_flight, lease_s, batch.holder)
             return replace(settled, finished=finished, launched=launched)
 
     def _defer(
@@ -163,11 +164,12 @@ class MemoryRunStore:
                 return False
         else:
             batch.phase = Phase.PROBE
-        batch.ready_at, batch.lease_until = None, self._lease(lease_s)
+        batch.ready_at = None
+        batch.launch(self._lease(lease_s), self._holder)
         return True
 
     def let_go(self, holder: str, *, is_lost: bool) -> int:
-        """End the leases of the batches that a process opened last, and their attempts."""
+        """End the leases of the batches in a process's hands, and their attempts."""
         with self._db.lock:
             now = self._db.now()
             batches = (batch for run in self._db.runs.values() for batch in run.batches)
@@ -175,7 +177,7 @@ class MemoryRunStore:
             for batch in mine:
                 batch.lease_until, batch.holder = now, ""
                 batch.attempt += 1
-                batch.lost -= not is_lost
+                batch.lost -= not is_lost or batch.unopened > 0
             return len(mine)
 
     def summary(self, tenant: str, run_id: int) -> RunSummary:
@@ -231,7 +233,7 @@ class MemoryRunStore:
                 batch.phase, batch.wave, batch.reason = Phase.QUEUED, 0, ""
                 batch.attempt, batch.lost = batch.attempt + 1, 0
             run.state, run.finished_at = RunState.RUNNING, None
-            return self._launch(run, in_flight, lease_s)
+            return self._launch(run, in_flight, lease_s, self._holder)
 
     def evidence(self, tenant: str, table: str, key: str) -> tuple[tuple[int, Response], ...]:
         """Give all that was ever said about a row, newest first, with the run's id."""
@@ -241,12 +243,15 @@ class MemoryRunStore:
                 raise UnknownNameError("row", key, within=f"table {table!r}")
             return said_of(self._db, found.ids[key])
 
-    def _launch(self, run: MemoryRun, in_flight: int, lease_s: float) -> tuple[BatchRef, ...]:
+    def _launch(
+        self, run: MemoryRun, in_flight: int, lease_s: float, holder: str
+    ) -> tuple[BatchRef, ...]:
         now = self._db.now()
         free = in_flight - sum(batch.in_flight(now) for batch in run.batches)
         next_ones = [batch for batch in run.batches if batch.phase is Phase.QUEUED][: max(0, free)]
         for batch in next_ones:
-            batch.phase, batch.wave, batch.lease_until = Phase.PROBE, 0, self._lease(lease_s)
+            batch.phase, batch.wave, batch.unopened = Phase.PROBE, 0, 0
+            batch.launch(self._lease(lease_s), holder)
         return tuple(run.ref(batch) for batch in next_ones)
 
     def _lease(self, lease_s: float) -> datetime:

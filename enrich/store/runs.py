@@ -35,11 +35,13 @@ _INSERT_BATCHES = """
         SELECT r.id, (row_number() OVER (ORDER BY r.id) - 1) / :batch_rows + 1 AS number
         FROM rows r WHERE {selected}),
     cut AS (
-        INSERT INTO batches (run_id, number, phase, row_ids, lease_until)
+        INSERT INTO batches (run_id, number, phase, row_ids, lease_until, holder, unopened)
         SELECT :run_id, c.number,
                CASE WHEN c.number <= :in_flight THEN 'probe' ELSE 'queued' END,
                array_agg(c.id ORDER BY c.id),
-               CASE WHEN c.number <= :in_flight THEN now() + make_interval(secs => :lease_s) END
+               CASE WHEN c.number <= :in_flight THEN now() + make_interval(secs => :lease_s) END,
+               CASE WHEN c.number <= :in_flight THEN :holder ELSE '' END,
+               (c.number <= :in_flight)::integer
         FROM chosen c GROUP BY c.number
         RETURNING number, phase, attempt, cardinality(row_ids) AS size),
     total AS (SELECT count(*) AS batches, coalesce(sum(size), 0) AS size FROM cut),
@@ -84,7 +86,8 @@ _RETRY_RUN = text("""
     WHERE id = :run_id
 """)
 _LAUNCH = text("""
-    SELECT number, attempt FROM launch_batches(:run_id, :in_flight, :lease_s) ORDER BY number
+    SELECT number, attempt FROM launch_batches(:run_id, :in_flight, :lease_s, :holder)
+    ORDER BY number
 """)
 _EXTEND = text("SELECT extend_ledger(:months)")
 
@@ -93,7 +96,7 @@ class PostgresRunStore:
     """The port `RunStore` on PostgreSQL."""
 
     def __init__(self, engine: Engine, *, holder: str = "") -> None:
-        """`holder` names this process among those that open batches."""
+        """`holder` names this process among those that launch and open batches."""
         self._database, self._holder = Database(engine), holder
 
     def create(
@@ -122,7 +125,8 @@ class PostgresRunStore:
                 before = connection.execute(_VIEW, {"run_id": run_id}).mappings().one()
                 return run_view(before), ()
             cut = {"run_id": run_id, "table_id": table_id, "batch_rows": new.batch_rows}
-            refs = _cut(connection, new, {**cut, "in_flight": in_flight, "lease_s": lease_s})
+            launch = {"in_flight": in_flight, "lease_s": lease_s, "holder": self._holder}
+            refs = _cut(connection, new, {**cut, **launch})
             view = connection.execute(_VIEW, {"run_id": run_id}).mappings().one()
             return run_view(view), refs
 
@@ -172,13 +176,20 @@ class PostgresRunStore:
         Two sweeps at once share the work. A batch past its attempts is parked with its reason.
         """
         return self._database.of_all().run(
-            lambda c: sweep_batches(c, lease_s=lease_s, max_attempts=max_attempts, limit=limit)
+            lambda c: sweep_batches(
+                c,
+                lease_s=lease_s,
+                max_attempts=max_attempts,
+                limit=limit,
+                holder=self._holder,
+            )
         )
 
     def let_go(self, holder: str, *, is_lost: bool) -> int:
-        """End the leases of the batches that a process opened last, so that the sweep takes them.
+        """End the leases of the batches in a process's hands, so that the sweep takes them.
 
-        `is_lost`: it died with them, which counts against them; else it hands them back.
+        `is_lost`: it died with them, which counts against those that it had opened; else it hands
+        them back.
         """
         if not holder:
             return 0
@@ -233,8 +244,8 @@ class PostgresRunStore:
             if not ended:
                 return ()
             connection.execute(_RETRY_RUN, {**run, "ended": ended})
-            launch = {**run, "in_flight": in_flight, "lease_s": lease_s}
-            return _refs(run_id, connection.execute(_LAUNCH, launch))
+            launch = {"in_flight": in_flight, "lease_s": lease_s, "holder": self._holder}
+            return _refs(run_id, connection.execute(_LAUNCH, {**run, **launch}))
 
         return self._database.of(tenant).run(work)
 

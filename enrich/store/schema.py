@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     PrimaryKeyConstraint,
     Sequence,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -198,6 +199,7 @@ batches = Table(
     Column("row_ids", ARRAY(BigInteger), nullable=False),
     Column("reason", Text, nullable=False, server_default=text("''")),
     Column("holder", Text, nullable=False, server_default=text("''")),
+    Column("unopened", SmallInteger, nullable=False, server_default=text("0")),
     run_tenant(),
     PrimaryKeyConstraint("run_id", "number"),
     CheckConstraint(
