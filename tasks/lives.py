@@ -1,7 +1,8 @@
 """What a worker does at the beginning and the end of its life, so that its work goes on at once.
 
-A worker that was killed has left batches under leases. Whoever comes under its name lets them go,
-and they are sent again; nobody waits for the leases. One that is asked to end finishes what it can
+A worker that was killed has left batches under leases, and messages that it had fetched. Whoever
+comes under its name lets the batches go, and they are sent again; the messages it puts back where
+they came from. Nobody waits for leases or timeouts. One that is asked to end finishes what it can
 within `ENRICH_RUNS__DRAIN_SECONDS`, and hands back the rest.
 """
 
@@ -11,6 +12,8 @@ import threading
 from typing import Any
 
 from celery import signals
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
 
 from enrich.bootstrap import settings
 from enrich.errors import EnrichError
@@ -28,13 +31,26 @@ _began = threading.Event()
 _ended = threading.Event()
 
 
-def _begin(**_: Any) -> None:
+def _begin(sender: Any, **_: Any) -> None:
     """Take over from the last life of this name, once: a consumer is ready after each reconnect."""
     if not _began.is_set():
         _began.set()
         # Before the first message is fetched: what this life will hold has the same name.
         _end_leases(is_lost=True)
+        _give_back_messages(sender)
         threading.Thread(target=_take_over, name="enrich-begin", daemon=True).start()
+
+
+def _give_back_messages(consumer: Any) -> None:
+    # Kombu's own transport does not know who has fetched what.
+    take_over = getattr(consumer.task_consumer.channel, "take_over", None)
+    try:
+        count = take_over() if take_over else 0
+    except (RedisError, KombuError, OSError) as exc:
+        log.warning("messages.left_to_timeout", extra={"error": str(exc)})
+        return
+    if count:
+        log.info("messages.taken_over", extra={"messages": count})
 
 
 def _take_over() -> None:

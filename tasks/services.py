@@ -3,7 +3,7 @@
 import gc
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from typing import Any
 
 from celery import signals
@@ -54,9 +54,12 @@ def close(**_: Any) -> None:
             _built.pop().close()
 
 
-def _begin(sender: str, conf: Mapping[str, Any], **_: Any) -> None:
+def _begin(sender: str, conf: MutableMapping[str, Any], **_: Any) -> None:
     """Say what is doubtful about this installation, and refuse one that cannot work."""
     _holder[:] = [sender]
+    # What it fetches is known by its name, to whoever comes under it.
+    options = conf["broker_transport_options"]
+    conf["broker_transport_options"] = {**options, "worker": sender}
     # What Celery warns root of is pickle, which nothing here reads.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     configure_logging(settings().log.level, as_json=settings().log.as_json)

@@ -22,6 +22,8 @@ log = logging.getLogger("enrich.transport")
 
 #: Of one fetch: what comes at once is held by one process until it is worked off.
 _MOST = 50
+#: How long it is known, after the last fetch, which messages a worker holds.
+_HELD_TTL_S = 86_400
 #: What reading a message of somebody else's making may raise.
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
@@ -81,6 +83,21 @@ class Channel(OneClientChannel):
             self.qos.ack_together([message.delivery_tag for message in fresh])
         for message in fresh:
             message._state = "ACK"
+
+    def take_over(self) -> int:
+        """Give back what the last life of this worker had fetched and left; gives how many.
+
+        Before this life fetches anything: what it will hold is known by the same name.
+        """
+        if not self.worker:
+            return 0
+        index, held = self.full_key(self.unacked_index_key), self.full_key(self.held_key)
+        with self.conn_or_acquire() as client:
+            left: Sequence[bytes] = client.zinter({index: 1, held: 0})
+            # The oldest last, because the last that is given back is the first to be taken.
+            given = [self.qos.take_over(tag.decode(), client) for tag in reversed(left)]
+            client.delete(self.held_key)
+        return sum(given)
 
     def look_again_if_due(self) -> None:
         """Ask anew when nothing was heard for a while, or the queues have changed."""
@@ -224,6 +241,8 @@ class Channel(OneClientChannel):
         return Fetch(
             unacked=self.full_key(self.unacked_key),
             index=self.full_key(self.unacked_index_key),
+            held=self.full_key(self.held_key),
+            held_ttl_s=_HELD_TTL_S if self.worker else 0,
             prefix=self.global_keyprefix,
             lists=tuple(lists),
             queues=tuple(queues),

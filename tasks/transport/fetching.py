@@ -34,10 +34,15 @@ _RANG: Final = object()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
-    """What to ask for. Keys are whole; `lists` are all queues of a priority before the next."""
+    """What to ask for. Keys are whole; `lists` are all queues of a priority before the next.
+
+    `held` is the set where what is fetched is noted, for `held_ttl_s` (0: it is not).
+    """
 
     unacked: str
     index: str
+    held: str
+    held_ttl_s: int
     prefix: str
     lists: tuple[str, ...]
     queues: tuple[str, ...]
@@ -47,7 +52,7 @@ class Fetch:
 
     def keys(self) -> list[str]:
         """Give the script's keys."""
-        return [self.unacked, self.index, f"{self.prefix}{PARKED_KEY}", *self.lists]
+        return [self.unacked, self.index, f"{self.prefix}{PARKED_KEY}", self.held, *self.lists]
 
     def arguments(self) -> list[Any]:
         """Give the script's arguments."""
@@ -57,7 +62,8 @@ class Fetch:
             for word in (queue, "1" if queue in self.unacknowledged else "0")
         )
         turn = "1" if self.in_turn else "0"
-        return [self.limit, turn, len(self.queues), KEEP, TTL_S * 1000, *named]
+        ttls = (TTL_S * 1000, self.held_ttl_s * 1000)
+        return [self.limit, turn, len(self.queues), KEEP, *ttls, *named]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,9 @@ from tasks.transport.fetching import FORGET, RESTORE
 
 __all__ = ["OneClientChannel"]
 
+#: What a worker has fetched and not dealt with, by its name: whoever comes under it gives it back.
+_HELD_KEY = "enrich:v1:held:"
+
 #: The stubs of Kombu leave out nearly all that a subclass works with.
 _Stock: Any = stock.Channel
 
@@ -19,6 +22,15 @@ class OneClientChannel(_Stock):  # type: ignore[misc] # of no known type, see ab
     """Kombu's channel with one client for all that does not wait."""
 
     _client_for_all: Any = None
+    #: The name of the worker that fetches; empty for others.
+    worker = ""
+
+    from_transport_options = (*_Stock.from_transport_options, "worker")
+
+    @property
+    def held_key(self) -> str:
+        """The set of the tags that this worker has fetched."""
+        return f"{_HELD_KEY}{self.worker}"
 
     def lists_of(self, exchange: str, routing_key: str, payload: dict[str, Any]) -> tuple[str, ...]:
         """Give the whole keys of the lists where a message of this routing belongs."""
@@ -40,13 +52,17 @@ class OneClientChannel(_Stock):  # type: ignore[misc] # of no known type, see ab
         lists: dict[str, str],
         *,
         command: str,
-    ) -> None:
-        """Move it if it is stored like that. `lists` are whole keys with what each gets."""
-        self._restoring(
-            # Kombu's prefixing client prefixes the first key itself.
-            keys=[self.unacked_key, self.full_key(self.unacked_index_key), *lists],
-            args=[tag, stored, command, *lists.values()],
-            client=client,
+    ) -> bool:
+        """Move it if it is stored like that. `lists` are whole keys with what each gets.
+
+        False when somebody was first.
+        """
+        return bool(
+            self._restoring(
+                keys=[*self._unacked_keys(), *lists],
+                args=[tag, stored, command, *lists.values()],
+                client=client,
+            )
         )
 
     def drop(self, *tags: str) -> None:
@@ -54,8 +70,12 @@ class OneClientChannel(_Stock):  # type: ignore[misc] # of no known type, see ab
 
         Kombu's own transaction of two commands takes half as much again of the loop's time.
         """
-        keys = [self.unacked_key, self.full_key(self.unacked_index_key)]
-        self._forgetting(keys=keys, args=tags, client=self._create_client())
+        self._forgetting(keys=self._unacked_keys(), args=tags, client=self._create_client())
+
+    def _unacked_keys(self) -> list[str]:
+        # Kombu's prefixing client prefixes the first key itself.
+        others = (self.unacked_index_key, self.held_key)
+        return [self.unacked_key, *map(self.full_key, others)]
 
     def full_key(self, key: str) -> str:
         """Give the key as the server knows it."""

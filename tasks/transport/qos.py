@@ -1,7 +1,7 @@
 """Unacknowledged messages: noted at the fetch, given back without a lock."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
@@ -13,6 +13,27 @@ from kombu.utils.encoding import bytes_to_str
 from enrich.state.parked import PARKED_KEY, Parked
 
 __all__ = ["QoS"]
+
+#: A message that so many workers have died with is given back at once no more.
+_MOST_DEATHS = 3
+_DEATHS = "enrich_deaths"
+
+
+def _mark_redelivered(payload: dict[str, Any]) -> bool:
+    with suppress(KeyError, TypeError):
+        payload["headers"]["redelivered"] = True
+    with suppress(KeyError, TypeError):
+        payload["properties"]["delivery_info"]["redelivered"] = True
+    return True
+
+
+def _mark_of_death(payload: dict[str, Any]) -> bool:
+    """Count a death; False when there were too many."""
+    with suppress(KeyError, TypeError, AttributeError):
+        deaths = payload["headers"].get(_DEATHS, 0) + 1
+        payload["headers"][_DEATHS] = deaths
+        return deaths <= _MOST_DEATHS and _mark_redelivered(payload)
+    return False
 
 
 class QoS(redis.QoS):
@@ -91,23 +112,29 @@ class QoS(redis.QoS):
             stored = connected.hget(self.unacked_key, tag) or b""
             self.channel.move_if(connected, tag, stored, self._lists_of(stored), command=command)
 
-    def _lists_of(self, stored: bytes) -> dict[str, str]:
+    def take_over(self, tag: str, client: Any) -> bool:
+        """Give back a message that a worker has died with; False when somebody was first.
+
+        One that was there at several deaths may be their cause: it waits for its visibility
+        timeout, as all would without this.
+        """
+        stored = client.hget(self.channel.unacked_key, tag) or b""
+        lists = self._lists_of(stored, _mark_of_death)
+        return bool(lists) and self.channel.move_if(client, tag, stored, lists, command="RPUSH")
+
+    def _lists_of(
+        self, stored: bytes, mark: Callable[[dict[str, Any]], bool] = _mark_redelivered
+    ) -> dict[str, str]:
         """Give the lists that a stored message goes back to, each with what it gets."""
         if not stored:
             return {}
         try:
             payload, exchange, routing_key = json.loads(stored)
-            _mark_redelivered(payload)
+            if not mark(payload):
+                return {}
             lists = self.channel.lists_of(exchange, routing_key, payload)
         except (ValueError, TypeError):
             text = stored.decode(errors="replace")
             parked = Parked(reason="cannot be given back", message=text)
             return {self.channel.full_key(PARKED_KEY): parked.encode(datetime.now(UTC))}
         return dict.fromkeys(lists, json.dumps(payload))
-
-
-def _mark_redelivered(payload: dict[str, Any]) -> None:
-    with suppress(KeyError, TypeError):
-        payload["headers"]["redelivered"] = True
-    with suppress(KeyError, TypeError):
-        payload["properties"]["delivery_info"]["redelivered"] = True

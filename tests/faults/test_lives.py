@@ -1,4 +1,4 @@
-"""What a worker held when it was asked to end is worked on at once, not after its leases."""
+"""What a worker held when it ended, asked or killed, is worked on at once, not after its leases."""
 
 import shutil
 import signal
@@ -15,6 +15,7 @@ from enrich.api.exposition import exposed
 from enrich.errors import EmbeddedServerError
 from enrich.state.link import RedisLink
 from enrich.state.metrics import RedisMetrics
+from tests.faults.kill_points import FOLDER
 from tests.faults.lab import COLUMNS, OPEN, TWICE, Lab, lab
 
 pytestmark = [
@@ -42,8 +43,20 @@ def it() -> Iterator[Lab]:
     except EmbeddedServerError as exc:
         pytest.skip(str(exc))
     home = Path(tempfile.mkdtemp(prefix="enrich-l-"))
-    settings = {"ENRICH_RUNS__LEASE_SECONDS": str(LEASE_S), "ENRICH_RUNS__BATCH_ROWS": "20"}
-    with lab(home, latency_s=0.1, modules=("free_a", "paid"), settings=settings) as made:
+    (home / "armed").mkdir()
+    settings = {
+        FOLDER: str(home / "armed"),
+        "ENRICH_RUNS__LEASE_SECONDS": str(LEASE_S),
+        "ENRICH_RUNS__BATCH_ROWS": "20",
+        "ENRICH_RUNS__MAX_BATCHES_IN_FLIGHT": "2",
+    }
+    with lab(
+        home,
+        latency_s=0.1,
+        modules=("free_a", "paid"),
+        settings=settings,
+        application="tests.faults.kill_points",
+    ) as made:
         made.audit()
         yield made
     shutil.rmtree(home)
@@ -82,3 +95,22 @@ def test_f08_work_of_a_worker_that_is_asked_to_end_goes_on_at_once(it: Lab) -> N
     assert it.book.keys("ledger_paid") == it.scalar("SELECT count(*) FROM rows")
     # What the two lives counted, added up, is the ledger: nothing twice, nothing left behind.
     assert it.wait(lambda: exposed_answers(it) == written_answers(it), within_s=10)
+
+
+@pytest.mark.parametrize(
+    "moment", ["run_stored_not_sent", "fetched_not_delivered", "committed_not_sent"]
+)
+def test_f02_work_of_a_worker_that_was_killed_goes_on_when_its_name_is_back(
+    it: Lab, moment: str
+) -> None:
+    armed = Path(it.environment[FOLDER], moment)
+    armed.touch()
+    it.make_table("killed", ROWS)
+    it.send("enrich.table", "killed")
+
+    assert it.wait(lambda: not armed.exists(), within_s=60)
+    # Sooner than any message comes back by itself.
+    assert it.wait(lambda: it.scalar(DONE), within_s=100)
+    assert it.lives == ["worker0 ended with -9; it is started again in 0.2 s"]
+    assert it.scalar(OPEN, columns=[COLUMNS[0], COLUMNS[3]]) == 0
+    assert (it.scalar(TWICE), it.scalar(LOST)) == (0, 0)

@@ -203,6 +203,80 @@ def test_what_is_held_for_too_long_comes_to_somebody_else(url: str, broker: redi
                 assert unacked(broker) == 3
 
 
+def test_whoever_comes_under_a_name_gives_back_what_its_last_life_had_fetched(
+    url: str, broker: redis.Redis
+) -> None:
+    with connect(url) as producing:
+        put(producing, "a", *range(4))
+        with using(connect(url, worker="one"), "a") as dead:
+            dead.consumer.qos(prefetch_count=3)
+            dead.take(3)
+            dead.messages[0].ack()
+            with using(connect(url, worker="two"), "a") as other:
+                other.take(1)
+                with connect(url, worker="one") as next_life:
+                    given = next_life.default_channel.take_over()
+                    again = next_life.default_channel.take_over()
+                other.take(3)
+                left = unacked(broker)
+                dead.consumer.channel.qos._delivered.clear()
+
+    assert (given, again) == (2, 0)
+    # What the other worker has fetched stays where it is.
+    assert (sorted(other.bodies), left) == ([1, 2, 3], 3)
+    assert other.messages[1].delivery_info["redelivered"] is True
+
+
+def test_a_message_that_workers_die_with_is_given_back_at_once_a_few_times_only(
+    url: str, broker: redis.Redis
+) -> None:
+    with connect(url) as producing:
+        put(producing, "a", 1)
+        given = [died_with_what_it_took(url) for _ in range(4)]
+
+    assert given == [1, 1, 1, 0]
+    assert (broker.llen("a"), unacked(broker)) == (0, 1)
+
+
+def died_with_what_it_took(url: str) -> int:
+    """Take a message and die; gives how many the next life gives back."""
+    with using(connect(url, worker="one"), "a") as dead:
+        dead.take(1)
+        dead.consumer.channel.qos._delivered.clear()
+    with connect(url, worker="one") as next_life:
+        return int(next_life.default_channel.take_over())
+
+
+def test_what_was_given_back_in_good_order_is_left_to_whoever_has_it_now(
+    url: str, broker: redis.Redis
+) -> None:
+    with connect(url) as producing:
+        put(producing, "a", *range(3))
+    with using(connect(url, worker="one"), "a") as taken:
+        taken.take(3)
+        taken.messages[0].ack()
+    with using(connect(url, worker="two"), "a") as other, connect(url, worker="one") as next_life:
+        other.take(2)
+
+        assert next_life.default_channel.take_over() == 0
+
+
+@pytest.mark.parametrize("end", ["ack", "reject", "requeue"])
+def test_nothing_is_kept_of_a_message_that_was_dealt_with(
+    url: str, broker: redis.Redis, end: str
+) -> None:
+    with connect(url) as producing:
+        put(producing, "a", 1)
+    with using(connect(url, worker="one"), "a") as taken:
+        taken.take(1)
+        held = broker.smembers("enrich:v1:held:one")
+        taken.consumer.cancel()
+        getattr(taken.messages[0], end)()
+
+        assert held == {taken.messages[0].delivery_tag}
+        assert not broker.exists("enrich:v1:held:one")
+
+
 def test_f12_the_mutex_that_a_dead_worker_left_delays_no_restore(
     url: str, broker: redis.Redis
 ) -> None:
