@@ -7,6 +7,7 @@ a run that were lost this way are sent again by the sweep.
 import inspect
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -22,12 +23,18 @@ from enrich.errors import BadInputError
 from enrich.state.parked import Parked, ParkedMessages
 from tasks.envelope import Envelope, problem_of
 from tasks.express.desk import Express
+from tasks.express.jobs import JobWorker
+from tasks.express.work import Worker
 from tasks.settings import REQUESTS
 from tasks.traces import taken_up
 
 __all__ = ["ParkingConsumer", "Step"]
 
 log = logging.getLogger("enrich.tasks")
+
+#: A job's caller has its answer already: while others are under way it waits for that many windows
+#: of a caller who has not, and more share what a group costs.
+_PATIENCE = 10
 
 #: What decoding a message of somebody else's making may raise.
 _UNREADABLE = (ContentDisallowed, DecodeError, ValueError, TypeError, LookupError, RecursionError)
@@ -42,7 +49,14 @@ class ParkingConsumer(_Consumer):  # type: ignore[misc] # of no known type, see 
     @cached_property
     def express(self) -> Express:
         """What gathers the messages that ask for single units."""
-        return Express(self.app, self, settings().gather.policy())
+        return Express(self.app, self, settings().gather.policy(), Worker)
+
+    @cached_property
+    def jobs(self) -> Express:
+        """What gathers the messages about jobs."""
+        policy = settings().gather.policy()
+        patient = replace(policy, window_s=policy.window_s * _PATIENCE)
+        return Express(self.app, self, patient, JobWorker)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         """Give what is called with every message: it looks at it first."""

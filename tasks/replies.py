@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from enrich.bootstrap import Services
-from enrich.domain.job import job_of_reply
+from enrich.domain.job import is_for_jobs, job_of_reply
 from enrich.domain.result import CellResult
 from enrich.domain.run import RunState
 from enrich.domain.values import JsonObject
@@ -30,6 +30,7 @@ from enrich.engine.telling import note_end
 from enrich.errors import RunFailedError, UsageError
 from enrich.ports import Finished
 from enrich.ports.callers import CALLER_PREFIX, REPLY_PREFIX, Waiting
+from tasks.express.sending import send_all
 from tasks.settings import CONTROL, URGENT
 from tasks.traces import carried
 
@@ -44,6 +45,7 @@ __all__ = [
     "reply",
     "store_results",
     "sweep_soon",
+    "take_on",
     "tell_empty",
     "tell_end",
 ]
@@ -107,7 +109,7 @@ def answer_run(app: Celery, own: Services, finished: Finished) -> None:
 
 
 def _note(app: Celery, own: Services, finished: Finished) -> None:
-    is_told = job_of_reply(finished.reply_to) is None
+    is_told = not is_for_jobs(finished.reply_to)
     is_logged = not is_for_cells(finished.reply_to)
     if is_told and note_end(own.desk, finished, is_logged=is_logged):
         notify(app)
@@ -121,9 +123,9 @@ def reply(app: Celery, own: Services, finished: Finished) -> None:
     if finished.reply_to.startswith(REPLY_PREFIX):
         _answer_callers(app, own, own.callers.waiting(finished.run_id))
         return
-    job_id = job_of_reply(finished.reply_to)
-    if job_id is not None:
-        _hand_on(app, job_id)
+    if is_for_jobs(finished.reply_to):
+        job_id = job_of_reply(finished.reply_to)
+        take_on(app, [job_id] if job_id else own.desk.jobs.of_run(finished.run_id))
         return
     if is_scheduled(finished.reply_to):
         report_end(parts, finished.run_id, finished.reply_to)
@@ -194,9 +196,13 @@ def _stored(backend: Any, task_id: str, result: "JsonObject | Exception") -> Any
     return backend.encode(meta | {"task_id": task_id})
 
 
-def _hand_on(app: Celery, job_id: str) -> None:
-    """Have a job's candidate embedded; what the broker does not take, the sweep does."""
-    _send(app, "enrich.embed", URGENT, job_id)
+def take_on(app: Celery, jobs: Sequence[str]) -> None:
+    """Have jobs begun, or embedded and ended; what the broker does not take, the sweep does."""
+    try:
+        send_all(app, "enrich.embed", URGENT, [(job_id,) for job_id in jobs])
+    except (OperationalError, ConnectionError, RedisError) as exc:
+        extra = {"jobs": len(jobs), "error": str(exc)}
+        log.warning("jobs.left_to_sweep", extra=extra)
 
 
 def is_for_cells(reply_to: str) -> bool:

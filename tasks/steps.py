@@ -6,15 +6,19 @@ from typing import Any
 
 from celery import Task
 
+from enrich.domain.job import JobState
 from enrich.engine.beginning import begin_wave
 from enrich.engine.embedding import repair as repair_embeddings
 from enrich.engine.fuse import Fusion
 from enrich.engine.fuse import fuse as fuse_batch
-from enrich.engine.jobs import end_job, sweep_jobs
+from enrich.engine.job_ends import end_jobs
+from enrich.engine.job_runs import begin_jobs, shares_of
+from enrich.engine.jobs import left_jobs
 from enrich.engine.learning import learn_all
 from enrich.engine.premium import premium as ask_premium
 from enrich.engine.probe import probe as ask_provider
 from enrich.engine.refresh import refresh_all
+from enrich.engine.submit import resume
 from enrich.engine.sweep import sweep as sweep_batches
 from enrich.engine.telling import tell
 from enrich.errors import BadInputError, DependencyError
@@ -22,7 +26,7 @@ from tasks.app import app
 from tasks.canvas import CeleryDispatcher
 from tasks.messages import from_wire
 from tasks.parking import Step
-from tasks.replies import answer_late, answer_run
+from tasks.replies import answer_late, answer_run, take_on
 from tasks.replies import notify as notify_soon
 from tasks.services import services
 
@@ -44,6 +48,8 @@ log = logging.getLogger("enrich.tasks")
 
 #: Servers come back: a step is tried again, and what outlasts that is left to the sweep.
 _TRIES = 5
+#: How a worker takes the messages about jobs.
+_GATHERED = "tasks.express.strategy:gathering_jobs"
 
 _dispatcher = CeleryDispatcher(app)
 
@@ -131,13 +137,14 @@ def sweep() -> int:
     for finished in swept.finished:
         answer_run(app, services(), finished)
     answer_late(app, services())
-    _dispatcher.dispatch(sweep_jobs(services().desk))
+    take_on(app, left_jobs(services().desk))
     return len(swept.steps)
 
 
 @app.task(
     name="enrich.embed",
     base=Step,
+    Strategy=_GATHERED,
     autoretry_for=(DependencyError,),
     retry_backoff=1,
     retry_backoff_max=15,
@@ -145,8 +152,17 @@ def sweep() -> int:
     max_retries=_TRIES,
 )
 def embed(job_id: str) -> None:
-    """Embed the candidate of a job whose run has ended, and end the job."""
-    if end_job(services().desk, job_id):
+    """Take a job on: begin it, or embed its candidate and end it when its run has ended.
+
+    A worker with threads gathers these messages instead and does many at once.
+    """
+    own = services()
+    jobs = own.desk.jobs.some([job_id])
+    for share in shares_of(job for job in jobs if job.state is JobState.QUEUED):
+        for unit in begin_jobs(own.desk, share):
+            _dispatcher.dispatch(resume(own.parts, unit.batch.run, [unit.batch.ref]))
+    under_way = [job.id for job in jobs if job.state is JobState.PROCESSING]
+    if under_way and end_jobs(own.desk, under_way):
         notify_soon(app)
 
 

@@ -21,7 +21,7 @@ from enrich.state.parked import ParkedMessages
 from enrich.state.quota import Allowance, RedisQuota
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
-from tasks.replies import forget, notify, sweep_soon, tell_empty
+from tasks.replies import forget, notify, sweep_soon, take_on, tell_empty
 from tasks.settings import QUEUES
 
 __all__ = ["Answer", "Broker", "Enriching", "Operating", "Own", "Queue", "Reading", "counted"]
@@ -75,6 +75,10 @@ class Broker:
             self._dispatcher.dispatch(steps)
         except BrokerDownError as exc:
             log.warning("run.left_to_sweep", extra={"error": str(exc)})
+
+    def take_on(self, job_id: str) -> None:
+        """Have a job that is stored begun; what the broker does not take now, the sweep sends."""
+        take_on(app, [job_id])
 
     def tell_empty(self, own: Services, begun: Submitted) -> None:
         """Have a run told of that ended as it began, because it found no rows."""

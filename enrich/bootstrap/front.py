@@ -26,11 +26,13 @@ def desk_of(
     database: "Engine",
     embedders: LateEmbedders,
     messenger: LateMessenger,
+    *,
+    holder: str,
 ) -> Desk:
-    """Join jobs, vectors and webhooks to the parts of a process."""
+    """Join jobs, vectors and webhooks to the parts of a process; `holder` names it."""
     return Desk(
         parts=parts,
-        jobs=PostgresJobs(database),
+        jobs=PostgresJobs(database, holder=holder),
         vectors=PostgresVectors(database),
         embedders=embedders,
         webhooks=PostgresWebhooks(database, sealer_of(own)),

@@ -132,7 +132,7 @@ def build(*, holder: str = "", tracer: Tracer | None = None) -> Services:
         metrics=metrics,
         caches=caches,
         access_keys=PostgresAccessKeys(ends.database),
-        desk=desk_of(own, parts, ends.database, embedders, messenger),
+        desk=desk_of(own, parts, ends.database, embedders, messenger, holder=holder),
         board=PostgresBoard(ends.database),
         schedules=PostgresSchedules(ends.database),
         requests=PostgresSqlRequests(ends.database),

@@ -13,8 +13,20 @@ from enum import StrEnum
 from enrich.domain.keys import digest
 from enrich.domain.values import Json, JsonObject
 
-__all__ = ["Job", "JobState", "NewJob", "Submission", "job_of_reply", "new_job"]
+__all__ = [
+    "JOBS_PREFIX",
+    "Job",
+    "JobState",
+    "NewJob",
+    "Submission",
+    "is_for_jobs",
+    "job_of_reply",
+    "new_job",
+]
 
+#: What the `reply_to` of a run begins with that jobs share.
+JOBS_PREFIX = "jobs:"
+#: That of a run of one job, as older code began them.
 _REPLY = "job:"
 
 
@@ -74,14 +86,14 @@ class Job:
     error: str = ""
     result: "JsonObject | None" = None
 
-    @property
-    def reply_to(self) -> str:
-        """Name this attempt as the one who waits for a run: each attempt has one run."""
-        return f"{_REPLY}{self.id}:{self.attempts}"
+
+def is_for_jobs(reply_to: str) -> bool:
+    """Say whether a run is one of jobs."""
+    return reply_to.startswith((JOBS_PREFIX, _REPLY))
 
 
 def job_of_reply(reply_to: str) -> str | None:
-    """Give the job that waits for a run; None when somebody else does, or nobody."""
+    """Give the job that a run was begun for alone; None when it is no such run."""
     return reply_to.split(":")[1] if reply_to.startswith(_REPLY) else None
 
 

@@ -7,6 +7,7 @@ new one is searched from the moment when no row lacks its vector.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from enrich.domain.keys import digest
 from enrich.domain.profile import profile_text
@@ -15,7 +16,7 @@ from enrich.engine.desk import Desk
 from enrich.errors import DependencyError, EmbedderDownError, VectorsMissingError
 from enrich.ports.vectors import EmbeddingModel, Hit, NewVector, Unembedded, Vector
 
-__all__ = ["Embedded", "Found", "Repaired", "embed_row", "repair", "search"]
+__all__ = ["Embedded", "Found", "Repaired", "embed_rows", "repair", "search"]
 
 log = logging.getLogger("enrich.engine")
 
@@ -26,7 +27,7 @@ _RETIRED_S = 3_600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedded:
-    """Whether a row has its vectors now; if not, why."""
+    """Whether rows have their vectors now; if not, why."""
 
     upserted: bool
     reason: str = ""
@@ -50,14 +51,17 @@ class Found:
     hits: tuple[Hit, ...] = ()
 
 
-def embed_row(desk: Desk, row: int) -> Embedded:
-    """Give a row the vectors that it lacks. That it cannot be done now is an answer, no error."""
+def embed_rows(desk: Desk, rows: Sequence[int]) -> Embedded:
+    """Give rows the vectors that they lack. That it cannot be done now is an answer, no error."""
     if not desk.policy.embedded_tables:
         return Embedded(upserted=False, reason="embeddings are switched off")
+    if not rows:
+        return Embedded(upserted=True)
     tables = desk.policy.embedded_tables
-    reason = _with_each(desk, lambda m: _embed(desk, m, desk.vectors.lacking(m, tables, row=row)))
+    lacking = partial(desk.vectors.lacking, tables=tables, rows=rows, limit=len(rows))
+    reason = _with_each(desk, lambda model: _embed(desk, model, lacking(model)))
     if reason:
-        desk.parts.recorder.count("embeddings_skipped")
+        desk.parts.recorder.count("embeddings_skipped", len(rows))
     return Embedded(upserted=not reason, reason=reason)
 
 

@@ -1,39 +1,77 @@
 """Where jobs lie. When Postgres is down every method raises `DatabaseDownError`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from enrich.domain.job import Job, JobState, NewJob, Submission
-from enrich.domain.run import RunOptions, RunView
+from enrich.domain.run import OpenBatch, RunOptions, RunState
+from enrich.domain.table import Row
 from enrich.domain.values import JsonObject
-from enrich.ports.rows import NewRow
 
-__all__ = ["Beginning", "Jobs"]
+__all__ = ["Beginning", "Ending", "JobEnd", "JobRun", "Jobs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """How a job begins: its candidate's row by column, and the run of it."""
+    """Jobs of one tenant that are begun by one run: each has its candidate's row, by column.
 
+    No two are about one candidate.
+    """
+
+    tenant: str
     table: str
-    data: JsonObject
     wanted: tuple[str, ...]
     options: RunOptions
-    lease_s: float
+    jobs: Sequence[tuple[Job, JsonObject]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRun:
+    """How the run of a job went; `parked` says why the batches of its row were given up."""
+
+    id: int
+    state: RunState
+    wanted: tuple[str, ...]
+    started_at: datetime
+    finished_at: datetime | None
+    parked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """A job on whose row nobody works any more, and what became of that.
+
+    `run` and `row` are None when they were erased. `kinds` counts what was said about the row, by
+    the kind of outcome.
+    """
+
+    job: Job
+    run: JobRun | None
+    row: Row | None
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    cost_microcredits: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEnd:
+    """How an attempt ends."""
+
+    job: Job
+    state: JobState
+    result: "JsonObject | None" = None
+    error: str = ""
 
 
 class Jobs(Protocol):
     """Jobs by their id. Equal submits at the same time make one job, and all are given its id."""
 
-    def take(
-        self, new: NewJob, beginning: Beginning, *, window_s: float
-    ) -> tuple[Submission, Job | None, RunView | None]:
-        """Store and begin a job, or find the equal one of the last `window_s` seconds.
+    def take(self, new: NewJob, *, window_s: float) -> tuple[Submission, Job | None]:
+        """Store a job, or find the equal one of the last `window_s` seconds; in one statement.
 
-        One that has failed is no equal. A key is held for as long as its job is kept. Gives the
-        job, none for `IN_FLIGHT`, and its run when that has begun here. A new job that is still
-        queued has no table, or none with all its columns. All of it is one statement.
+        One that has failed is no equal. A key is held for as long as its job is kept. Gives no job
+        for `IN_FLIGHT`.
         """
         ...
 
@@ -41,31 +79,38 @@ class Jobs(Protocol):
         """Give a job, of any tenant when none is named. Raises `UnknownNameError`."""
         ...
 
-    def bring_in(self, job: Job, table: str, row: NewRow) -> bool:
-        """Lay a profile over its candidate's row; False, with nothing done, unless it is queued.
+    def some(self, ids: Collection[str]) -> Sequence[Job]:
+        """Give those of these jobs that are there, of any tenant."""
+        ...
 
-        Who erases the job meanwhile waits: so the row that it made is there to be erased. Raises as
-        `RowStore.put_row`.
+    def begin(self, beginning: Beginning, *, lease_s: float) -> OpenBatch | None:
+        """Lay profiles over their candidates' rows, and store the run of them, all or nothing.
+
+        Its one batch is under a lease. What was sent is forgotten. A job that is not queued any
+        more is left out; None when all of them are. Who erases one meanwhile waits: so the row
+        that it made is there to be erased.
+
+        Raises:
+            UnknownNameError: there is no such table, or no such column.
         """
         ...
 
-    def start(self, job: Job, run: int) -> None:
-        """Say that the run of a queued job has begun, and forget what was sent."""
+    def of_run(self, run_id: int) -> Sequence[str]:
+        """Name the jobs of a run that have not ended."""
         ...
 
-    def end(
-        self, job: Job, state: JobState, *, result: "JsonObject | None", error: str
-    ) -> int | None:
-        """End an attempt, once, and put down who is to be told of it.
-
-        Gives how many webhooks are; None when the attempt had ended.
-        """
+    def ending(self, ids: Collection[str]) -> Sequence[Ending]:
+        """Give those of these jobs that are under way, and on whose row nobody works any more."""
         ...
 
-    def overdue(self, *, older_than_s: float, limit: int = 200) -> Sequence[Job]:
-        """Take jobs that nobody works on: not begun, or with a run that has ended.
+    def end(self, ends: Sequence[JobEnd]) -> int:
+        """End attempts, each once, and put down who is to be told; gives how many messages."""
+        ...
 
-        Two sweeps at once share them: one that was taken is not overdue for as long again.
+    def overdue(self, *, older_than_s: float, limit: int = 1_000) -> Sequence[str]:
+        """Name jobs that nobody has touched for so long: not begun, or with nothing left to do.
+
+        Two sweeps at once share them: one that was named is not overdue for as long again.
         """
         ...
 

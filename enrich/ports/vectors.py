@@ -104,10 +104,10 @@ class VectorStore(Protocol):
         model: EmbeddingModel,
         tables: Sequence[str],
         *,
-        row: int | None = None,
+        rows: Sequence[int] | None = None,
         limit: int = 64,
     ) -> Sequence[Unembedded]:
-        """Give rows of these tables whose vector is lacking or old; all, or that one."""
+        """Give rows of these tables whose vector is lacking or old; all, or of those."""
         ...
 
     def put(self, model: EmbeddingModel, vectors: Sequence[NewVector]) -> int:

@@ -11,7 +11,7 @@ from enrich.ports.rows import NewRow
 from enrich.store.codec import cleaned, dumps
 from enrich.store.tables import StoredTable
 
-__all__ = ["import_in_turn", "import_rows", "put_row", "take_turn"]
+__all__ = ["import_in_turn", "import_rows", "take_turn"]
 
 # A long import is not stuck; and imports into one table take turns, so that none deadlocks.
 _LIMITS = """
@@ -70,21 +70,10 @@ _INSERT = text("""
 """)
 
 
-_PUT_ROW = text("SELECT put_row(:table_id, :tenant, :key, CAST(:data AS jsonb))")
-
-
 def take_turn(connection: Connection, table: StoredTable) -> None:
     """Wait until nobody else imports into a table; until the transaction ends nobody does."""
     connection.exec_driver_sql(_LIMITS)
     connection.execute(_TAKE_TURNS, {"table_id": table.id})
-
-
-def put_row(connection: Connection, tenant: str, table: StoredTable, row: NewRow) -> int:
-    """Insert one row, or lay its values over the one with its key; gives its id."""
-    _check(table, row.data)
-    data = dumps(only_known(row.data), name=f"row {row.key!r}")
-    values = {"table_id": table.id, "tenant": tenant, "key": cleaned(row.key), "data": data}
-    return int(connection.execute(_PUT_ROW, values).scalar_one())
 
 
 def import_rows(

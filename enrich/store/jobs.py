@@ -1,58 +1,41 @@
-"""Jobs in PostgreSQL."""
+"""Jobs in PostgreSQL: taken, asked about, named again where they were left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
-from enrich.domain.job import Job, JobState, NewJob, Submission
-from enrich.domain.run import RunView
-from enrich.domain.values import JsonObject
+from enrich.domain.job import Job, NewJob, Submission
+from enrich.domain.run import OpenBatch
 from enrich.errors import UnknownNameError
-from enrich.ports.jobs import Beginning
-from enrich.ports.rows import NewRow
+from enrich.ports.jobs import Beginning, Ending, JobEnd
 from enrich.store.codec import checked_name, cleaned, dumps
 from enrich.store.engine import Database
-from enrich.store.imports import put_row
-from enrich.store.run_codec import options_to_json, run_view
-from enrich.store.tables import find_table
+from enrich.store.job_runs import begin_together, end_together, ending_of, job_of
 
 __all__ = ["PostgresJobs"]
 
+# It would begin the job as well: in a table without a name nothing begins.
 _TAKE = text("""
-    SELECT verdict, job, run FROM take_profile(
+    SELECT verdict, job FROM take_profile(
         :tenant, :candidate, :payload_hash, CAST(:payload AS jsonb), :is_forced, :key, :body_hash,
-        :window_s, :table, CAST(:data AS jsonb), :wanted, CAST(:options AS jsonb), :lease_s)
+        :window_s, NULL, NULL, NULL, NULL, NULL)
 """)
 _FIND = text("""
     SELECT * FROM jobs
     WHERE id = CAST(:id AS uuid) AND (CAST(:tenant AS text) IS NULL OR tenant_id = :tenant)
 """)
-_HOLD = text("""
-    SELECT FROM jobs
-    WHERE id = CAST(:id AS uuid) AND attempts = :attempts AND state = 'queued' FOR KEY SHARE
-""")
-_START = text("""
-    UPDATE jobs SET state = 'processing', run_id = :run, payload = NULL, updated_at = now()
-    WHERE id = CAST(:id AS uuid) AND attempts = :attempts AND state = 'queued'
-""")
-# What is told has no value of the profile in it: a message cannot be called back.
-_END = text("""
-    WITH ended AS (
-        UPDATE jobs SET state = :state, result = CAST(:result AS jsonb), error = :error,
-            payload = NULL, updated_at = now()
-        WHERE id = CAST(:id AS uuid) AND attempts = :attempts
-          AND state IN ('queued', 'processing')
-        RETURNING *),
-    told AS (
-        INSERT INTO deliveries (webhook_id, job_id, event, body)
-        SELECT w.id, e.id, 'job.' || e.state, jsonb_build_object('job', jsonb_build_object(
-            'jobId', e.id, 'tenantId', e.tenant_id, 'candidateId', e.candidate_id,
-            'status', e.state, 'attemptCount', e.attempts))
-        FROM ended e JOIN webhooks w ON w.tenant_id = e.tenant_id RETURNING id)
-    SELECT (SELECT count(*) FROM ended), (SELECT count(*) FROM told)
+_SOME = text("SELECT * FROM jobs WHERE id = ANY (CAST(:ids AS uuid[]))")
+# By the rows of its batches: a job has no index of its own by run. One whose row was erased is left
+# to the sweep.
+_OF_RUN = text("""
+    SELECT j.id FROM runs u
+    JOIN batches b ON b.run_id = u.id JOIN rows r ON r.id = ANY (b.row_ids)
+    JOIN jobs j ON j.tenant_id = u.tenant_id AND j.candidate_id = r.key
+    WHERE u.id = :run_id AND j.run_id = u.id AND j.state = 'processing'
+    ORDER BY j.id
 """)
 _OVERDUE = text("""
     UPDATE jobs SET updated_at = now() WHERE id IN (
@@ -60,9 +43,13 @@ _OVERDUE = text("""
         WHERE j.state IN ('queued', 'processing')
           AND j.updated_at < now() - make_interval(secs => :older_than_s)
           AND (j.state = 'queued' OR NOT EXISTS (
-              SELECT FROM runs r WHERE r.id = j.run_id AND r.state = 'running'))
+              SELECT FROM runs u
+              JOIN rows r ON r.table_id = u.table_id AND r.key = j.candidate_id
+              JOIN batches b ON b.run_id = u.id AND r.id = ANY (b.row_ids)
+                  AND b.phase IN ('queued', 'probe', 'premium')
+              WHERE u.id = j.run_id AND u.state = 'running'))
         ORDER BY j.updated_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-    RETURNING *
+    RETURNING id
 """)
 _FORGET = text("""
     DELETE FROM jobs WHERE id IN (
@@ -75,13 +62,12 @@ _FORGET = text("""
 class PostgresJobs:
     """The port `Jobs` on a table of its own."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._database = Database(engine)
+    def __init__(self, engine: Engine, *, holder: str = "") -> None:
+        """`holder` names this process among those that hold batches."""
+        self._database, self._holder = Database(engine), holder
 
-    def take(
-        self, new: NewJob, beginning: Beginning, *, window_s: float
-    ) -> tuple[Submission, Job | None, RunView | None]:
-        """Store a job and begin it, or find the equal one; the port's promise."""
+    def take(self, new: NewJob, *, window_s: float) -> tuple[Submission, Job | None]:
+        """Store a job, or find the equal one; the port's promise."""
         values = {
             "tenant": checked_name("tenant", new.tenant),
             "candidate": cleaned(new.candidate),
@@ -91,16 +77,9 @@ class PostgresJobs:
             "key": new.key,
             "body_hash": new.body_hash,
             "window_s": window_s,
-            "table": cleaned(beginning.table),
-            "data": dumps(beginning.data, name="payload"),
-            "wanted": [cleaned(key) for key in beginning.wanted],
-            "options": dumps(options_to_json(beginning.options), name="options"),
-            "lease_s": beginning.lease_s,
         }
-        verdict, job, run = self._database.of(new.tenant).do(
-            lambda c: c.execute(_TAKE, values).one()
-        )
-        return Submission(verdict), job and _job_of_json(job), run and run_view(run)
+        verdict, job = self._database.of(new.tenant).do(lambda c: c.execute(_TAKE, values).one())
+        return Submission(verdict), job and _job_of_json(job)
 
     def find(self, job_id: str, *, tenant: str | None = None) -> Job:
         """Give a job; the port's promise."""
@@ -110,44 +89,40 @@ class PostgresJobs:
         )
         if found is None:
             raise UnknownNameError("job", job_id)
-        return _job(found)
+        return job_of(found)
 
-    def bring_in(self, job: Job, table: str, row: NewRow) -> bool:
-        """Lay its profile over the candidate's row; the port's promise."""
-        held = {"id": job.id, "attempts": job.attempts}
+    def some(self, ids: Collection[str]) -> Sequence[Job]:
+        """Give those that are there; the port's promise."""
+        asked = {"ids": [one for one in ids if _is_uuid(one)]}
+        found = self._database.of_all().do(lambda c: c.execute(_SOME, asked).mappings().all())
+        return tuple(map(job_of, found))
 
-        def work(connection: Connection) -> bool:
-            if connection.execute(_HOLD, held).one_or_none() is None:
-                return False
-            put_row(connection, job.tenant, find_table(connection, job.tenant, table), row)
-            return True
+    def begin(self, beginning: Beginning, *, lease_s: float) -> OpenBatch | None:
+        """Store the run of jobs; the port's promise."""
+        return self._database.of(beginning.tenant).do(
+            lambda c: begin_together(c, beginning, lease_s=lease_s, holder=self._holder)
+        )
 
-        return self._database.of(job.tenant).run(work)
+    def of_run(self, run_id: int) -> Sequence[str]:
+        """Name a run's jobs; the port's promise."""
+        found = self._database.of_run(run_id).do(
+            lambda c: c.execute(_OF_RUN, {"run_id": run_id}).scalars().all()
+        )
+        return tuple(map(str, found))
 
-    def start(self, job: Job, run: int) -> None:
-        """Say that its run has begun; the port's promise."""
-        values = {"id": job.id, "attempts": job.attempts, "run": run}
-        self._database.of(job.tenant).do(lambda c: c.execute(_START, values))
+    def ending(self, ids: Collection[str]) -> Sequence[Ending]:
+        """Give those that are to be ended; the port's promise."""
+        return self._database.of_all().do(lambda c: ending_of(c, ids))
 
-    def end(
-        self, job: Job, state: JobState, *, result: "JsonObject | None", error: str
-    ) -> int | None:
-        """End an attempt; the port's promise."""
-        values = {
-            "id": job.id,
-            "attempts": job.attempts,
-            "state": state.value,
-            "result": None if result is None else dumps(result, name="result"),
-            "error": cleaned(error),
-        }
-        won, told = self._database.of(job.tenant).do(lambda c: c.execute(_END, values).one())
-        return told if won else None
+    def end(self, ends: Sequence[JobEnd]) -> int:
+        """End attempts; the port's promise."""
+        return self._database.of_all().do(lambda c: end_together(c, ends)) if ends else 0
 
-    def overdue(self, *, older_than_s: float, limit: int = 200) -> Sequence[Job]:
-        """Take jobs that nobody works on; the port's promise."""
+    def overdue(self, *, older_than_s: float, limit: int = 1_000) -> Sequence[str]:
+        """Name jobs that nobody works on; the port's promise."""
         asked = {"older_than_s": older_than_s, "limit": limit}
-        found = self._database.of_all().run(lambda c: c.execute(_OVERDUE, asked).mappings().all())
-        return tuple(map(_job, found))
+        found = self._database.of_all().run(lambda c: c.execute(_OVERDUE, asked).scalars().all())
+        return tuple(map(str, found))
 
     def forget(self, *, older_than_s: float, limit: int = 2_000) -> int:
         """Remove old jobs; the port's promise."""
@@ -157,28 +132,18 @@ class PostgresJobs:
 
 def _job_of_json(raw: Mapping[str, Any]) -> Job:
     moments = ("created_at", "updated_at")
-    return _job({**raw, **{name: datetime.fromisoformat(raw[name]) for name in moments}})
+    return job_of({**raw, **{name: datetime.fromisoformat(raw[name]) for name in moments}})
 
 
 def _uuid(job_id: str) -> str:
+    if not _is_uuid(job_id):
+        raise UnknownNameError("job", job_id)
+    return str(UUID(job_id))
+
+
+def _is_uuid(job_id: str) -> bool:
     try:
-        return str(UUID(job_id))
+        UUID(job_id)
     except ValueError:
-        raise UnknownNameError("job", job_id) from None
-
-
-def _job(raw: Mapping[Any, Any]) -> Job:
-    return Job(
-        id=str(raw["id"]),
-        tenant=raw["tenant_id"],
-        candidate=raw["candidate_id"],
-        state=JobState(raw["state"]),
-        attempts=raw["attempts"],
-        is_forced=raw["is_forced"],
-        created_at=raw["created_at"],
-        updated_at=raw["updated_at"],
-        payload=raw["payload"],
-        run=raw["run_id"],
-        error=raw["error"],
-        result=raw["result"],
-    )
+        return False
+    return True

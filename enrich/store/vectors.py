@@ -28,7 +28,7 @@ _FROM_LACKING = """
     FROM rows r JOIN tables t ON t.id = r.table_id LEFT JOIN {vectors} v ON v.row_id = r.id
     WHERE t.name = ANY (CAST(:tables AS text[])) AND r.data <> '{{}}'
       AND (v.row_id IS NULL OR v.row_version <> r.version)
-      AND (CAST(:row AS bigint) IS NULL OR r.id = :row)
+      AND (CAST(:rows AS bigint[]) IS NULL OR r.id = ANY (CAST(:rows AS bigint[])))
 """
 _LACKING = f"""
     SELECT r.id, r.tenant_id, t.name AS table_name, r.key, r.data, r.cells, r.version,
@@ -127,11 +127,15 @@ class PostgresVectors:
         model: EmbeddingModel,
         tables: Sequence[str],
         *,
-        row: int | None = None,
+        rows: Sequence[int] | None = None,
         limit: int = 64,
     ) -> Sequence[Unembedded]:
         """Give rows whose vector is lacking or old; the port's promise."""
-        asked = {"tables": list(tables), "row": row, "limit": limit}
+        asked = {
+            "tables": list(tables),
+            "rows": None if rows is None else list(rows),
+            "limit": limit,
+        }
         query = _of(model, _LACKING)
         with _there(model):
             found = self._database.of_all().do(lambda c: c.execute(query, asked).mappings().all())
@@ -152,7 +156,7 @@ class PostgresVectors:
 
         def work(connection: Connection) -> bool:
             connection.execute(_TAKE_TURNS)
-            asked = {"tables": list(tables), "row": None}
+            asked = {"tables": list(tables), "rows": None}
             if connection.execute(_of(model, _COUNT_LACKING), asked).scalar_one():
                 return False
             connection.execute(_RETIRE, {"id": model.id})
@@ -200,7 +204,7 @@ class PostgresVectors:
 
         def work(connection: Connection) -> tuple[int, int]:
             have = connection.execute(_of(model, _COUNT)).scalar_one()
-            asked = {"tables": list(tables), "row": None}
+            asked = {"tables": list(tables), "rows": None}
             return have, connection.execute(_of(model, _COUNT_LACKING), asked).scalar_one()
 
         return self._database.of_all().run(work)

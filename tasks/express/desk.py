@@ -10,6 +10,7 @@ from celery import Celery
 from enrich.domain.policy import GatherPolicy
 from tasks.express.calls import Call, Receipts
 from tasks.express.gatherer import Gatherer
+from tasks.express.jobs import JobWorker
 from tasks.express.work import Worker
 
 __all__ = ["Express"]
@@ -20,10 +21,12 @@ log = logging.getLogger("enrich.tasks")
 class Express:
     """Takes calls, and has them done in groups by the threads of the worker's pool."""
 
-    def __init__(self, app: Celery, consumer: Any, policy: GatherPolicy) -> None:
+    def __init__(
+        self, app: Celery, consumer: Any, policy: GatherPolicy, does: type[Worker | JobWorker]
+    ) -> None:
         self._consumer = consumer
         self._receipts = Receipts(consumer, most=policy.most * (policy.at_once + 1))
-        self._worker = Worker(
+        self._worker = does(
             app,
             acknowledge=self._receipts.acknowledge,
             give_back=self._receipts.give_back,

@@ -21,9 +21,10 @@ from redis.retry import Retry
 from enrich.domain.celery_message import content_of, message_text
 from enrich.embedded import redis_url
 from enrich.state.wire import Wire
+from tasks.traces import carried
 from tasks.transport import plain_url
 
-__all__ = ["is_plain", "send_plain", "shown_of"]
+__all__ = ["is_plain", "send_all", "send_plain", "shown_of"]
 
 #: A caller is not kept for longer: once to connect, once to send.
 _PATIENCE_S = 0.9
@@ -38,17 +39,48 @@ def is_plain(task: Any, options: Mapping[str, Any]) -> bool:
 
     Whoever has said how Celery is to send, or listens to its sending, is obeyed.
     """
-    conf = task.app.conf
-    if options.keys() - _PLAIN or any(signal.receivers for signal in _SIGNALS):
+    if options.keys() - _PLAIN or task.app.current_worker_task is not None:
+        return False
+    return _is_short(task.app)
+
+
+def _is_short(app: Any) -> bool:
+    conf = app.conf
+    if any(signal.receivers for signal in _SIGNALS):
         return False
     if conf.task_always_eager or conf.task_send_sent_event or conf.task_compression:
-        return False
-    if task.app.current_worker_task is not None:
         return False
     # The broker is the Redis whose results we know how to reach, without names of its own.
     transport = conf.broker_transport_options
     is_own = plain_url(conf.broker_write_url) == conf.result_backend
     return is_own and "global_keyprefix" not in transport and "master_name" not in transport
+
+
+def send_all(app: Any, task: str, queue: str, every: Sequence[Sequence[str]]) -> None:
+    """Send a task once for each of these arguments, in one command; no result is kept.
+
+    Raises what Celery and redis-py do.
+    """
+    if not every:
+        return
+    if not _is_short(app):
+        for args in every:
+            app.send_task(task, args, queue=queue, ignore_result=True, **carried())
+        return
+    headers = {"ignore_result": True, "origin": _origin(os.getpid())}
+    headers |= {"argsrepr": "", "kwargsrepr": "", **carried().get("headers", {})}
+    texts = [
+        message_text(
+            dumps(content_of(args, {})),
+            task=task,
+            task_id=str(uuid4()),
+            tag=str(uuid4()),
+            queue=queue,
+            headers=headers,
+        )
+        for args in every
+    ]
+    _wire(app.conf.result_backend, os.getpid()).call("LPUSH", queue, *texts)
 
 
 def send_plain(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], **options: Any) -> Any:

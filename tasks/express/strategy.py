@@ -8,9 +8,9 @@ from celery.concurrency.thread import TaskPool
 from celery.worker import state
 from celery.worker.strategy import default
 
-from tasks.express.calls import call_of
+from tasks.express.calls import Call, call_of
 
-__all__ = ["gathering"]
+__all__ = ["gathering", "gathering_jobs"]
 
 
 def gathering(task: Any, app: Celery, consumer: Any, **options: Any) -> Callable[..., Any]:
@@ -19,6 +19,21 @@ def gathering(task: Any, app: Celery, consumer: Any, **options: Any) -> Callable
     Only threads can share what was gathered; a pool of processes goes Celery's way, and so does
     what asks for more than a result: a moment, an end, tasks to follow.
     """
+    return _gathering(lambda call: consumer.express.take(call), task, app, consumer, **options)
+
+
+def gathering_jobs(task: Any, app: Celery, consumer: Any, **options: Any) -> Callable[..., Any]:
+    """Give what `gathering` does, for messages that name a job."""
+
+    def take(call: Call) -> None:
+        consumer.jobs.take(call)
+
+    return _gathering(take, task, app, consumer, **options)
+
+
+def _gathering(
+    take: Callable[[Call], None], task: Any, app: Celery, consumer: Any, **options: Any
+) -> Callable[..., Any]:
     alone = default(task, app, consumer, **options)
     if not isinstance(consumer.pool, TaskPool):
         return alone
@@ -28,7 +43,7 @@ def gathering(task: Any, app: Celery, consumer: Any, **options: Any) -> Callable
         call = call_of(message) if is_plain else None
         if call is None or call.id in state.revoked or consumer.hub is None:
             return alone(message, body, *rest)
-        consumer.express.take(call)
+        take(call)
         return None
 
     return receive

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from enrich.domain.table import Column
 from enrich.engine.desk import Desk, DeskPolicy
-from enrich.engine.embedding import embed_row, repair, search
+from enrich.engine.embedding import embed_rows, repair, search
 from enrich.errors import EmbedderDownError
 from enrich.ports import NewRow
 from enrich.ports.erasure import Erasure
@@ -94,7 +94,7 @@ def test_what_a_model_that_is_away_skipped_is_made_up_for(clean_engine: Engine) 
     models = Models(wanted="lengths", lengths=Lengths(down=True))
     with desk_on(clean_engine, models) as desk:
         (row,) = desk.parts.rows.read(TENANT, TABLE, ["ada"])
-        skipped = embed_row(desk, row.id)
+        skipped = embed_rows(desk, [row.id])
         models.lengths.down = False
 
         repaired = repair(desk)
@@ -119,7 +119,7 @@ def test_another_model_is_searched_when_it_is_complete_and_no_search_fails(
         asking = threading.Thread(target=ask)
         asking.start()
         models.wanted = "lengths"
-        halfway = embed_row(desk, desk.parts.rows.read(TENANT, TABLE, ["ada"])[0].id)
+        halfway = embed_rows(desk, [desk.parts.rows.read(TENANT, TABLE, ["ada"])[0].id])
         before = search(desk, TENANT, TABLE, "London", where={}, limit=10)
         changed = repair(desk)
         after = search(desk, TENANT, TABLE, "London", where={}, limit=10)

@@ -12,9 +12,7 @@ import pytest
 import redis
 
 from enrich.domain.job import new_job
-from enrich.domain.run import RunOptions
 from enrich.ports import NewRow
-from enrich.ports.jobs import Beginning
 from enrich.ports.requests import NewSqlRequest
 from enrich.store.jobs import PostgresJobs
 from enrich.store.requests import PostgresSqlRequests
@@ -101,7 +99,7 @@ def test_a_job_that_has_not_begun_is_erased_with_its_profile(
     canary = f"canary{secrets.token_hex(6)}"
     profile = {"email": f"{canary}@example.org", "years": secrets.randbelow(10**9), "name": canary}
     job = PostgresJobs(world.engine).take(
-        new_job("acme", f"c-{canary}", profile, is_forced=False, key=""), _NO_COLUMNS, window_s=0
+        new_job("acme", f"c-{canary}", profile, is_forced=False, key=""), window_s=0
     )[1]
     before = tables_with(world, canary)
 
@@ -159,8 +157,6 @@ def test_a_run_under_way_does_not_bring_back_what_was_erased_over_http(
     assert sum(one["act"] == "row.erased" and one["table"] == table for one in lines) == _CANARIES
 
 
-#: How a job begins in a table that is not there: not at once.
-_NO_COLUMNS = Beginning(table="none", data={}, wanted=(), options=RunOptions(), lease_s=60)
 _UNDER_WAY = "SELECT count(*) FROM responses WHERE run_id = :run"
 _STATE = "SELECT state FROM runs WHERE id = :run"
 

@@ -145,18 +145,22 @@ def test_an_import_keeps_nobody_from_writing_down_what_was_said(clean_engine: En
 
 
 def _queued(engine: Engine) -> Job:
-    """Store a job that waits: its table is not made yet."""
+    """Store a job that waits."""
     new = new_job(TENANT, "k1", {"name": "Ada"}, is_forced=False, key="")
-    beginning = Beginning(
-        table=TABLE, data={"name": "Ada"}, wanted=(), options=RunOptions(), lease_s=60
-    )
-    _, job, _ = PostgresJobs(engine).take(new, beginning, window_s=60)
+    _, job = PostgresJobs(engine).take(new, window_s=60)
     assert job is not None
     return job
 
 
 def bring_in_a_profile(engine: Engine, job: Job, _: int) -> object:
-    return PostgresJobs(engine).bring_in(job, TABLE, NewRow(key="k1", data={"name": "Ada"}))
+    beginning = Beginning(
+        tenant=TENANT,
+        table=TABLE,
+        wanted=("industry",),
+        options=RunOptions(),
+        jobs=[(job, {"name": "Ada"})],
+    )
+    return PostgresJobs(engine).begin(beginning, lease_s=60) is not None
 
 
 def bring_in_a_request(engine: Engine, _: Job, number: int) -> object:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 
 from enrich.domain.policy import BreakerPolicy
 from enrich.engine.desk import Desk
-from enrich.engine.embedding import Found, embed_row, repair, search
+from enrich.engine.embedding import Found, embed_rows, repair, search
 from enrich.errors import EmbedderDownError
 from enrich.ports import NewRow
 from enrich.state.breaker_memory import MemoryBreakers
@@ -105,7 +105,7 @@ def test_no_search_fails_while_the_model_changes(
     def write(by: Desk) -> None:
         number = next(numbers)
         row = NewRow(key=f"w{number}", data={"about": f"newcomer {number}"})
-        assert embed_row(by, put_row(by.parts.rows, TENANT, TABLE, row)).upserted
+        assert embed_rows(by, [put_row(by.parts.rows, TENANT, TABLE, row)]).upserted
 
     with asking(desk, server, SMALL) as old, asking(desk, server, LARGE) as new:
         while repair(old).left:
@@ -152,7 +152,7 @@ def test_the_model_that_is_searched_is_served_while_the_other_is_away(
     server.is_down = True
     with asking(desk, server, LARGE) as new:
         row = put_row(new.parts.rows, TENANT, TABLE, HARPIST)
-        skipped = embed_row(new, row)
+        skipped = embed_rows(new, [row])
         found = search(new, TENANT, TABLE, "harpist", where={}, limit=1)
 
     assert (skipped.upserted, "503" in skipped.reason) == (False, True)
@@ -166,7 +166,7 @@ def test_a_model_that_changed_its_dimension_is_a_reason_and_spoils_nothing(
         repair(own)
         server.dimensions[SMALL] = 32
         row = put_row(own.parts.rows, TENANT, TABLE, HARPIST)
-        skipped, repaired = embed_row(own, row), repair(own)
+        skipped, repaired = embed_rows(own, [row]), repair(own)
         with pytest.raises(EmbedderDownError, match="gives 32 numbers now, and gave 48"):
             search(own, TENANT, TABLE, "harpist", where={}, limit=1)
         server.dimensions[SMALL] = 48
@@ -185,7 +185,7 @@ def test_f46_vectors_that_are_gone_are_a_reason_and_not_an_error(
         connection.exec_driver_sql(f"DROP TABLE vectors_{desk.vectors.models()[0].id}")
     (row,) = desk.parts.rows.read(TENANT, TABLE, ["ada"])
 
-    skipped = embed_row(desk, row.id)
+    skipped = embed_rows(desk, [row.id])
 
     with clean_engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM embedding_models")

@@ -110,8 +110,10 @@ def _taken(own: Services, queue: Queue, tenant: str, wish: ProfileWish, key: str
     queue.check()
     new = new_job(tenant, wish.candidateId, wish.payload, is_forced=wish.force, key=key)
     taken = take_profile(own.desk, new)
-    queue.send(taken.steps)
-    return _job_of(taken)
+    job = _job_of(taken)
+    if taken.submission is Submission.BEGUN:
+        queue.take_on(job.id)
+    return job
 
 
 def _job_of(taken: Taken) -> Job:
