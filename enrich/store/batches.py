@@ -10,8 +10,6 @@ from enrich.domain.run import BatchRef, OpenBatch, Phase, Progress, RunState, Ru
 from enrich.ports.rows import WriteReport
 from enrich.ports.runs import MOST_UNOPENED, Finished, Settled, Settlement, Swept
 from enrich.store.bulk import (
-    RESPONSES,
-    ROWS,
     lines_of,
     patches_of,
     response_from_line,
@@ -24,45 +22,10 @@ from enrich.store.run_codec import counts_to_json, run_view
 
 __all__ = ["finished_of", "let_go", "open_batch", "settle_batch", "sweep_batches"]
 
-_OPEN = text(f"""
-    WITH held AS (
-        UPDATE batches b
-        SET lease_until = now() + make_interval(secs => :lease_s), holder = :holder, unopened = 0
-        FROM runs r
-        WHERE b.run_id = :run_id AND b.number = :number AND b.attempt = :attempt
-          AND b.phase = :phase AND b.wave = :wave
-          AND r.id = b.run_id AND r.state = 'running'
-        RETURNING b.run_id, b.number, b.row_ids, r.filed_on)
-    SELECT v.*,
-           (SELECT '[' || string_agg({ROWS}, ',' ORDER BY r.id) || ']'
-            FROM rows r WHERE r.id = ANY (h.row_ids)) AS rows,
-           (SELECT '[' || string_agg({RESPONSES}, ',' ORDER BY s.id) || ']' FROM (
-                SELECT DISTINCT ON (row_id, provider, input_key) *
-                FROM responses
-                WHERE run_id = h.run_id AND filed_on = h.filed_on AND row_id = ANY (h.row_ids)
-                  AND (slot = 0 OR batch = h.number)
-                  AND (CAST(:provider AS text) IS NULL OR provider = :provider)
-                ORDER BY row_id, provider, input_key, slot = 0 DESC, id DESC) AS s) AS responses,
-           (SELECT json_agg(json_build_array(t.row_id, t.input_key, t.token)) FROM (
-                SELECT DISTINCT ON (row_id, input_key) row_id, input_key, outcome->>'token' AS token
-                FROM responses
-                WHERE run_id = h.run_id AND filed_on = h.filed_on
-                  AND row_id = ANY (h.row_ids) AND kind = 'pending'
-                  AND outcome->>'token' <> ''
-                ORDER BY row_id, input_key, id DESC) AS t) AS tokens,
-           (SELECT json_agg(json_build_array(m.row_id, m.waits)) FROM (
-                SELECT row_id, count(DISTINCT batch) AS waits
-                FROM responses
-                WHERE :attempt > 1 AND run_id = h.run_id AND filed_on = h.filed_on
-                  AND row_id = ANY (h.row_ids) AND kind = 'skipped' AND batch <> h.number
-                  AND outcome ->> 'retry_at' IS NOT NULL
-                  AND starts_with(outcome ->> 'reason', '{OVER_BUDGET}')
-                GROUP BY row_id) AS m) AS money_waits,
-           (SELECT json_build_array(r.batches_total, r.batches_ended,
-                coalesce(CAST(r.counts ->> 'cost_microcredits' AS bigint), 0))
-            FROM runs r WHERE r.id = h.run_id) AS progress
-    FROM held h JOIN run_views v ON v.run_id = h.run_id
-""")  # noqa: S608 - the text is ours
+_OPEN = text("""
+    SELECT * FROM open_batch(
+        :run_id, :number, :attempt, :phase, :wave, :lease_s, :holder, :provider, :poor)
+""")
 
 _SETTLED = """
     settle_batch(
@@ -151,6 +114,7 @@ def open_batch(
 ) -> OpenBatch | None:
     """Renew the lease and read, in one statement; None when the batch is elsewhere."""
     asked = {**_where(ref), "lease_s": lease_s, "provider": provider, "holder": holder}
+    asked["poor"] = OVER_BUDGET
     found = connection.execute(_OPEN, asked).mappings().one_or_none()
     if found is None:
         return None

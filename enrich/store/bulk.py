@@ -23,22 +23,12 @@ from enrich.store.codec import (
 
 __all__ = [
     "LINES",
-    "RESPONSES",
-    "ROWS",
     "lines_of",
     "patches_of",
     "response_from_line",
     "row_from_line",
 ]
 
-#: A row `r` as a line, and a response `s`: texts of JSON, for `string_agg`.
-ROWS = "concat('[', r.id, ',', to_json(r.key), ',', r.data, ',', r.cells, ']')"
-RESPONSES = """
-    concat('[', s.row_id, ',', to_json(s.provider), ',', to_json(s.provider_version), ',',
-           to_json(s.input_key), ',', s.outcome, ',', s.cost_microcredits, ',', s.latency_s, ',"',
-           s.observed_at, '",', s.from_cache::integer, ',', s.coalesced::integer, ',',
-           s.stale::integer, ',', s.calls, ',', s.batch, ',', s.attempt, ']')
-"""
 #: The parameters that `lines_of` gives, as a relation `u`.
 LINES = """
     ROWS FROM (
@@ -54,14 +44,14 @@ LINES = """
 
 
 def row_from_line(line: Sequence[Any]) -> Row:
-    """Decode one of `ROWS`."""
+    """Decode a row as `open_batch` gives it."""
     number, key, data, raw = line
     cells = {column: provenance_from_json(cell) for column, cell in raw.items()} if raw else {}
     return Row(id=number, key=key, data=data, cells=cells)
 
 
 def response_from_line(line: Sequence[Any]) -> Response:
-    """Decode one of `RESPONSES`."""
+    """Decode a line of the ledger as `open_batch` gives it."""
     row, provider, version, key, outcome, cost, latency_s, seen, cached, shared, stale = line[:11]
     observed_at = moment_of(seen)
     if observed_at is None:

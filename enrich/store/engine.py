@@ -77,8 +77,8 @@ _TRANSLATION: Mapping[type[BaseException], type[EnrichError]] = {
 def make_engine(
     url: str,
     *,
-    pool_size: int = 5,
-    max_overflow: int = 10,
+    pool_size: int = 12,
+    max_overflow: int = 3,
     pool_timeout_s: float = _POOL_TIMEOUT_S,
     application_name: str = "enrich",
     tracer: Tracer = NO_TRACES,
@@ -98,6 +98,8 @@ def make_engine(
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_timeout=pool_timeout_s,
+        # Who is used again and again has the plans of its functions; the others may rest.
+        pool_use_lifo=True,
         # An error's text would repeat the values of cells.
         hide_parameters=True,
         connect_args=_connecting(application_name),

@@ -1,6 +1,7 @@
 """Connections to PostgreSQL that end while nobody uses them."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -50,4 +51,15 @@ def test_connection_that_was_just_used_is_not_asked_and_its_end_costs_one_call(
         Database(engine).of_nobody().do(pid)
 
     assert Database(engine).of_nobody().do(pid) != ended
+    engine.dispose()
+
+
+def test_connections_of_a_busy_worker_are_kept_for_its_next_batches(database_url: str) -> None:
+    engine = make_engine(database_url)
+
+    def used_at_once() -> set[int]:
+        with ExitStack() as stack:
+            return {pid(stack.enter_context(engine.connect())) for _ in range(10)}
+
+    assert used_at_once() == used_at_once()
     engine.dispose()
