@@ -17,7 +17,7 @@ from enrich.domain.outcome import (
     RateLimited,
     Skipped,
 )
-from enrich.domain.provider import Answer, one_call
+from enrich.domain.provider import Answer, is_hit, one_call
 from enrich.domain.secret import Secret
 from enrich.ports.outside import Clock, Credentials, Deadline
 from providers.credentials import KeyRotation, hidden_words, set_id
@@ -175,6 +175,6 @@ def _unless_echoed(answer: Answer, reply: Reply, key: Secret | None) -> Answer:
     # As a header of basic authentication holds it, with a password and without one.
     words |= {b64encode(f"{key.reveal()}{end}".encode()) for end in ("", ":")}
     if any(word in reply.body for word in words):
-        is_hit = isinstance(answer.outcome, Found)
-        return replace(answer, outcome=Malformed("the answer repeats our key", is_hit=is_hit))
+        fault = Malformed("the answer repeats our key", is_hit=is_hit(answer.outcome))
+        return replace(answer, outcome=fault)
     return answer

@@ -81,9 +81,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """The provider works and does not know the row."""
+    """The provider works and does not know the row; one that `is_hit` is charged as a hit."""
 
     kind: ClassVar = OutcomeKind.NOT_FOUND
+    is_hit: bool = field(default=False, compare=False)  # not kept: its cost is
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +170,8 @@ class Skipped:
     retry_at: datetime | None = field(default=None)
 
 
-#: How the reason of `Skipped` begins where a cap leaves no money; then comes whose cap.
+#: How a reason of `Skipped` begins: a cap leaves no money, or a breaker refuses; then whose, why.
 OVER_BUDGET = "over budget"
-#: How it begins where a breaker refuses the call; then comes why that is open.
 BREAKER = "breaker"
 #: The reason of `Skipped` when a tenant has no key for a provider that needs one.
 NO_CREDENTIAL = "no credential"

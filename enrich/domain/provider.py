@@ -6,12 +6,22 @@ from enum import StrEnum
 from functools import lru_cache
 from itertools import groupby
 
-from enrich.domain.outcome import Found, Malformed, Outcome, OutcomeKind
+from enrich.domain.outcome import Found, Malformed, NotFound, Outcome, OutcomeKind
 from enrich.domain.rate import RateLimit
 from enrich.domain.tokens import TokenPrice
 from enrich.domain.values import Json, JsonObject, is_blank
 
-__all__ = ["Answer", "Charge", "ProviderSpec", "Query", "Tier", "call_sizes", "charged", "one_call"]
+__all__ = [
+    "Answer",
+    "Charge",
+    "ProviderSpec",
+    "Query",
+    "Tier",
+    "call_sizes",
+    "charged",
+    "is_hit",
+    "one_call",
+]
 
 
 class Tier(StrEnum):
@@ -127,6 +137,14 @@ class ProviderSpec:
         """Under which name breaker and governor know it."""
         return self.account or self.name
 
+    @property
+    def at_once(self) -> int:
+        """How many questions leave the moment they are reserved; 0 where a limit makes calls wait.
+
+        The others are written down when their calls begin.
+        """
+        return 0 if self.limits else self.bulk_size * self.max_concurrent
+
     def most_for(self, inputs: Mapping[str, Json]) -> int:
         """Say what one question with these inputs costs at most, in micro-credits."""
         return self.tokens.most(inputs) if self.tokens else self.price_microcredits
@@ -134,12 +152,17 @@ class ProviderSpec:
     def cost_of(self, outcome: Outcome) -> int:
         """Say what one answer costs by the provider's rule, in micro-credits."""
         if self.charge is Charge.ON_HIT:
-            return self.price_microcredits if _is_hit(outcome) else 0
+            return self.price_microcredits if is_hit(outcome) else 0
         return 0 if outcome.kind in _NEVER_CHARGED else self.price_microcredits
 
 
-def _is_hit(outcome: Outcome) -> bool:
-    return isinstance(outcome, Found) or (isinstance(outcome, Malformed) and outcome.is_hit)
+def is_hit(outcome: Outcome) -> bool:
+    """Say whether a provider that charges on hit takes its price: a record came, of use or not."""
+    match outcome:
+        case NotFound(is_hit=is_charged) | Malformed(is_hit=is_charged):
+            return is_charged
+        case _:
+            return isinstance(outcome, Found)
 
 
 # Not frozen, as other values that come by the million: see `Observation`.

@@ -47,6 +47,8 @@ UrlPath = Annotated[TextTemplate, Field(description="begins with / and stands be
 class Price(Part):
     """What an answer costs, and when: a hit is a record that came whole, also one we cannot use.
 
+    Where the provider charges nothing for some of its records, a rule of `outcomes` says not_found.
+
     `spent_header` names the header in which the provider says how many of its own units a call
     took; the price is then for one unit.
     """

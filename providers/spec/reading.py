@@ -234,7 +234,7 @@ def _mapped(answer: Answered, asked: Asked) -> Outcome:
         return Malformed("mismatch", is_hit=True)
     sure = _sureness(response.confidence, record)
     if response.confidence is not None and sure < response.min_confidence:
-        return NotFound()
+        return NotFound(is_hit=True)
     return _observed(answer.spec, record, sure)
 
 
@@ -248,7 +248,18 @@ def _observed(spec: HttpSpec, record: Json, sure: float) -> Outcome:
             own = _sureness(mapped.confidence, record) if mapped.confidence else sure
             confidence = round(mapped.prior * own, 4)
             observations[field] = Observation(value=value, confidence=confidence)
-    return Found(observations) if observations else NotFound()
+    return Found(observations) if observations else NotFound(is_hit=_says_anything(record))
+
+
+def _says_anything(record: Json, *, is_named: bool = False) -> bool:
+    """Say whether a record holds any value by a name; else it is how a provider says nobody."""
+    match record:
+        case dict():
+            return any(_says_anything(value, is_named=True) for value in record.values())
+        case list():
+            return any(_says_anything(value, is_named=is_named) for value in record)
+        case _:
+            return is_named and record not in NOTHING
 
 
 def _sureness(rule: Confidence | None, record: Json) -> float:

@@ -25,7 +25,7 @@ from providers.credentials import StoredCredentials
 from providers.http import HttpClient
 from providers.http_provider import HttpProvider
 from providers.spec import HttpSpec, load_catalogue
-from providers.spec.answers import Rule
+from providers.spec.answers import Example, Rule
 from providers.spec.asking import bulk_call, poll_call
 from providers.spec.bulk import read_bulk
 from providers.spec.reading import Asked, read
@@ -38,6 +38,13 @@ _RULES = [
     pytest.param(spec, rule, id=f"{spec.name}-{number}-{rule.outcome.value}")
     for spec in SPECS.values()
     for number, rule in enumerate(spec.outcomes)
+]
+_NOBODY = [
+    pytest.param(spec, example, id=f"{spec.name}: {example.name}")
+    for spec in SPECS.values()
+    for example in spec.example
+    if spec.price.credits and spec.price.charge == "on_hit"
+    if example.outcome is OutcomeKind.NOT_FOUND
 ]
 _PERSONAL = frozenset({"full_name", "first_name", "last_name", "email", "job_title"})
 K = OutcomeKind
@@ -125,6 +132,13 @@ def test_an_answer_about_a_person_is_called_personal(spec: HttpSpec) -> None:
     about = _PERSONAL & set(spec.response.fields)
 
     assert not about or spec.data_class == "personal"
+
+
+@pytest.mark.parametrize(("spec", "example"), _NOBODY)
+def test_nobody_costs_nothing_where_hits_are_charged(spec: HttpSpec, example: Example) -> None:
+    told = reply(example.body, status=example.status)
+
+    assert spec.provider_spec.cost_of(read(spec, told, Asked(example.inputs))) == 0
 
 
 @_EACH
