@@ -25,7 +25,10 @@ _MOST = 1000
 def calls_command(
     ctx: click.Context, *, in_doubt: bool, run: int | None, limit: int, tenant: str, as_json: bool
 ) -> None:
-    """List the paid calls that may have been made twice, the newest first."""
+    """List the paid calls that may have been made twice, the newest first: a line for each row.
+
+    A call that the provider knows by its key, or charges once, is none of them.
+    """
     if ctx.invoked_subcommand is not None:
         return
     with opened() as services:
@@ -41,6 +44,8 @@ def calls_command(
             for d in doubts
         ],
     )  # fmt: skip
+    if doubts:
+        print_note(f"all in all {_told(doubts)}")
 
 
 @calls_command.command("settle")
@@ -63,8 +68,17 @@ def settle_command(*, key: str, ruling: str | None, tenant: str) -> None:
 def note_doubts(doubts: Sequence[Doubt], run_id: int) -> None:
     """Say beside a summary how many paid calls may have been made twice."""
     if doubts:
-        number = f"{len(doubts)}{'+' if len(doubts) == _MOST else ''}"
+        more = " or more" if len(doubts) == _MOST else ""
         print_note(
-            f"{number} paid calls may have been made twice or wait for you: "
+            f"{_told(doubts)}{more} may have been made twice or wait for you: "
             f"enrich calls --run {run_id}"
         )
+
+
+def _told(doubts: Sequence[Doubt]) -> str:
+    """Count calls, the rows that travelled in them, and what those cost once more at most."""
+    calls, price = len({doubt.call for doubt in doubts}), sum(d.price_microcredits for d in doubts)
+    numbers = [
+        f"{n} {what}{'s' * (n != 1)}" for n, what in ((calls, "paid call"), (len(doubts), "row"))
+    ]
+    return f"{numbers[0]} ({numbers[1]}, {credits_of(price):.4f} credits)"

@@ -118,9 +118,13 @@ class Booking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """A call that may have been made more often than once, as operators read it."""
+    """A question that may have been paid for more often than once, as operators read it.
+
+    Those of one request to the provider have the same `call`.
+    """
 
     key: str
+    call: str
     run_id: int
     row: str
     provider: str

@@ -6,13 +6,13 @@ tell, else it is made again or left to a person.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from enrich.domain.outcome import OutcomeKind, Pending, Skipped
 from enrich.domain.paid import NO_TRACE, Asked, Booking, CallEnd, InDoubt, Verdict, doubt_of
-from enrich.domain.provider import Query, charged
+from enrich.domain.provider import Answer, Query, charged
 from enrich.domain.run import RunView
 from enrich.engine.call import Said
 from enrich.engine.call import make_calls as call
@@ -72,9 +72,8 @@ class _Paying:
         if any(booking.verdict in _SETTLED for booking in bookings.values()):
             self._lift_spending()
         doubtful = {n: q for n, q in ours.items() if bookings[n].verdict is Verdict.DOUBTFUL}
-        spec = self.provider.spec
-        # As many as can be under way at once count as begun with their reservation.
-        begun = tuple(questions)[: spec.bulk_size * spec.max_concurrent]
+        # As many as leave at once count as begun with their reservation.
+        begun = tuple(questions)[: self.provider.spec.at_once]
         return said | (self._called(ours, doubtful, begun) if ours else {})
 
     def _reserved(self, questions: Mapping[str, Query]) -> Mapping[str, Booking]:
@@ -125,12 +124,17 @@ class _Paying:
             return {}
         labels = {"provider": self.provider.spec.name}
         self.parts.recorder.count("paid_calls_in_doubt", len(doubtful), labels)
+        if self.provider.spec.takes_key:  # it charges the same key once
+            self._resolve(doubtful)
         if not isinstance(self.provider, KnowsCalls) or not self.provider.spec.can_look_up:
             return {}
         now = self.parts.clock.now()
-        told = self.provider.look_up(tuple(doubtful.values()), self.deadline)
+        answers = self.provider.look_up(tuple(doubtful.values()), self.deadline)
+        told = dict(zip(doubtful, answers, strict=True))
+        if not self.provider.spec.takes_key:
+            self._resolve([name for name, answer in told.items() if _is_known(answer)])
         said = {}
-        for name, answer in zip(doubtful, told, strict=True):
+        for name, answer in told.items():
             if answer is None or (answer == NO_TRACE and not self._parks_untraced()):
                 continue
             if answer == NO_TRACE:
@@ -149,6 +153,11 @@ class _Paying:
                 latency_s=answer.latency_s,
             )
         return said
+
+    def _resolve(self, names: Collection[str]) -> None:
+        """Take these out of doubt: whether they were made is known, or nothing hangs on it."""
+        if names:
+            self.parts.paid.resolve(self.run.tenant, self.holder, tuple(names))
 
     def _parks_untraced(self) -> bool:
         """Say whether a call that has left no trace waits for a person."""
@@ -177,6 +186,13 @@ class _Paying:
         spendings = self.parts.paid.spent(self.run.tenant, scopes)
         spent = {scope: one.spent_microcredits for scope, one in spendings.items()}
         self.parts.budgets.restore(self.run.tenant, spent)
+
+
+def _is_known(answer: Answer | None) -> bool:
+    """Say whether a provider has told what came of a call; None is that it was never made."""
+    if answer is None:
+        return True
+    return answer != NO_TRACE and answer.outcome.kind is not OutcomeKind.UNAVAILABLE
 
 
 def _said(end: CallEnd) -> Said:

@@ -46,6 +46,13 @@ class PaidCalls(Protocol):
         """
         ...
 
+    def resolve(self, tenant: str, holder: str, questions: Sequence[str]) -> None:
+        """Take back the doubt that was counted when the holder reserved these questions.
+
+        For calls of which the provider says what came of them, or which it charges once.
+        """
+        ...
+
     def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, Spending]:
         """Add up what each scope has spent, and what is under way in it."""
         ...

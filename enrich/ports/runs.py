@@ -127,7 +127,11 @@ class Swept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """A run as people ask about it; `max_cost_microcredits` None: it may spend what it needs."""
+    """A run as people ask about it; `max_cost_microcredits` None: it may spend what it needs.
+
+    The cost in `counts` is that of the batches that have ended; of a run that was cancelled, and of
+    an ended one that is asked for by its number, it is what the books of paid calls say.
+    """
 
     id: int
     tenant: str

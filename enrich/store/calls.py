@@ -92,6 +92,14 @@ _DOUBTS = text(f"""
       AND ({_WAITS} OR c.doubts > 0 AND NOT :unsettled)
     ORDER BY c.id DESC LIMIT :limit
 """)  # noqa: S608 - our own words
+_RESOLVE = text("""
+    UPDATE paid_calls c SET doubts = c.doubts - 1
+    FROM (SELECT id FROM paid_calls
+          WHERE holder = :holder AND state = 'reserved' AND doubts > 0
+            AND input_key = ANY (CAST(:keys AS text[]))
+          ORDER BY input_key FOR UPDATE) AS mine
+    WHERE c.id = mine.id
+""")
 _SETTLE = text(f"""
     UPDATE paid_calls c
     SET state = CASE :ruling WHEN 'paid' THEN 'failed' ELSE 'free' END,
@@ -129,7 +137,7 @@ class PostgresPaidCalls:
             "hold_s": hold_s,
             "parks": parks,
             "bulk": spec.bulk_size,
-            "begun": spec.bulk_size * spec.max_concurrent,
+            "begun": spec.at_once,
             "keys": list(questions),
             "rows": [each.row for each in questions.values()],
             "prices": [each.price_microcredits for each in questions.values()],
@@ -151,6 +159,11 @@ class PostgresPaidCalls:
             return ours
 
         return self._database.of(tenant).run(work)
+
+    def resolve(self, tenant: str, holder: str, questions: Sequence[str]) -> None:
+        """Take back the doubt that was counted when the holder reserved these questions."""
+        asked = {"holder": holder, "keys": list(questions)}
+        self._database.of(tenant).do(lambda c: c.execute(_RESOLVE, asked))
 
     def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, Spending]:
         """Add up what each scope has spent, and what is under way in it."""
@@ -259,6 +272,7 @@ def _spending(raw: Any) -> Spending:
 def _doubt(raw: Any) -> Doubt:
     return Doubt(
         key=call_key(raw.input_key, raw.generation),
+        call=raw.call_id,
         run_id=raw.run_id,
         row=raw.row_key,
         provider=raw.provider,

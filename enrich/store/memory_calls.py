@@ -40,6 +40,7 @@ class _Call:
     reserved_at: datetime
     state: CallState = CallState.FREE
     holder: str = ""
+    call: str = ""
     doubts: int = 0
     held_until: datetime | None = None
     begun: bool = False
@@ -79,7 +80,6 @@ class MemoryPaidCalls:
     ) -> Mapping[str, Booking]:
         """Reserve many questions; say how each stands."""
         bookings = {}
-        at_once = spec.bulk_size * spec.max_concurrent
         with self._db.lock:
             until = self._db.now() + timedelta(seconds=hold_s)
             for place, (key, asked) in enumerate(questions.items()):
@@ -93,8 +93,9 @@ class MemoryPaidCalls:
                     call.state, call.held_until = CallState.PARKED, None
                 elif self._may_take(call, run):
                     call.state, call.holder, call.held_until = CallState.RESERVED, holder, until
+                    call.call = f"{holder}/{place // spec.bulk_size}"
                     call.run, call.row, call.price = run.id, asked.row, asked.price_microcredits
-                    call.reserved_at, call.begun = self._db.now(), doubtful or place < at_once
+                    call.reserved_at, call.begun = self._db.now(), doubtful or place < spec.at_once
                     call.ended_at = call.end = None
                 bookings[key] = self._booking(key, call, holder, doubtful=doubtful)
         return bookings
@@ -169,6 +170,14 @@ class MemoryPaidCalls:
             return None
         return calls[-1] if calls[-1].state is CallState.RESERVED else None
 
+    def resolve(self, tenant: str, holder: str, questions: Sequence[str]) -> None:
+        """Take back the doubt that was counted when the holder reserved these questions."""
+        with self._db.lock:
+            for key in questions:
+                call = self._held(tenant, key, holder)
+                if call and call.doubts:
+                    call.doubts -= 1
+
     def spent(self, tenant: str, scopes: Sequence[str]) -> Mapping[str, Spending]:
         """Add up what each scope has spent, and what is under way in it."""
         with self._db.lock:
@@ -216,6 +225,7 @@ class MemoryPaidCalls:
         row = self._db.table(call.tenant, call.table).rows.get(call.row)
         return Doubt(
             key=call_key(key, number),
+            call=call.call,
             run_id=call.run,
             row=row.key if row else "",
             provider=call.provider,

@@ -183,7 +183,7 @@ class MemoryRunStore:
     def summary(self, tenant: str, run_id: int) -> RunSummary:
         """Tell how a run stands. Raises `UnknownNameError`."""
         with self._db.lock:
-            return self._run(tenant, run_id).summary()
+            return self._told(self._run(tenant, run_id), is_alone=True)
 
     def runs(
         self, tenant: str, *, limit: int = 50, before: int | None = None
@@ -193,7 +193,16 @@ class MemoryRunStore:
             newest = sorted(self._db.runs.values(), key=lambda run: -run.id)
             older = [run for run in newest if before is None or run.id < before]
             mine = [run for run in older if run.new.tenant == tenant]
-            return tuple(run.summary() for run in mine[:limit])
+            return tuple(self._told(run, is_alone=False) for run in mine[:limit])
+
+    def _told(self, run: MemoryRun, *, is_alone: bool) -> RunSummary:
+        """Tell how a run stands; of one that has ended the cost is what the books say."""
+        summary = run.summary()
+        is_done = is_alone and run.state is RunState.DONE
+        if run.state is not RunState.CANCELLED and not is_done:
+            return summary
+        booked = sum(c.cost for calls in self._db.paid.values() for c in calls if c.run == run.id)
+        return replace(summary, counts=replace(summary.counts, cost_microcredits=booked))
 
     def skipped(self, tenant: str, run_id: int, reason: str) -> tuple[str, ...]:
         """Name the providers that a run did not ask about some row for this reason."""

@@ -1,6 +1,7 @@
 """Runs in PostgreSQL as people ask about them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -19,7 +20,12 @@ _SUMMARIES = text("""
                      FROM (SELECT phase, count(*) AS number FROM batches b
                            WHERE b.run_id = r.id GROUP BY phase) AS p), '{}') AS phases,
            ARRAY(SELECT DISTINCT b.reason FROM batches b
-                 WHERE b.run_id = r.id AND b.phase = 'parked' ORDER BY b.reason) AS reasons
+                 WHERE b.run_id = r.id AND b.phase = 'parked' ORDER BY b.reason) AS reasons,
+           -- A call that was under way when its run ended, by being cancelled above all, is in the
+           -- books alone. Those of many long runs would take long to add up.
+           CASE WHEN r.state = 'cancelled' OR r.state = 'done' AND r.id = :run_id THEN
+               (SELECT coalesce(sum(p.cost_microcredits), 0)::bigint
+                FROM paid_calls p WHERE p.run_id = r.id) END AS booked
     FROM runs r JOIN tables t ON t.id = r.table_id
     WHERE r.tenant_id = :tenant AND (CAST(:run_id AS bigint) IS NULL OR r.id = :run_id)
           AND (CAST(:before AS bigint) IS NULL OR r.id < :before)
@@ -44,6 +50,7 @@ def summaries(
 
 
 def _summary(raw: Mapping[Any, Any]) -> RunSummary:
+    counts, booked = counts_from_json(raw["counts"]), raw["booked"]
     return RunSummary(
         id=raw["id"],
         tenant=raw["tenant_id"],
@@ -51,7 +58,7 @@ def _summary(raw: Mapping[Any, Any]) -> RunSummary:
         state=RunState(raw["state"]),
         wanted=tuple(raw["wanted"]),
         rows=raw["rows_total"],
-        counts=counts_from_json(raw["counts"]),
+        counts=counts if booked is None else replace(counts, cost_microcredits=booked),
         batches=raw["phases"],
         parked_reasons=tuple(raw["reasons"]),
         started_at=raw["started_at"],

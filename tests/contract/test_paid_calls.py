@@ -8,6 +8,7 @@ import pytest
 from enrich.domain.outcome import NotFound, Outcome, RateLimited, Unavailable
 from enrich.domain.paid import Asked, Booking, CallEnd, CallState, Ruling, Scope, Verdict
 from enrich.domain.provider import ProviderSpec
+from enrich.domain.rate import RateLimit
 from enrich.domain.run import RunOptions, RunView
 from enrich.errors import UnknownNameError
 from enrich.ports import NewRun, Selection
@@ -172,6 +173,38 @@ def test_a_question_that_was_not_yet_begun_leaves_no_doubt(stores: Stores, run: 
     assert (verdict(taken, "q1"), verdict(taken, "q2")) == (Verdict.DOUBTFUL, Verdict.OURS)
 
 
+def test_nothing_has_begun_with_its_reservation_where_a_limit_makes_calls_wait(
+    stores: Stores, run: RunView
+) -> None:
+    limited = replace(ONE_LANE, limits=(RateLimit(1, 60.0),))
+    reserve(stores, run, hold_s=OVER_S, asked=limited)
+
+    taken = reserve(stores, run, holder="two", asked=limited)
+
+    assert verdict(taken) is Verdict.OURS
+
+
+def test_a_doubt_is_taken_back_by_its_holder_alone(stores: Stores, run: RunView) -> None:
+    reserve(stores, run, hold_s=OVER_S)
+    reserve(stores, run, holder="two")
+
+    stores.paid.resolve(TENANT, "one", ["q1"])
+    before = stores.paid.doubts(TENANT)
+    stores.paid.resolve(TENANT, "two", ["q1"])
+
+    assert ([doubt.doubts for doubt in before], stores.paid.doubts(TENANT)) == ([1], ())
+
+
+def test_the_doubts_of_one_request_are_one_call(stores: Stores, run: RunView) -> None:
+    bulk = replace(ONE_LANE, bulk_size=2)
+    reserve(stores, run, *KEYS, hold_s=OVER_S, asked=bulk)
+
+    reserve(stores, run, *KEYS, holder="two", asked=bulk)
+
+    calls = {doubt.key.rpartition("-")[0]: doubt.call for doubt in stores.paid.doubts(TENANT)}
+    assert calls == {"q1": "two/0", "q2": "two/0", "q3": "two/1"}
+
+
 def test_a_question_that_was_begun_later_is_in_doubt_too(stores: Stores, run: RunView) -> None:
     narrow = ProviderSpec(
         name="narrow", version="1", tier=ONE_LANE.tier, gives=ONE_LANE.gives,
@@ -274,6 +307,21 @@ def test_the_costs_of_a_run_are_told_by_provider(stores: Stores, run: RunView) -
 
     assert stores.paid.costs(TENANT, run.id) == {ONE_LANE.name: 170}
     assert stores.paid.costs("somebody", run.id) == {}
+
+
+def test_a_cancelled_run_costs_what_its_calls_cost_that_ended_later(
+    stores: Stores, run: RunView
+) -> None:
+    reserve(stores, run)
+    stores.runs.cancel(TENANT, run.id)
+
+    stores.paid.note(TENANT, "one", ended={"q1": end()})
+
+    (listed,) = stores.runs.runs(TENANT)
+    summary = stores.runs.summary(TENANT, run.id)
+    costs = stores.paid.costs(TENANT, run.id)
+    assert sum(costs.values()) == 100
+    assert summary.counts.cost_microcredits == listed.counts.cost_microcredits == 100
 
 
 def test_the_days_of_table_and_tenant_add_up_over_runs(stores: Stores, run: RunView) -> None:

@@ -10,6 +10,7 @@ from enrich.domain.outcome import OVER_BUDGET, NotFound, Outcome, Skipped, Unava
 from enrich.domain.paid import NO_TRACE, Asked, CallEnd, InDoubt, Ruling, Verdict
 from enrich.domain.policy import BudgetPolicy, RunPolicy
 from enrich.domain.provider import Answer, Charge, ProviderSpec, Query, Tier
+from enrich.domain.rate import RateLimit
 from enrich.domain.run import Force, Step
 from enrich.domain.table import CellState, Column
 from enrich.domain.waterfall import key_of, questions_for
@@ -28,6 +29,7 @@ COLUMNS = (EMAIL, DOMAIN)
 PAID = spec("paid", "email", "domain", tier=Tier.CHEAP, price=100)
 ON_HIT = replace(PAID, charge=Charge.ON_HIT)
 FREE = spec("free", "email", "domain")
+LIMITS = (RateLimit(100, 1.0),)
 KNOWS = {"a@acme.com": found(domain="acme.com")}
 
 
@@ -149,6 +151,44 @@ def test_a_provider_for_which_asking_again_is_right_is_not_parked(
         assert own.value("domain") == "acme.com"
 
 
+def test_what_a_provider_charges_once_is_not_in_doubt_any_more() -> None:
+    provider = Scripted(replace(PAID, takes_key=True), KNOWS)
+
+    with world(provider, columns=COLUMNS) as own:
+        _, steps = own.submit()
+        die_calling(own, steps, provider.spec)
+        probe(own.parts, steps[0], "paid")
+
+        assert own.parts.paid.doubts("default") == ()
+
+
+def test_a_call_that_a_limit_made_wait_is_not_in_doubt() -> None:
+    provider = Scripted(replace(PAID, limits=LIMITS), KNOWS)
+
+    with world(provider, columns=COLUMNS) as own:
+        _, steps = own.submit()
+        die_calling(own, steps, provider.spec)
+        probe(own.parts, steps[0], "paid")
+
+        assert own.parts.paid.doubts("default") == ()
+
+
+def test_a_call_is_written_down_as_begun_before_it_is_made_also_under_a_limit() -> None:
+    begun: list[bool] = []
+    worlds: list[World] = []
+
+    def script(query: Query) -> Outcome:
+        (calls,) = worlds[0].database.paid.values()
+        begun.extend(call.begun for call in calls)
+        return NotFound()
+
+    with world(Scripted(replace(PAID, limits=LIMITS), script), columns=COLUMNS) as own:
+        worlds.append(own)
+        own.run()
+
+    assert begun == [True]
+
+
 @pytest.mark.parametrize(
     ("told", "asked", "state"),
     [
@@ -171,6 +211,8 @@ def test_who_can_be_asked_by_key_says_what_came_of_a_call_in_doubt(
 
         assert provider.asked == asked
         assert own.row().cells["domain"].state is state
+        doubts = own.parts.paid.doubts("default")
+        assert len(doubts) == (state is CellState.PENDING)
 
 
 @pytest.mark.parametrize(
