@@ -91,10 +91,16 @@ class SealedError(UsageError):
 
 
 class UnknownNameError(UsageError):
-    """Nothing of this kind has this name; the nearest known name is offered."""
+    """Nothing of this kind has this name; the nearest known name is offered, and a `way_out`."""
 
     def __init__(
-        self, kind: str, name: str, *, known: tuple[str, ...] = (), within: str = ""
+        self,
+        kind: str,
+        name: str,
+        *,
+        known: tuple[str, ...] = (),
+        within: str = "",
+        way_out: str = "",
     ) -> None:
         near = _spelt_like(name, known) or get_close_matches(name, known, n=1)
         near = near or _beginning_with(name, known)
@@ -105,7 +111,8 @@ class UnknownNameError(UsageError):
         else:
             hint = ""
         where = f" in {within}" if within else ""
-        super().__init__(_sentence(f"there is no {kind} {name!r}{where}", hint))
+        hints = "; ".join(filter(None, (hint, way_out)))
+        super().__init__(_sentence(f"there is no {kind} {name!r}{where}", hints))
         self.kind, self.name, self.known = kind, name, known
 
 

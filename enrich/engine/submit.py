@@ -1,8 +1,10 @@
 """Begin a run: store it, and say what to do first."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from enrich.domain.fields import FIELDS
 from enrich.domain.policy import RunPolicy
 from enrich.domain.run import BatchRef, Phase, RunOptions, RunView, Step, StepKind
 from enrich.domain.table import Column
@@ -124,7 +126,8 @@ def known_columns(
     if wanted is not None:
         for key in wanted:
             if key not in known:
-                raise UnknownNameError("column", key, known=known, within=f"table {table!r}")
+                way_out, where = _way_out(columns, key, table=table), f"table {table!r}"
+                raise UnknownNameError("column", key, known=known, within=where, way_out=way_out)
         return tuple(dict.fromkeys(wanted))
     enriched = tuple(column.key for column in columns if column.enriched)
     if not enriched:
@@ -134,6 +137,16 @@ def known_columns(
             hint="name them, or add one with `enrich columns TABLE add KEY --field FIELD`",
         )
     return enriched
+
+
+def _way_out(columns: Sequence[Column], key: str, *, table: str) -> str:
+    """Say how a field is had that is no column of a table; empty for what is no field."""
+    if key not in FIELDS:
+        return ""
+    meant = [column.key for column in columns if column.field == key]
+    if meant:
+        return f"that field is in {' and '.join(map(repr, meant))}"
+    return f"add it with `enrich columns {shlex.quote(table)} add {key}`"
 
 
 def enriched_columns(parts: Parts, tenant: str, table: str) -> tuple[str, ...]:
