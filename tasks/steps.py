@@ -46,7 +46,6 @@ __all__ = [
 
 log = logging.getLogger("enrich.tasks")
 
-#: Servers come back: a step is tried again, and what outlasts that is left to the sweep.
 _TRIES = 5
 #: How a worker takes the messages about jobs.
 _GATHERED = "tasks.express.strategy:gathering_jobs"
@@ -54,15 +53,18 @@ _GATHERED = "tasks.express.strategy:gathering_jobs"
 _dispatcher = CeleryDispatcher(app)
 
 
-@app.task(
-    name="enrich.begin",
-    base=Step,
-    autoretry_for=(DependencyError,),
-    retry_backoff=1,
-    retry_backoff_max=15,
-    retry_jitter=True,
-    max_retries=_TRIES,
-)
+class _Retried(Step):
+    """A step that is tried again, as servers come back; what outlasts that is the sweep's."""
+
+    abstract = True
+    autoretry_for = (DependencyError,)
+    retry_backoff = 1
+    retry_backoff_max = 15
+    retry_jitter = True
+    max_retries = _TRIES
+
+
+@app.task(name="enrich.begin", base=_Retried)
 def begin(message: Mapping[str, Any]) -> None:
     """Begin a wave: with what is cached alone, or by sending its probes."""
     _go_on(begin_wave(services().parts, from_wire(message)))
@@ -85,15 +87,7 @@ def probe(self: Task[Any, Any], message: Mapping[str, Any], provider: str) -> st
     return provider
 
 
-@app.task(
-    name="enrich.fuse",
-    base=Step,
-    autoretry_for=(DependencyError,),
-    retry_backoff=1,
-    retry_backoff_max=15,
-    retry_jitter=True,
-    max_retries=_TRIES,
-)
+@app.task(name="enrich.fuse", base=_Retried)
 def fuse(_tokens: list[str], message: Mapping[str, Any]) -> None:
     """Join a wave: write the cells and send the next step."""
     _go_on(fuse_batch(services().parts, from_wire(message)))
@@ -105,15 +99,7 @@ def _go_on(fusion: Fusion) -> None:
         answer_run(app, services(), fusion.finished)
 
 
-@app.task(
-    name="enrich.premium",
-    base=Step,
-    autoretry_for=(DependencyError,),
-    retry_backoff=1,
-    retry_backoff_max=15,
-    retry_jitter=True,
-    max_retries=_TRIES,
-)
+@app.task(name="enrich.premium", base=_Retried)
 def premium(message: Mapping[str, Any]) -> None:
     """Ask the premium providers about what is still unresolved."""
     _dispatcher.dispatch(ask_premium(services().parts, from_wire(message)))
@@ -141,16 +127,7 @@ def sweep() -> int:
     return len(swept.steps)
 
 
-@app.task(
-    name="enrich.embed",
-    base=Step,
-    Strategy=_GATHERED,
-    autoretry_for=(DependencyError,),
-    retry_backoff=1,
-    retry_backoff_max=15,
-    retry_jitter=True,
-    max_retries=_TRIES,
-)
+@app.task(name="enrich.embed", base=_Retried, Strategy=_GATHERED)
 def embed(job_id: str) -> None:
     """Take a job on: begin it, or embed its candidate and end it when its run has ended.
 
