@@ -23,6 +23,8 @@ __all__ = ["RedisCache"]
 
 # One script call blocks the server for about a millisecond a thousand keys.
 _CHUNK = 1000
+#: What stands for the life of an entry that has no bytes in the reply.
+_MISSING, _TOO_LARGE = -2, 0
 _YEAR_3000_MS = 32_503_680_000_000
 _GENERATION_TTL_MS = 400 * 24 * 3600 * 1000
 
@@ -126,15 +128,19 @@ class RedisCache:
             "cache_get",
             keys=[self._generation, *keys],
             args=[self._most_bytes],
-            items=2 + 2 * len(keys),
         )
-        if not _is_sound(reply):
+        lives_ms = _lives_of(reply, len(keys))
+        if lives_ms is None:
             raise self._link.garbled("a look-up has another shape")
         now, prefix = datetime.fromtimestamp(reply[0] / 1000, UTC), reply[1] + b"|"
+        values = iter(reply[3:])
         hits: dict[str, CacheHit] = {}
         unreadable: dict[str, bytes] = {}
-        for name, key, raw, left_ms in zip(names, keys, reply[2::2], reply[3::2], strict=True):
-            envelope = self._opened(key, raw, left_ms, prefix, unreadable)
+        for name, key, left_ms in zip(names, keys, lives_ms, strict=True):
+            if left_ms == _MISSING:
+                continue
+            raw = b"" if left_ms == _TOO_LARGE else next(values)
+            envelope = self._opened(key, raw, prefix, unreadable)
             hit = envelope and self._rules.hit(
                 envelope, left_ms=left_ms, now=now, stale_ok=stale_ok
             )
@@ -144,10 +150,8 @@ class RedisCache:
         return hits
 
     def _opened(
-        self, key: str, raw: bytes, left_ms: int, prefix: bytes, unreadable: dict[str, bytes]
+        self, key: str, raw: bytes, prefix: bytes, unreadable: dict[str, bytes]
     ) -> Envelope | None:
-        if left_ms == -2:
-            return None
         generation, bar, body = raw.partition(b"|")
         if bar and generation.isdigit() and generation + bar != prefix:
             return None
@@ -190,14 +194,21 @@ def _as_args(parcel: Parcel) -> tuple[int, str, bytes]:
     return parcel.life_ms, parcel.mode, parcel.raw
 
 
-def _is_sound(reply: list[Any]) -> bool:
-    """Say whether numbers and bytes stand where the script puts them, and time is near ours."""
-    now_ms, generation = reply[:2]
-    # Sets of classes: a tenth of the time of looking at each item of a long reply.
-    return (
-        type(now_ms) is int
-        and 0 <= now_ms < _YEAR_3000_MS
-        and type(generation) is bytes
-        and set(map(type, reply[2::2])) == {bytes}
-        and set(map(type, reply[3::2])) == {int}
+def _lives_of(reply: Any, names: int) -> list[int] | None:
+    """Read how long each entry lives, in ms; None unless all stands where the script puts it."""
+    if type(reply) is not list or [*map(type, reply[:3])] != [int, bytes, bytes]:
+        return None
+    now_ms, _, listed, *values = reply
+    try:
+        lives_ms = [*map(int, listed.split(b","))]
+    except ValueError:
+        return None
+    held = names - lives_ms.count(_MISSING) - lives_ms.count(_TOO_LARGE)
+    # A set of classes: a tenth of the time of looking at each item of a long reply.
+    is_sound = (
+        0 <= now_ms < _YEAR_3000_MS
+        and len(lives_ms) == names
+        and len(values) == held
+        and {*map(type, values)} <= {bytes}
     )
+    return lives_ms if is_sound else None

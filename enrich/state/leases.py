@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from enrich.domain.policy import SingleflightPolicy
 from enrich.ports.shared import Claim
@@ -23,6 +24,7 @@ __all__ = ["RedisLeases", "poll_pause_s"]
 _CHUNK = 1000
 _END_MARK_TTL_MS = 10_000
 _FENCE_TTL_MS = 30 * 24 * 3600 * 1000
+_YES = ord("1")
 _POLL_S = 0.3
 _POLL_JITTER = 0.2
 
@@ -59,13 +61,13 @@ class RedisLeases:
         led: dict[str, int] = {}
         counter = key_of(self._version, "fence", tenant, "all")
         for chunk in _chunks(names):
-            fence, *won = self._link.run(
+            fence, won = self._link.run(
                 "lease_claim",
                 keys=[counter, *self._leases(tenant, chunk), *self._marks(tenant, chunk)],
                 args=[token, _ms(lease_s), _FENCE_TTL_MS],
-                items=1 + len(chunk),
+                items=2,
             )
-            led |= {name: fence for name, mine in zip(chunk, won, strict=True) if mine}
+            led |= dict.fromkeys(self._named(chunk, won), fence)
         return Claim(led=led, held=frozenset(names).difference(led), token=token)
 
     def renew(self, tenant: str, claim: Claim, *, lease_s: float) -> frozenset[str]:
@@ -74,18 +76,18 @@ class RedisLeases:
         ours: set[str] = set()
         for chunk in _chunks(sorted(claim.led)):
             keys = self._leases(tenant, chunk)
-            kept = self._link.run("lease_renew", keys=keys, args=args, items=len(chunk))
-            ours.update(name for name, mine in zip(chunk, kept, strict=True) if mine)
+            ours.update(self._named(chunk, self._link.run("lease_renew", keys=keys, args=args)))
         return frozenset(ours)
 
     def release(self, tenant: str, claim: Claim, *, error: str = "") -> frozenset[str]:
         """Let go and wake the waiters; gives the names that were still ours."""
         ours: set[str] = set()
         for chunk in _chunks(sorted(claim.led)):
-            keys = [*self._leases(tenant, chunk), *self._marks(tenant, chunk)]
+            keys = self._leases(tenant, chunk)
+            if error:
+                keys += self._marks(tenant, chunk)
             args = [claim.token, error, _END_MARK_TTL_MS]
-            freed = self._link.run("lease_release", keys=keys, args=args, items=len(chunk))
-            ours.update(name for name, mine in zip(chunk, freed, strict=True) if mine)
+            ours.update(self._named(chunk, self._link.run("lease_release", keys=keys, args=args)))
         return frozenset(ours)
 
     def wait(self, tenant: str, names: Sequence[str], *, timeout_s: float) -> Mapping[str, str]:
@@ -125,6 +127,12 @@ class RedisLeases:
                 if error is not None
             }
         return ended
+
+    def _named(self, names: Sequence[str], digits: Any) -> list[str]:
+        """Give the names whose digit is 1."""
+        if type(digits) is not bytes or len(digits) != len(names):
+            raise self._link.garbled("a list of leases has another length")
+        return [name for name, digit in zip(names, digits, strict=True) if digit == _YES]
 
     def _leases(self, tenant: str, names: Sequence[str]) -> list[str]:
         return keys_of(self._version, "lease", tenant, names)

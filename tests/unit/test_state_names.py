@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrich.domain.keys import input_key
-from enrich.state.names import key_of
+from enrich.state.names import key_of, keys_of
 
 
 def test_c11_inputs_that_differ_in_case_and_spaces_are_one_question() -> None:
@@ -45,3 +45,8 @@ def test_c13_things_that_differ_have_keys_that_differ(things: list[tuple[str, st
 
 def test_a_plain_name_can_be_read_in_its_key() -> None:
     assert key_of(2, "cell", "t", "0a1b").endswith(":0a1b}")
+
+
+@given(st.lists(st.text(alphabet="aZ9_.-~}\n", max_size=70)))
+def test_keys_of_many_things_are_those_of_each(names: list[str]) -> None:
+    assert keys_of(1, "lease", "t", names) == [key_of(1, "lease", "t", name) for name in names]

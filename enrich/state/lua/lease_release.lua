@@ -1,15 +1,16 @@
 -- Lets go of the leases that are still ours and wakes who waits for them, if anybody listens: the
 -- count is that of this server alone, so it is for one server, not for the nodes of a cluster.
--- KEYS    1…n: leases; n+1…2n: end marks of the same names. A lease's key is also its channel.
+-- KEYS    1…n: leases, whose keys are also their channels; with an error to share n+1…2n: end marks
+--         of the same names
 -- ARGV    1: token; 2: error to share ('' for none); 3: ttl_ms of an end mark
--- Result  for each name 1 (was ours) or 0
-local names = #KEYS / 2
+-- Result  a digit for each name: 1 (was ours) or 0
+local names = ARGV[2] == '' and #KEYS or #KEYS / 2
 local prefix = ARGV[1] .. ' '
 local held = redis.call('MGET', unpack(KEYS, 1, names))
-local reply, freed = {}, {}
+local digits, freed = {}, {}
 for i = 1, names do
   local ours = held[i] and string.sub(held[i], 1, #prefix) == prefix
-  reply[i] = ours and 1 or 0
+  digits[i] = ours and '1' or '0'
   if ours then
     freed[#freed + 1] = KEYS[i]
     if ARGV[2] ~= '' then
@@ -27,4 +28,4 @@ if #freed > 0 then
     end
   end
 end
-return reply
+return table.concat(digits)
