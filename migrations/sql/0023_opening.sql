@@ -4,14 +4,15 @@
 -- that were not asked for want of money.
 --
 -- A function for the sake of its plan: finding one took twice as long as all the reading. One that
--- is found anew for each batch would look cheaper, because what it finds needless is not counted.
+-- is found anew for each batch would look cheaper, because what it finds needless is not counted. It
+-- may be found while the tables are small, and has to serve when they are large: by indexes alone.
 CREATE FUNCTION open_batch(
     p_run bigint, p_number integer, p_attempt integer, p_phase text, p_wave integer,
     p_lease_s double precision, p_holder text, p_provider text, p_poor text
 ) RETURNS TABLE (
     run_id bigint, tenant_id text, wanted text[], options jsonb, state text, table_name text,
     table_columns jsonb, rows text, responses text, tokens json, money_waits json, progress json
-) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
