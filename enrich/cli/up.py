@@ -130,18 +130,19 @@ def _tell(started: tuple[embedded.Server, ...], key: str | None, supervisor: Sup
     places = endpoints()
     running = ", ".join([*started, *(f"{n} ({pid})" for n, pid in supervisor.pids.items())])
     lines = (
+        f"  started   {running}",
         f"  database  {without_password(places.database_url)}",
         f"  redis     {without_password(places.redis_url)}",
         f"  broker    {without_password(places.broker_url)}",
         *_of_flower(supervisor),
-        *(api_lines(key) if _API in supervisor.pids else []),
-        f"  started   {running}",
         "",
         "  In another terminal:",
         "    enrich import FILE --table T        rows in",
         "    enrich run T --columns website      work",
         "    enrich status RUN                   how it stands",
         '    eval "$(enrich env)"                the addresses, for other programs',
+        "",
+        *(api_lines(key) if _API in supervisor.pids else []),
         f"  {_way_out()} stops all of it.",
     )
     for line in lines:

@@ -87,7 +87,8 @@ def flower_program(own: FlowerSettings, *, log: Path | None = None) -> Program:
     }
     if own.basic_auth:
         environment["FLOWER_BASIC_AUTH"] = own.basic_auth.get_secret_value()
-    command = [*_celery(), "flower", "--logging=warning"]
+    # While workers start it warns that they do not answer yet.
+    command = [*_celery(), "flower", "--logging=error"]
     return Program(name="flower", command=command, environment=environment, log=log)
 
 
@@ -158,7 +159,8 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 def _celery() -> list[str]:
-    return [sys.executable, "-m", "celery", "-A", "tasks"]
+    # Quiet: its banners would bury what `enrich up` says, above all the key that is shown once.
+    return [sys.executable, "-m", "celery", "-A", "tasks", "--quiet"]
 
 
 def node_of(name: str) -> str:
