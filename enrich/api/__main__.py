@@ -9,6 +9,7 @@ import uvicorn
 
 from enrich.api.app import create_app
 from enrich.api.console.hub import Hub
+from enrich.api.wire import BoundedHttp
 from enrich.bootstrap import build, settings
 from enrich.errors import EnrichError
 from enrich.telemetry import configure_logging
@@ -17,7 +18,6 @@ __all__ = ["serve"]
 
 #: What is under way at SIGTERM has that long to end.
 _DRAIN_S = 10
-_MOST_HEADERS_BYTES = 16_384
 #: The address is taken, say; the server has logged it.
 _NOT_STARTED = 3
 
@@ -51,7 +51,9 @@ def serve() -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=_DRAIN_S,
-            h11_max_incomplete_event_size=_MOST_HEADERS_BYTES,
+            http=BoundedHttp,
+            # Nothing here asks where a request came from.
+            proxy_headers=False,
         )
         server = _Server(config, app.state.hub)
         with suppress(KeyboardInterrupt):

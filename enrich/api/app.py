@@ -13,6 +13,7 @@ from enrich.api.asked import Broker
 from enrich.api.console import serve_console
 from enrich.api.cursors import Cursors
 from enrich.api.docs import serve_docs
+from enrich.api.gathered import Gathered
 from enrich.api.problems import answer_with_problems, documented
 from enrich.api.routes import (
     callbacks,
@@ -39,6 +40,8 @@ _ROUTES = (
     *(profiles, cells, labels, runs, purge, webhooks),
     *(callbacks, providers, metrics, health),
 )
+#: Groups of requests that are under way at a time: two of each kind.
+_GROUPS = 6
 _ABOUT = """Fill the missing cells of a table from many data providers.
 
 Every request carries `Authorization: Bearer <key>` (`enrich keys create`) and `X-Tenant-ID`.
@@ -75,7 +78,8 @@ def _join(app: FastAPI, services: Services) -> None:
     app.state.services = services
     app.state.access = Access(services.access_keys, _tokens(own.api), services.parts.clock)
     app.state.cursors = Cursors(_secret(own.api, places.database_url))
-    app.state.quota = RedisQuota(
+    app.state.gathering = gathering = ThreadPoolExecutor(_GROUPS, thread_name_prefix="enrich-group")
+    quota = RedisQuota(
         RedisLink(places.redis_url, recorder=services.metrics),
         allowed=own.api.requests_per_minute,
         window_s=60.0,
@@ -83,7 +87,10 @@ def _join(app: FastAPI, services: Services) -> None:
         version=own.cache.version,
     )
     patience_s = services.settings.broker.patience_seconds
+    app.state.quota = Gathered(quota.take_all, gathering)
     app.state.broker = Broker(RedisLink(places.broker_url, timeout_s=patience_s))
+    app.state.take = Gathered(profiles.taking(services, app.state.broker), gathering)
+    app.state.find = Gathered(profiles.finding(services), gathering)
     app.state.availability = Availability()
     app.state.looks = ThreadPoolExecutor(4, thread_name_prefix="enrich-look")
 
@@ -104,6 +111,7 @@ class _PlainPaths:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.looks.shutdown(wait=False, cancel_futures=True)
+    app.state.gathering.shutdown(wait=False, cancel_futures=True)
 
 
 def _tokens(own: ApiSettings) -> TokenReader | None:

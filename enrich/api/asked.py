@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from enrich.api.access import allowed
+from enrich.api.gathered import Gathered
 from enrich.api.problems import ProblemError
 from enrich.bootstrap import Services
 from enrich.domain.access import Principal, Scope
@@ -18,7 +19,7 @@ from enrich.errors import BrokerDownError
 from enrich.state.broker import queue_depths
 from enrich.state.link import LinkAwayError, RedisLink
 from enrich.state.parked import ParkedMessages
-from enrich.state.quota import Allowance, RedisQuota
+from enrich.state.quota import Allowance
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
 from tasks.replies import forget, notify, sweep_soon, take_on, tell_empty
@@ -76,9 +77,9 @@ class Broker:
         except BrokerDownError as exc:
             log.warning("run.left_to_sweep", extra={"error": str(exc)})
 
-    def take_on(self, job_id: str) -> None:
-        """Have a job that is stored begun; what the broker does not take now, the sweep sends."""
-        take_on(app, [job_id])
+    def take_on(self, jobs: Sequence[str]) -> None:
+        """Have jobs that are stored begun; what the broker does not take now, the sweep sends."""
+        take_on(app, jobs)
 
     def tell_empty(self, own: Services, begun: Submitted) -> None:
         """Have a run told of that ended as it began, because it found no rows."""
@@ -97,10 +98,10 @@ class Broker:
         sweep_soon(app)
 
 
-def counted(request: Request, response: Response, principal: Principal) -> Principal:
+async def counted(request: Request, response: Response, principal: Principal) -> Principal:
     """Take one request from the tenant's rate, and say in the answer how it stands."""
-    quota: RedisQuota = request.app.state.quota
-    allowance = quota.take(principal.tenant)
+    quota: Gathered[str, Allowance] = request.app.state.quota
+    allowance = await quota(principal.tenant)
     headers = _rate_headers(allowance)
     if not allowance.taken:
         wait_s = max(1, round(allowance.retry_s))
@@ -133,28 +134,28 @@ async def _broker(request: Request) -> Broker:
     return broker
 
 
-def _reading(
+async def _reading(
     request: Request,
     response: Response,
     principal: Annotated[Principal, Depends(allowed(Scope.READ))],
 ) -> Principal:
-    return counted(request, response, principal)
+    return await counted(request, response, principal)
 
 
-def _enriching(
+async def _enriching(
     request: Request,
     response: Response,
     principal: Annotated[Principal, Depends(allowed(Scope.ENRICH))],
 ) -> Principal:
-    return counted(request, response, principal)
+    return await counted(request, response, principal)
 
 
-def _operating(
+async def _operating(
     request: Request,
     response: Response,
     principal: Annotated[Principal, Depends(allowed(Scope.OPERATE))],
 ) -> Principal:
-    return counted(request, response, principal)
+    return await counted(request, response, principal)
 
 
 Own = Annotated[Services, Depends(_services)]

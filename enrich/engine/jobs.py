@@ -4,6 +4,7 @@ A job is stored before anything else happens. Whoever dies on the way leaves it 
 names what has not begun and what has not been ended: each attempt has one run, and ends once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from enrich.domain.job import Job, NewJob, Submission
@@ -11,10 +12,11 @@ from enrich.domain.profile import row_of_profile
 from enrich.domain.values import JsonObject
 from enrich.engine.desk import Desk
 
-__all__ = ["Taken", "job_json", "left_jobs", "take_profile"]
+__all__ = ["Taken", "job_json", "left_jobs", "take_profiles"]
 
 #: A job that nobody has touched for so long has been left by whoever had it.
 _LEFT_S = 10.0
+_WITHOUT = frozenset({Submission.IN_FLIGHT, Submission.OTHER_BODY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,19 +27,20 @@ class Taken:
     job: Job | None
 
 
-def take_profile(desk: Desk, new: NewJob) -> Taken:
-    """Store a job for a profile; an equal one that is there is given instead.
+def take_profiles(desk: Desk, new: Sequence[NewJob]) -> Sequence[Taken]:
+    """Store a job for each profile; an equal one that is there is given instead.
 
     One that has `BEGUN` is to be taken on by a worker.
 
     Raises:
-        BadInputError: the profile cannot be stored. Nothing was.
+        BadInputError: one of the profiles cannot be stored.
     """
-    row_of_profile(new.payload)
-    submission, job = desk.jobs.take(new, window_s=desk.policy.dedupe_s)
-    if submission in {Submission.IN_FLIGHT, Submission.OTHER_BODY}:
-        return Taken(submission=submission, job=None)
-    return Taken(submission=submission, job=job)
+    for one in new:
+        row_of_profile(one.payload)
+    return [
+        Taken(submission=submission, job=None if submission in _WITHOUT else job)
+        for submission, job in desk.jobs.take(new, window_s=desk.policy.dedupe_s)
+    ]
 
 
 def left_jobs(desk: Desk) -> tuple[str, ...]:

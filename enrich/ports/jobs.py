@@ -67,11 +67,13 @@ class JobEnd:
 class Jobs(Protocol):
     """Jobs by their id. Equal submits at the same time make one job, and all are given its id."""
 
-    def take(self, new: NewJob, *, window_s: float) -> tuple[Submission, Job | None]:
-        """Store a job, or find the equal one of the last `window_s` seconds; in one statement.
+    def take(
+        self, new: Sequence[NewJob], *, window_s: float
+    ) -> Sequence[tuple[Submission, Job | None]]:
+        """Store jobs, or find the equal ones of the last `window_s` seconds; each tenant's at once.
 
         One that has failed is no equal. A key is held for as long as its job is kept. Gives no job
-        for `IN_FLIGHT`.
+        for `IN_FLIGHT`. Raises `BadInputError` for what cannot be stored: of its tenant nothing is.
         """
         ...
 
@@ -79,8 +81,8 @@ class Jobs(Protocol):
         """Give a job, of any tenant when none is named. Raises `UnknownNameError`."""
         ...
 
-    def some(self, ids: Collection[str]) -> Sequence[Job]:
-        """Give those of these jobs that are there, of any tenant."""
+    def some(self, ids: Collection[str], *, tenant: str | None = None) -> Sequence[Job]:
+        """Give those of these jobs that are there, of any tenant when none is named."""
         ...
 
     def begin(self, beginning: Beginning, *, lease_s: float) -> OpenBatch | None:

@@ -1,6 +1,8 @@
 """How many requests a tenant may send: one bucket each, over all processes."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from enrich.ports.outside import Recorder
 from enrich.state.link import FALLBACKS_TOTAL, LinkAwayError, RedisLink
@@ -41,12 +43,23 @@ class RedisQuota:
         self._link, self._recorder, self._version = link, recorder, version
         self._allowed, self._window_s = allowed, window_s
 
-    def take(self, tenant: str) -> Allowance:
-        """Take one request, in one round trip."""
+    def take_all(self, tenants: Sequence[str]) -> Sequence[Allowance]:
+        """Take a request for each of these, in one round trip for those of one tenant."""
+        left = {tenant: iter(self._shares(tenant, n)) for tenant, n in Counter(tenants).items()}
+        return [next(left[tenant]) for tenant in tenants]
+
+    def _shares(self, tenant: str, count: int) -> Sequence[Allowance]:
+        all_of_them = self.take(tenant, count)
+        if count > 1 and not all_of_them.taken:
+            return [self.take(tenant) for _ in range(count)]
+        return [replace(all_of_them, left=all_of_them.left + n) for n in reversed(range(count))]
+
+    def take(self, tenant: str, count: int = 1) -> Allowance:
+        """Take so many requests or none, in one round trip."""
         key = key_of(self._version, "quota", tenant, "requests")
         try:
             taken, left, full_ms, retry_ms = self._link.run(
-                "quota", keys=(key,), args=(self._allowed, round(self._window_s * 1000), 1)
+                "quota", keys=(key,), args=(self._allowed, round(self._window_s * 1000), count)
             )
         except LinkAwayError as error:
             labels = {"part": "quota", "reason": error.reason}

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +10,10 @@ from sqlalchemy import Engine, text
 
 from enrich.domain.job import Job, NewJob, Submission
 from enrich.domain.run import OpenBatch
+from enrich.domain.values import JsonObject
 from enrich.errors import UnknownNameError
 from enrich.ports.jobs import Beginning, Ending, JobEnd
-from enrich.store.codec import checked_name, cleaned, dumps
+from enrich.store.codec import checked_name, dumps
 from enrich.store.engine import Database
 from enrich.store.job_runs import begin_together, end_together, ending_of, job_of
 
@@ -19,15 +21,23 @@ __all__ = ["PostgresJobs"]
 
 # It would begin the job as well: in a table without a name nothing begins.
 _TAKE = text("""
-    SELECT verdict, job FROM take_profile(
-        :tenant, :candidate, :payload_hash, CAST(:payload AS jsonb), :is_forced, :key, :body_hash,
-        :window_s, NULL, NULL, NULL, NULL, NULL)
+    SELECT t.verdict, t.job
+    FROM jsonb_array_elements(CAST(:jobs AS jsonb)) WITH ORDINALITY AS a (new, place)
+    CROSS JOIN LATERAL take_profile(
+        :tenant, new ->> 'candidate', new ->> 'payload_hash', new -> 'payload',
+        (new ->> 'is_forced')::boolean, new ->> 'key', new ->> 'body_hash',
+        :window_s, NULL, NULL, NULL, NULL, NULL) AS t
+    ORDER BY a.place
 """)
 _FIND = text("""
     SELECT * FROM jobs
     WHERE id = CAST(:id AS uuid) AND (CAST(:tenant AS text) IS NULL OR tenant_id = :tenant)
 """)
-_SOME = text("SELECT * FROM jobs WHERE id = ANY (CAST(:ids AS uuid[]))")
+_SOME = text("""
+    SELECT * FROM jobs
+    WHERE id = ANY (CAST(:ids AS uuid[]))
+      AND (CAST(:tenant AS text) IS NULL OR tenant_id = :tenant)
+""")
 # By the rows of its batches: a job has no index of its own by run. One whose row was erased is left
 # to the sweep.
 _OF_RUN = text("""
@@ -66,20 +76,29 @@ class PostgresJobs:
         """`holder` names this process among those that hold batches."""
         self._database, self._holder = Database(engine), holder
 
-    def take(self, new: NewJob, *, window_s: float) -> tuple[Submission, Job | None]:
-        """Store a job, or find the equal one; the port's promise."""
+    def take(
+        self, new: Sequence[NewJob], *, window_s: float
+    ) -> Sequence[tuple[Submission, Job | None]]:
+        """Store jobs, or find the equal ones; the port's promise."""
+        # In one order for everybody: equal ones take turns.
+        ordered = sorted(new, key=lambda one: (one.tenant, one.candidate, one.body_hash, one.key))
+        taken: dict[int, tuple[Submission, Job | None]] = {}
+        for tenant, group in groupby(ordered, key=lambda one: one.tenant):
+            own = tuple(group)
+            for one, (verdict, job) in zip(own, self._taken(tenant, own, window_s), strict=True):
+                taken[id(one)] = Submission(verdict), _job_of_json(job) if job else None
+        return [taken[id(one)] for one in new]
+
+    def _taken(
+        self, tenant: str, new: Sequence[NewJob], window_s: float
+    ) -> Sequence[tuple[str, Mapping[str, Any] | None]]:
         values = {
-            "tenant": checked_name("tenant", new.tenant),
-            "candidate": cleaned(new.candidate),
-            "payload_hash": new.payload_hash,
-            "payload": dumps(new.payload, name="payload"),
-            "is_forced": new.is_forced,
-            "key": new.key,
-            "body_hash": new.body_hash,
+            "tenant": checked_name("tenant", tenant),
             "window_s": window_s,
+            "jobs": dumps([_new_to_json(one) for one in new], name="payload"),
         }
-        verdict, job = self._database.of(new.tenant).do(lambda c: c.execute(_TAKE, values).one())
-        return Submission(verdict), job and _job_of_json(job)
+        found = self._database.of(tenant).do(lambda c: c.execute(_TAKE, values).all())
+        return [(verdict, job) for verdict, job in found]
 
     def find(self, job_id: str, *, tenant: str | None = None) -> Job:
         """Give a job; the port's promise."""
@@ -91,10 +110,12 @@ class PostgresJobs:
             raise UnknownNameError("job", job_id)
         return job_of(found)
 
-    def some(self, ids: Collection[str]) -> Sequence[Job]:
+    def some(self, ids: Collection[str], *, tenant: str | None = None) -> Sequence[Job]:
         """Give those that are there; the port's promise."""
-        asked = {"ids": [one for one in ids if _is_uuid(one)]}
-        found = self._database.of_all().do(lambda c: c.execute(_SOME, asked).mappings().all())
+        asked = {"ids": [one for one in ids if _is_uuid(one)], "tenant": tenant}
+        found = self._database.of_one_or_all(tenant).do(
+            lambda c: c.execute(_SOME, asked).mappings().all()
+        )
         return tuple(map(job_of, found))
 
     def begin(self, beginning: Beginning, *, lease_s: float) -> OpenBatch | None:
@@ -128,6 +149,17 @@ class PostgresJobs:
         """Remove old jobs; the port's promise."""
         asked = {"older_than_s": older_than_s, "limit": limit}
         return self._database.of_all().run(lambda c: c.execute(_FORGET, asked).rowcount)
+
+
+def _new_to_json(new: NewJob) -> JsonObject:
+    return {
+        "candidate": new.candidate,
+        "payload_hash": new.payload_hash,
+        "payload": new.payload,
+        "is_forced": new.is_forced,
+        "key": new.key,
+        "body_hash": new.body_hash,
+    }
 
 
 def _job_of_json(raw: Mapping[str, Any]) -> Job:

@@ -163,7 +163,7 @@ def test_a_job_that_was_left_before_it_began_is_begun_by_the_sweep(
 ) -> None:
     wish = profile()
     new = new_job("acme", wish["candidateId"], wish["payload"], is_forced=False, key="")
-    _, job = PostgresJobs(world.engine).take(new, window_s=0)
+    ((_, job),) = PostgresJobs(world.engine).take([new], window_s=0)
     assert job is not None
     forsake(world, job.id)
 
@@ -198,3 +198,19 @@ def test_nobody_finds_the_candidates_of_another_tenant(acme: Caller, other: Call
     hits = other.post("/v1/search", {"text": "Ada Lovelace"}).json()["items"]
 
     assert [hit["row"] for hit in hits] == ["theirs"]
+
+
+@pytest.mark.parametrize(
+    "name", ["__class__", "constructor", "__proto__", "c" * 63, "c" * 64, "c" * 65]
+)
+def test_i25_odd_columns_are_kept_as_they_are_named(acme: Caller, world: World, name: str) -> None:
+    candidate = f"odd-{len(name)}-{name[:3]}"
+
+    wish = {"candidateId": candidate, "payload": {name: "kept"}, "async": False}
+    answer = acme.post("/v1/enrich/profile", wish)
+
+    assert answer.status_code == 200
+    kept = world.scalar(
+        "SELECT data ->> :name FROM rows WHERE key = :key", name=name, key=candidate
+    )
+    assert kept == "kept"

@@ -98,9 +98,8 @@ def test_a_job_that_has_not_begun_is_erased_with_its_profile(
 ) -> None:
     canary = f"canary{secrets.token_hex(6)}"
     profile = {"email": f"{canary}@example.org", "years": secrets.randbelow(10**9), "name": canary}
-    job = PostgresJobs(world.engine).take(
-        new_job("acme", f"c-{canary}", profile, is_forced=False, key=""), window_s=0
-    )[1]
+    new = new_job("acme", f"c-{canary}", profile, is_forced=False, key="")
+    ((_, job),) = PostgresJobs(world.engine).take([new], window_s=0)
     before = tables_with(world, canary)
 
     wish = {"column_key": column, "value": str(profile[column])}

@@ -147,7 +147,7 @@ def test_an_import_keeps_nobody_from_writing_down_what_was_said(clean_engine: En
 def _queued(engine: Engine) -> Job:
     """Store a job that waits."""
     new = new_job(TENANT, "k1", {"name": "Ada"}, is_forced=False, key="")
-    _, job = PostgresJobs(engine).take(new, window_s=60)
+    ((_, job),) = PostgresJobs(engine).take([new], window_s=60)
     assert job is not None
     return job
 

@@ -72,7 +72,7 @@ class Office:
     def take(self, candidate: str, payload: dict[str, Json], *, forced: bool = False) -> Job:
         """Store a job."""
         new = new_job(TENANT, candidate, payload, is_forced=forced, key="")
-        _, job = self.desk.jobs.take(new, window_s=60)
+        ((_, job),) = self.desk.jobs.take([new], window_s=60)
         assert job is not None
         return job
 

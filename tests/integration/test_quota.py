@@ -1,5 +1,6 @@
 """The rate of a tenant's requests: counted in Redis, told in standard fields, refused with 429."""
 
+import asyncio
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ import pytest
 from fastapi import FastAPI, Request, Response
 
 from enrich.api.asked import counted
+from enrich.api.gathered import Gathered
 from enrich.api.problems import ProblemError
 from enrich.domain.access import Principal
 from enrich.state.link import RedisLink
@@ -26,6 +28,12 @@ def quota(redis_url: str) -> Iterator[RedisQuota]:
 
 
 @pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as made:
+        yield made
+
+
+@pytest.fixture
 def tenant() -> str:
     """A tenant that nobody has counted yet."""
     return f"t-{secrets.token_hex(6)}"
@@ -37,6 +45,21 @@ def test_a_tenant_has_its_requests_and_no_more(quota: RedisQuota, tenant: str) -
     assert [each.taken for each in allowances] == [True] * 5 + [False] * 2
     assert [each.left for each in allowances] == [4, 3, 2, 1, 0, 0, 0]
     assert 0 < allowances[-1].retry_s <= 3_600 / 5
+
+
+def test_those_who_come_together_are_told_apart_how_it_stands(
+    quota: RedisQuota, tenant: str
+) -> None:
+    three = quota.take_all([tenant, f"{tenant}-too", tenant, tenant])
+    more = quota.take_all([tenant] * 4)
+
+    assert [each.left for each in three] == [4, 4, 3, 2]
+    assert [(each.taken, each.left) for each in more] == [
+        (True, 1),
+        (True, 0),
+        (False, 0),
+        (False, 0),
+    ]
 
 
 def test_askers_at_once_share_one_rate(quota: RedisQuota, tenant: str) -> None:
@@ -60,16 +83,16 @@ def test_without_redis_every_request_is_taken(tenant: str) -> None:
 
 
 def test_an_answer_says_how_the_rate_stands_and_a_refusal_when_to_come_again(
-    quota: RedisQuota, tenant: str
+    quota: RedisQuota, tenant: str, pool: ThreadPoolExecutor
 ) -> None:
     app, answer = FastAPI(), Response()
-    app.state.quota = quota
+    app.state.quota = Gathered(quota.take_all, pool)
     request = Request({"type": "http", "app": app, "headers": []})
     principal = Principal(name="somebody", tenant=tenant, scopes=frozenset())
 
-    let_in = [counted(request, answer, principal) for _ in range(5)]
+    let_in = [asyncio.run(counted(request, answer, principal)) for _ in range(5)]
     with pytest.raises(ProblemError) as refusal:
-        counted(request, Response(), principal)
+        asyncio.run(counted(request, Response(), principal))
 
     assert let_in == [principal] * 5
     told = {name: answer.headers[f"RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset")}

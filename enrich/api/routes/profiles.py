@@ -1,7 +1,9 @@
 """Profiles: submit one, ask how it stands, and find candidates by meaning."""
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic.json_schema import SkipJsonSchema
@@ -9,18 +11,19 @@ from starlette.concurrency import run_in_threadpool
 
 from enrich.api.answers import JobAnswer, SearchAnswer
 from enrich.api.asked import Answer, Enriching, Own, Queue, Reading
+from enrich.api.gathered import Gathered
 from enrich.api.models import ProfileWish, SearchWish
 from enrich.api.problems import Fault, ProblemError
 from enrich.api.reading import StrictRoute
 from enrich.api.waiting import NOTICE, Patience, Waited, ended
 from enrich.bootstrap import Services
-from enrich.domain.job import Job, Submission, new_job
+from enrich.domain.job import Job, NewJob, Submission, new_job
 from enrich.domain.values import only_known
 from enrich.engine.embedding import search
-from enrich.engine.jobs import Taken, job_json, take_profile
-from enrich.errors import BadInputError
+from enrich.engine.jobs import Taken, job_json, take_profiles
+from enrich.errors import BadInputError, UnknownNameError
 
-__all__ = ["router"]
+__all__ = ["finding", "router", "taking"]
 
 router = APIRouter(prefix="/v1", tags=["profiles"], route_class=StrictRoute)
 
@@ -58,7 +61,8 @@ async def submit_profile(
     An equal profile of the last six hours is the same job, unless it failed.
     """
     key = _key_of(request, wish)
-    job = await run_in_threadpool(_taken, own, queue, who.tenant, wish, key)
+    take: Gathered[NewJob, Taken] = request.app.state.take
+    job = _job_of(await take(_new(who.tenant, wish, key)))
     answer.headers["Location"] = f"/v1/enrich/status/{job.id}"
     waited = Waited.LATE if wish.is_async else await _waited(own, queue, job)
     if waited is Waited.ENDED:
@@ -69,13 +73,17 @@ async def submit_profile(
 
 
 @router.get("/enrich/status/{jobId}", response_model=JobAnswer, response_model_exclude_none=True)
-def show_job(
+async def show_job(
     job_id: Annotated[str, Path(alias="jobId", min_length=1, max_length=100)],
     who: Reading,
-    own: Own,
+    request: Request,
 ) -> Answer:
     """Tell how a job stands; for a day after it was submitted."""
-    return {"job": job_json(own.desk.jobs.find(job_id, tenant=who.tenant))}
+    find: Gathered[tuple[str, str], Job | None] = request.app.state.find
+    job = await find((who.tenant, job_id))
+    if job is None:
+        raise UnknownNameError("job", job_id)
+    return {"job": job_json(job)}
 
 
 @router.post("/search", response_model=SearchAnswer)
@@ -102,18 +110,49 @@ def _not_a_key(place: str) -> ProblemError:
     return ProblemError(400, f"{place}: {problem}", faults=[Fault(place, problem)])
 
 
-def _taken(own: Services, queue: Queue, tenant: str, wish: ProfileWish, key: str) -> Job:
+def _new(tenant: str, wish: ProfileWish, key: str) -> NewJob:
     if not only_known(wish.payload):
         raise BadInputError(
             "payload", "holds no value, so nobody can be asked", hint="send a name or an address"
         )
-    queue.check()
-    new = new_job(tenant, wish.candidateId, wish.payload, is_forced=wish.force, key=key)
-    taken = take_profile(own.desk, new)
-    job = _job_of(taken)
-    if taken.submission is Submission.BEGUN:
-        queue.take_on(job.id)
-    return job
+    return new_job(tenant, wish.candidateId, wish.payload, is_forced=wish.force, key=key)
+
+
+def taking(own: Services, queue: Queue) -> Callable[[Sequence[NewJob]], Sequence[Taken]]:
+    """Give what stores profiles and has their jobs begun, many at once."""
+
+    def take(new: Sequence[NewJob]) -> Sequence[Taken]:
+        queue.check()
+        taken = take_profiles(own.desk, new)
+        begun = [one.job.id for one in taken if one.job and one.submission is Submission.BEGUN]
+        queue.take_on(begun)
+        return taken
+
+    return take
+
+
+def finding(own: Services) -> Callable[[Sequence[tuple[str, str]]], Sequence[Job | None]]:
+    """Give what finds jobs by tenant and id, many at once."""
+
+    def find(asked: Sequence[tuple[str, str]]) -> Sequence[Job | None]:
+        ids: dict[str, list[str]] = {}
+        for tenant, job_id in asked:
+            ids.setdefault(tenant, []).append(job_id)
+        found = {
+            (tenant, job.id): job
+            for tenant, own_ids in ids.items()
+            for job in own.desk.jobs.some(own_ids, tenant=tenant)
+        }
+        return [found.get((tenant, _plain(job_id))) for tenant, job_id in asked]
+
+    return find
+
+
+def _plain(job_id: str) -> str:
+    try:
+        return str(UUID(job_id))
+    except ValueError:
+        return ""
 
 
 def _job_of(taken: Taken) -> Job:
