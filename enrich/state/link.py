@@ -11,8 +11,9 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,6 +51,10 @@ _USES = re.compile(r"-- uses: (\w+)\n")
 _LOG_EVERY_S = 60.0
 _REDIS = {"db.system.name": "redis"}
 _CONNECTIONS = 256
+#: Calls about so many keys keep the server busy for milliseconds. A process makes few at once: it
+#: answers none the sooner, and who waits at the server for others may run out of time.
+_MANY = 100
+_TURNS = 4
 
 
 class LinkAwayError(DependencyError):
@@ -90,6 +95,7 @@ class _Own:
     wire: Wire
     switch: Switch
     lock: threading.Lock = field(default_factory=threading.Lock)
+    turns: threading.Semaphore = field(default_factory=partial(threading.Semaphore, _TURNS))
     tried: bool = False
     #: When each event was last logged. Guarded by `lock`.
     said_at_s: dict[str, float] = field(default_factory=dict)
@@ -143,7 +149,8 @@ class RedisLink:
 
     def call(self, *command: str | bytes | int) -> Any:
         """Give the reply to one command, however long that is; raises what `do` raises."""
-        return self._guarded(lambda own: own.wire.call(*command))
+        with self._turn(len(command)):
+            return self._guarded(lambda own: own.wire.call(*command))
 
     def run(
         self,
@@ -165,7 +172,8 @@ class RedisLink:
             except redis.exceptions.NoScriptError:
                 return own.wire.call("EVAL", wanted.text, len(keys), *keys, *args)
 
-        reply = self._guarded(evaluate, name)
+        with self._turn(len(keys)):
+            reply = self._guarded(evaluate, name)
         if items is not None and not (isinstance(reply, list) and len(reply) == items):
             raise self.garbled(f"the reply of {name} has another shape")
         return reply
@@ -231,6 +239,10 @@ class RedisLink:
             decode_responses=False,
             max_connections=_CONNECTIONS,
         )
+
+    def _turn(self, keys: int) -> AbstractContextManager[object]:
+        """Wait until a call about many keys is due, before it is decided whether it is made."""
+        return self._mine().turns if keys > _MANY else nullcontext()
 
     def _admit(self, own: _Own) -> None:
         own.tried = True

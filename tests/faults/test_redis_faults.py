@@ -4,8 +4,10 @@ F18 is C21, F25 is C23, both in test_cache_faults.py.
 Not here: F19, F20, F29 what is submitted meanwhile · F23 the broker
 """
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -16,7 +18,13 @@ from enrich.state.budget import RedisBudgets
 from enrich.state.leases import RedisLeases
 from enrich.state.leases_fallback import FallbackLeases
 from enrich.state.leases_memory import MemoryLeases
-from enrich.state.link import FALLBACKS_TOTAL, FAULTS_TOTAL, SKIPPED_TOTAL, RedisLink
+from enrich.state.link import (
+    FALLBACKS_TOTAL,
+    FAULTS_TOTAL,
+    SKIPPED_TOTAL,
+    LinkAwayError,
+    RedisLink,
+)
 from tests.contract.shared_world import HandClock, Sums, ValkeyTime
 from tests.faults.caches import HandTime, Worker
 from tests.faults.conftest import Valkey, eventually
@@ -355,3 +363,38 @@ def test_what_was_spent_while_redis_was_away_is_counted_when_it_is_back(proxy: P
 
     assert budgets.spent("t", ["run"]) == {"run": (4, 0)}
     link.close()
+
+
+def refused(link: RedisLink, together: threading.Barrier) -> str:
+    """Look up many keys at the same time as others; gives why that could not be done."""
+    together.wait()
+    with pytest.raises(LinkAwayError) as caught:
+        link.run("cache_get", keys=[f"k{number}" for number in range(200)], args=[1])
+    return caught.value.reason
+
+
+def connections(listener: socket.socket) -> int:
+    """Count who has connected so far."""
+    listener.setblocking(False)
+    count = 0
+    while True:
+        try:
+            listener.accept()[0].close()
+        except BlockingIOError:
+            return count
+        count += 1
+
+
+def test_only_few_calls_about_many_keys_wait_for_a_server_that_is_silent() -> None:
+    together = threading.Barrier(12)
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=64) as silent,
+        ThreadPoolExecutor(12) as pool,
+    ):
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        with closing(RedisLink(url, timeout_s=0.2, now_s=lambda: 0.0)) as link:
+            reasons = [*pool.map(lambda _: refused(link, together), range(12))]
+
+        asked = connections(silent)
+    assert 1 <= asked <= 4
+    assert sorted(reasons) == ["away"] * asked + ["skipped"] * (12 - asked)
