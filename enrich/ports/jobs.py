@@ -73,7 +73,8 @@ class Jobs(Protocol):
         """Store jobs, or find the equal ones of the last `window_s` seconds; each tenant's at once.
 
         One that has failed is no equal. A key is held for as long as its job is kept. Gives no job
-        for `IN_FLIGHT`. Raises `BadInputError` for what cannot be stored: of its tenant nothing is.
+        for `IN_FLIGHT`, nor for one that is being erased. Raises `BadInputError` for what cannot be
+        stored: of its tenant's nothing is.
         """
         ...
 

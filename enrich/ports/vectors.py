@@ -54,7 +54,10 @@ class EmbeddingModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unembedded:
-    """A row whose vector is lacking or older than the row; `text_hash` is that of the old one."""
+    """A row whose vector is lacking or older than the row; `text_hash` is that of the old one.
+
+    The row comes without its provenance.
+    """
 
     tenant: str
     table: str

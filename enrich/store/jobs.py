@@ -1,9 +1,7 @@
 """Jobs in PostgreSQL: taken, asked about, named again where they were left."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
 from itertools import groupby
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, text
@@ -19,14 +17,12 @@ from enrich.store.job_runs import begin_together, end_together, ending_of, job_o
 
 __all__ = ["PostgresJobs"]
 
-# It would begin the job as well: in a table without a name nothing begins.
 _TAKE = text("""
-    SELECT t.verdict, t.job
+    SELECT t.verdict, t.job_id
     FROM jsonb_array_elements(CAST(:jobs AS jsonb)) WITH ORDINALITY AS a (new, place)
-    CROSS JOIN LATERAL take_profile(
+    CROSS JOIN LATERAL submit_job(
         :tenant, new ->> 'candidate', new ->> 'payload_hash', new -> 'payload',
-        (new ->> 'is_forced')::boolean, new ->> 'key', new ->> 'body_hash',
-        :window_s, NULL, NULL, NULL, NULL, NULL) AS t
+        (new ->> 'is_forced')::boolean, new ->> 'key', new ->> 'body_hash', :window_s) AS t
     ORDER BY a.place
 """)
 _FIND = text("""
@@ -85,20 +81,23 @@ class PostgresJobs:
         taken: dict[int, tuple[Submission, Job | None]] = {}
         for tenant, group in groupby(ordered, key=lambda one: one.tenant):
             own = tuple(group)
-            for one, (verdict, job) in zip(own, self._taken(tenant, own, window_s), strict=True):
-                taken[id(one)] = Submission(verdict), _job_of_json(job) if job else None
+            for one, told in zip(own, self._taken(tenant, own, window_s), strict=True):
+                taken[id(one)] = told
         return [taken[id(one)] for one in new]
 
     def _taken(
         self, tenant: str, new: Sequence[NewJob], window_s: float
-    ) -> Sequence[tuple[str, Mapping[str, Any] | None]]:
+    ) -> Sequence[tuple[Submission, Job | None]]:
         values = {
             "tenant": checked_name("tenant", tenant),
             "window_s": window_s,
             "jobs": dumps([_new_to_json(one) for one in new], name="payload"),
         }
         found = self._database.of(tenant).do(lambda c: c.execute(_TAKE, values).all())
-        return [(verdict, job) for verdict, job in found]
+        ids = {str(job_id) for _, job_id in found if job_id}
+        # One that was erased since then is as one that was never there.
+        jobs = {job.id: job for job in self.some(ids, tenant=tenant)} if ids else {}
+        return [(Submission(verdict), jobs.get(str(job_id))) for verdict, job_id in found]
 
     def find(self, job_id: str, *, tenant: str | None = None) -> Job:
         """Give a job; the port's promise."""
@@ -160,11 +159,6 @@ def _new_to_json(new: NewJob) -> JsonObject:
         "key": new.key,
         "body_hash": new.body_hash,
     }
-
-
-def _job_of_json(raw: Mapping[str, Any]) -> Job:
-    moments = ("created_at", "updated_at")
-    return job_of({**raw, **{name: datetime.fromisoformat(raw[name]) for name in moments}})
 
 
 def _uuid(job_id: str) -> str:

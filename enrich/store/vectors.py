@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
+from enrich.domain.table import Column
 from enrich.domain.values import Json
 from enrich.errors import BadInputError, DatabaseDownError, VectorsMissingError
 from enrich.ports.vectors import EmbeddingModel, Hit, NewVector, Unembedded, Vector
@@ -30,12 +31,17 @@ _FROM_LACKING = """
       AND (v.row_id IS NULL OR v.row_version <> r.version)
       AND (CAST(:rows AS bigint[]) IS NULL OR r.id = ANY (CAST(:rows AS bigint[])))
 """
+# A table's columns come with the first of its rows alone, and cells say nothing about a text.
 _LACKING = f"""
-    SELECT r.id, r.tenant_id, t.name AS table_name, r.key, r.data, r.cells, r.version,
-           coalesce(v.text_hash, '') AS text_hash,
-           (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.position, c.key)
-            FROM columns c WHERE c.table_id = t.id) AS columns
-    {_FROM_LACKING} ORDER BY r.id LIMIT :limit
+    WITH lacking AS MATERIALIZED (
+        SELECT r.id, r.tenant_id, r.table_id, t.name AS table_name, r.key, r.data,
+               CAST('{{{{}}}}' AS jsonb) AS cells, r.version,
+               coalesce(v.text_hash, '') AS text_hash
+        {_FROM_LACKING} ORDER BY r.id LIMIT :limit)
+    SELECT l.*, CASE WHEN l.id = min(l.id) OVER (PARTITION BY l.table_id) THEN (
+        SELECT jsonb_agg(to_jsonb(c) ORDER BY c.position, c.key)
+        FROM columns c WHERE c.table_id = l.table_id) END AS columns
+    FROM lacking l ORDER BY l.id
 """  # noqa: S608 - a part of the query, no value
 _COUNT_LACKING = f"SELECT count(*) {_FROM_LACKING}"
 _COUNT = "SELECT count(*) FROM {vectors}"
@@ -139,7 +145,10 @@ class PostgresVectors:
         query = _of(model, _LACKING)
         with _there(model):
             found = self._database.of_all().do(lambda c: c.execute(query, asked).mappings().all())
-        return tuple(map(_unembedded, found))
+        columns = {
+            raw["table_id"]: columns_from_json(raw["columns"]) for raw in found if raw["columns"]
+        }
+        return tuple(_unembedded(raw, columns.get(raw["table_id"], ())) for raw in found)
 
     def put(self, model: EmbeddingModel, vectors: Sequence[NewVector]) -> int:
         """Keep vectors; the port's promise."""
@@ -255,12 +264,12 @@ def _model(raw: Mapping[Any, Any]) -> EmbeddingModel:
     )
 
 
-def _unembedded(raw: Mapping[Any, Any]) -> Unembedded:
+def _unembedded(raw: Mapping[Any, Any], columns: tuple[Column, ...]) -> Unembedded:
     return Unembedded(
         tenant=raw["tenant_id"],
         table=cleaned(raw["table_name"]),
         row=row_from_json(raw),
-        columns=columns_from_json(raw["columns"] or ()),
+        columns=columns,
         version=raw["version"],
         text_hash=raw["text_hash"],
     )
