@@ -34,7 +34,7 @@ log = logging.getLogger("enrich.tasks")
 
 #: A job's caller has its answer already: while others are under way it waits for that many windows
 #: of a caller who has not, and more share what a group costs.
-_PATIENCE = 10
+_PATIENCE = 20
 
 #: What decoding a message of somebody else's making may raise.
 _UNREADABLE = (ContentDisallowed, DecodeError, ValueError, TypeError, LookupError, RecursionError)

@@ -13,10 +13,11 @@ _GATHER = GatherPolicy()
 
 
 class GatherSettings(Values):
-    """How requests about single cells and rows are gathered in a worker.
+    """How requests about single cells and rows, and profile jobs, are gathered in a worker.
 
     A request waits for others for at most `window_seconds`, up to `max_rows` of them, unless none
-    is under way: then it goes at once. `max_groups` are carried out at a time by each worker.
+    is under way: then it goes at once. A job, whose caller has an answer already, waits for twenty
+    such windows. `max_groups` are carried out at a time by each worker.
     """
 
     window_seconds: Annotated[float, Field(ge=0, le=1)] = _GATHER.window_s
