@@ -93,9 +93,15 @@ class Channel(OneClientChannel):
             return 0
         index, held = self.full_key(self.unacked_index_key), self.full_key(self.held_key)
         with self.conn_or_acquire() as client:
-            left: Sequence[bytes] = client.zinter({index: 1, held: 0})
+            # What was given back meanwhile and fetched by somebody else has two moments.
+            apart: Sequence[tuple[bytes, float]] = client.zinter(
+                {index: 1, held: -1}, withscores=True
+            )
+            ours = {tag for tag, apart_s in apart if apart_s == 0}
+            fetched: Sequence[bytes] = client.zrange(self.held_key, 0, -1)
             # The oldest last, because the last that is given back is the first to be taken.
-            given = [self.qos.take_over(tag.decode(), client) for tag in reversed(left)]
+            left = [tag.decode() for tag in reversed(fetched) if tag in ours]
+            given = [self.qos.take_over(tag, client) for tag in left]
             client.delete(self.held_key)
         return sum(given)
 

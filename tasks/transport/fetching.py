@@ -36,7 +36,7 @@ _RANG: Final = object()
 class Fetch:
     """What to ask for. Keys are whole; `lists` are all queues of a priority before the next.
 
-    `held` is the set where what is fetched is noted, for `held_ttl_s` (0: it is not).
+    `held` is where what is fetched is noted, for `held_ttl_s` (0: it is not).
     """
 
     unacked: str

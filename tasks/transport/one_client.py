@@ -12,7 +12,7 @@ from tasks.transport.fetching import FORGET, RESTORE
 __all__ = ["OneClientChannel"]
 
 #: What a worker has fetched and not dealt with, by its name: whoever comes under it gives it back.
-_HELD_KEY = "enrich:v1:held:"
+_HELD_KEY = "enrich:v1:fetched:"
 
 #: The stubs of Kombu leave out nearly all that a subclass works with.
 _Stock: Any = stock.Channel
@@ -29,7 +29,7 @@ class OneClientChannel(_Stock):  # type: ignore[misc] # of no known type, see ab
 
     @property
     def held_key(self) -> str:
-        """The set of the tags that this worker has fetched."""
+        """Where the tags that this worker has fetched are noted, each with when."""
         return f"{_HELD_KEY}{self.worker}"
 
     def lists_of(self, exchange: str, routing_key: str, payload: dict[str, Any]) -> tuple[str, ...]:

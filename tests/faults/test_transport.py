@@ -227,6 +227,23 @@ def test_whoever_comes_under_a_name_gives_back_what_its_last_life_had_fetched(
     assert other.messages[1].delivery_info["redelivered"] is True
 
 
+def test_what_somebody_else_has_fetched_since_stays_with_them(
+    url: str, broker: redis.Redis
+) -> None:
+    with connect(url, visibility_timeout=60) as producing:
+        put(producing, "a", 1)
+    with using(connect(url, visibility_timeout=60, worker="one"), "a") as dead:
+        dead.take(1)
+        broker.zincrby("unacked_index", -61, dead.messages[0].delivery_tag)
+        with using(connect(url, visibility_timeout=60, worker="two"), "a") as other:
+            other.take(1)
+            with connect(url, worker="one") as next_life:
+                given = next_life.default_channel.take_over()
+            dead.consumer.channel.qos._delivered.clear()
+
+            assert (given, other.bodies, unacked(broker)) == (0, [1], 1)
+
+
 def test_a_message_that_workers_die_with_is_given_back_at_once_a_few_times_only(
     url: str, broker: redis.Redis
 ) -> None:
@@ -238,12 +255,20 @@ def test_a_message_that_workers_die_with_is_given_back_at_once_a_few_times_only(
     assert (broker.llen("a"), unacked(broker)) == (0, 1)
 
 
-def died_with_what_it_took(url: str) -> int:
+def test_messages_go_back_under_the_prefix_of_their_owner(url: str, broker: redis.Redis) -> None:
+    with connect(url, global_keyprefix="team:") as producing:
+        put(producing, "a", 1)
+
+    assert died_with_what_it_took(url, global_keyprefix="team:") == 1
+    assert broker.llen("team:a") == 1
+
+
+def died_with_what_it_took(url: str, **options: Any) -> int:
     """Take a message and die; gives how many the next life gives back."""
-    with using(connect(url, worker="one"), "a") as dead:
+    with using(connect(url, worker="one", **options), "a") as dead:
         dead.take(1)
         dead.consumer.channel.qos._delivered.clear()
-    with connect(url, worker="one") as next_life:
+    with connect(url, worker="one", **options) as next_life:
         return int(next_life.default_channel.take_over())
 
 
@@ -269,12 +294,12 @@ def test_nothing_is_kept_of_a_message_that_was_dealt_with(
         put(producing, "a", 1)
     with using(connect(url, worker="one"), "a") as taken:
         taken.take(1)
-        held = broker.smembers("enrich:v1:held:one")
+        held = broker.zrange("enrich:v1:fetched:one", 0, -1)
         taken.consumer.cancel()
         getattr(taken.messages[0], end)()
 
-        assert held == {taken.messages[0].delivery_tag}
-        assert not broker.exists("enrich:v1:held:one")
+        assert held == [taken.messages[0].delivery_tag]
+        assert not broker.exists("enrich:v1:fetched:one")
 
 
 def test_f12_the_mutex_that_a_dead_worker_left_delays_no_restore(

@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
 -- Takes messages out of queues and notes them as unacknowledged, in one step.
 -- KEYS    1: hash of unacknowledged messages; 2: their index; 3: list of parked messages;
---         4: set of the tags that the worker who asks has fetched;
+--         4: what the worker who asks has fetched: its tags, each with when;
 --         5…: the lists of the queues, all queues of the first priority before those of the next
 -- ARGV    1: how many at most, parked ones included; 2: 1 takes from the queues in turn, 0 empties one after the other;
 --         3: how many queues; 4: how many are parked at most; 5: ttl_ms of the parked;
---         6: ttl_ms of the set, 0 where who asks is no worker with a name;
+--         6: ttl_ms of that, 0 where who asks is no worker with a name;
 --         7…: for each queue its name, then '1' when its messages are never acknowledged, else '0'
 -- Result  how many were parked, then for each message: its queue, its tag, itself.
 --         When nothing was there, whoever tracks keys has asked for all lists.
@@ -50,7 +50,7 @@ local function take(list, place)
       local rest = cjson.encode(exchange) .. ', ' .. cjson.encode(routing_key)
       redis.call('ZADD', KEYS[2], now, tag)
       redis.call('HSET', KEYS[1], tag, '[' .. raw .. ', ' .. rest .. ']')
-      noted[#noted + 1] = tag
+      noted[#noted + 1], noted[#noted + 2] = now, tag
     end
     reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = queue, tag, raw
   end
@@ -73,7 +73,7 @@ for first = 5, #KEYS, queues do
   end
 end
 if #noted > 0 and ARGV[6] ~= '0' then
-  redis.call('SADD', KEYS[4], unpack(noted))
+  redis.call('ZADD', KEYS[4], unpack(noted))
   redis.call('PEXPIRE', KEYS[4], ARGV[6])
 end
 if seen == 0 then
