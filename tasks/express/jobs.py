@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from celery import Celery
 
@@ -27,6 +27,8 @@ from tasks.traces import taken_together
 __all__ = ["JobWorker"]
 
 log = logging.getLogger("enrich.tasks")
+
+T = TypeVar("T")
 
 #: Asking providers is mostly waiting; a group asks as many at once as its wave has.
 _PROBES = 48
@@ -70,7 +72,7 @@ class JobWorker:
         begun: list[_Begun] = []
         try:
             with taken_together(calls[0].task, [call.message for call in calls]):
-                self._take_on({str(name) for call in calls for name in call.args}, begun)
+                self._take_on({name for call in calls for name in _named(call)}, begun)
             self._acknowledge(calls)
         except DependencyError as exc:
             # They have patience; whoever was begun nonetheless is known when it comes again.
@@ -91,21 +93,8 @@ class JobWorker:
         desk = self._own().desk
         jobs = desk.jobs.some(ids)
         for share in shares_of(job for job in jobs if job.state is JobState.QUEUED):
-            ids = tuple(job.id for job in share)
-            begun.extend(_Begun(unit, ids) for unit in self._begun(desk, share))
+            _apart(partial(_begin, desk, begun), share)
         self._end([job.id for job in jobs if job.state is JobState.PROCESSING])
-
-    def _begun(self, desk: Desk, share: Sequence[Job]) -> Sequence[Unit]:
-        try:
-            return begin_jobs(desk, share)
-        except DependencyError:
-            raise
-        except Exception:
-            log.exception("jobs.broke", extra={"jobs": len(share)})
-            # Find out whose fault it is, so that the others are begun. That one is left to the
-            # sweep, and so to whoever reads the log.
-            alone = [(job,) for job in share] if len(share) > 1 else []
-            return [unit for one in alone for unit in self._begun(desk, one)]
 
     def _carry(self, one: _Begun) -> None:
         parts, reached = self._own().parts, list[Step]()
@@ -119,7 +108,9 @@ class JobWorker:
 
     def _end(self, ids: Sequence[str]) -> None:
         """End those on whose row nobody works any more; of the others the end of the run does."""
-        if ids and end_jobs(self._own().desk, ids):
+        desk, told = self._own().desk, list[bool]()
+        _apart(lambda some: told.append(end_jobs(desk, some)), ids)
+        if any(told):
             notify(self._app)
 
     def _hand_on(self, unit: Unit, steps: Sequence[Step], exc: Exception) -> None:
@@ -137,3 +128,29 @@ class JobWorker:
         except BrokerDownError as exc:
             extra = {"run": unit.batch.run.id, "error": str(exc)}
             log.warning("run.left_to_sweep", extra=extra)
+
+
+def _named(call: Call) -> Sequence[str]:
+    return [str(name) for name in (*call.args, *call.kwargs.values())]
+
+
+def _begin(desk: Desk, begun: list[_Begun], jobs: Sequence[Job]) -> None:
+    ids = tuple(job.id for job in jobs)
+    begun.extend(_Begun(unit, ids) for unit in begin_jobs(desk, jobs))
+
+
+def _apart(work: Callable[[Sequence[T]], object], every: Sequence[T]) -> None:
+    """Do it with all at once, and where that breaks with each alone.
+
+    So one at fault harms no other; it is left to the sweep, and to whoever reads the log.
+    """
+    if not every:
+        return
+    try:
+        work(every)
+    except DependencyError:
+        raise
+    except Exception:
+        log.exception("jobs.broke", extra={"jobs": len(every)})
+        for one in every if len(every) > 1 else ():
+            _apart(work, (one,))

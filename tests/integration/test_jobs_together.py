@@ -22,7 +22,8 @@ from enrich.domain.values import Json
 from enrich.engine.desk import Desk
 from enrich.engine.job_ends import end_jobs
 from enrich.engine.jobs import left_jobs
-from enrich.errors import DatabaseDownError
+from enrich.errors import BadInputError, DatabaseDownError
+from enrich.ports.jobs import JobEnd
 from enrich.store.jobs import PostgresJobs
 from enrich.store.runs import PostgresRunStore
 from enrich.store.webhooks import PostgresWebhooks
@@ -55,10 +56,10 @@ class Messages:
     steps: list[Step] = field(default_factory=list)
 
     def acknowledge(self, calls: Sequence[Call]) -> None:
-        self.done += [call.args[0] for call in calls]
+        self.done += [call.id for call in calls]
 
     def give_back(self, calls: Sequence[Call]) -> None:
-        self.returned += [call.args[0] for call in calls]
+        self.returned += [call.id for call in calls]
 
 
 @dataclass
@@ -78,6 +79,10 @@ class Office:
 
     def work(self, *jobs: Job) -> None:
         """Take jobs on together, as a worker does to whom their messages came."""
+        self.do(*(_call(job.id) for job in jobs))
+
+    def do(self, *calls: Call) -> None:
+        """Do messages together."""
         own = SimpleNamespace(desk=self.desk, parts=self.desk.parts)
         told = self.messages
         worker = JobWorker(
@@ -88,7 +93,7 @@ class Office:
             own=lambda: cast(Services, own),
         )
         worker._dispatcher = cast(Any, SimpleNamespace(dispatch=told.steps.extend))
-        worker.do([_call(job.id) for job in jobs])
+        worker.do(calls)
 
     def now(self, job: Job) -> Job:
         """Look how a job stands."""
@@ -255,6 +260,47 @@ def test_a_tenant_whose_columns_went_gets_them_anew(clean_engine: Engine) -> Non
         own.work(job)
 
         assert own.now(job).state is JobState.COMPLETED
+
+
+def test_a_job_is_known_however_its_id_is_written(clean_engine: Engine) -> None:
+    with office(clean_engine) as own:
+        job = own.take("c1", company("Firm"))
+        written = [f"urn:uuid:{job.id}", job.id.upper(), job.id.replace("-", "--"), "no id"]
+
+        assert own.desk.jobs.some(written) == (job,)
+
+
+def test_a_job_that_is_named_by_keyword_is_taken_on(clean_engine: Engine) -> None:
+    with office(clean_engine) as own:
+        job = own.take("c1", company("Firm"))
+        own.do(replace(_call(job.id), args=(), kwargs={"job_id": job.id}))
+
+        assert own.now(job).state is JobState.COMPLETED
+
+
+class Unending(PostgresJobs):
+    """A database that does not take the end of one job."""
+
+    refused = ""
+
+    def end(self, ends: Sequence[JobEnd]) -> int:
+        if any(end.job.id == self.refused for end in ends):
+            raise BadInputError("result", "cannot be stored")
+        return super().end(ends)
+
+
+def test_one_that_cannot_be_ended_keeps_no_neighbour_and_no_message(clean_engine: Engine) -> None:
+    with office(clean_engine) as own:
+        odd, right = own.take("c1", company("Odd")), own.take("c2", company("Firm"))
+        jobs = Unending(clean_engine)
+        jobs.refused = odd.id
+        stuck = replace(own, desk=replace(own.desk, jobs=jobs))
+        stuck.work(odd, right)
+        stuck.work(odd)
+
+        assert own.now(right).state is JobState.COMPLETED
+        assert own.now(odd).state is JobState.PROCESSING
+        assert (own.messages.done, own.messages.returned) == ([odd.id, right.id, odd.id], [])
 
 
 class Away(PostgresJobs):
