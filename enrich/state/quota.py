@@ -49,10 +49,15 @@ class RedisQuota:
         return [next(left[tenant]) for tenant in tenants]
 
     def _shares(self, tenant: str, count: int) -> Sequence[Allowance]:
-        all_of_them = self.take(tenant, count)
-        if count > 1 and not all_of_them.taken:
-            return [self.take(tenant) for _ in range(count)]
-        return [replace(all_of_them, left=all_of_them.left + n) for n in reversed(range(count))]
+        last = self.take(tenant, count)
+        if last.taken:
+            # Without Redis nothing is counted: no more are left than there may be.
+            return [replace(last, left=min(last.limit, last.left + n)) for n in range(count)[::-1]]
+        told: list[Allowance] = []
+        while len(told) < count and (not told or told[-1].taken):
+            told.append(self.take(tenant))
+        # Whoever comes after one who was refused is refused as well.
+        return told + told[-1:] * (count - len(told))
 
     def take(self, tenant: str, count: int = 1) -> Allowance:
         """Take so many requests or none, in one round trip."""

@@ -80,6 +80,7 @@ def test_without_redis_every_request_is_taken(tenant: str) -> None:
     away = RedisQuota(RedisLink("redis://127.0.0.1:9/0"), allowed=1, window_s=60.0, recorder=Sums())
 
     assert [away.take(tenant).taken for _ in range(3)] == [True] * 3
+    assert [(each.taken, each.left) for each in away.take_all([tenant] * 3)] == [(True, 1)] * 3
 
 
 def test_an_answer_says_how_the_rate_stands_and_a_refusal_when_to_come_again(
