@@ -33,7 +33,7 @@ __all__ = [
     "Swept",
 ]
 
-#: A batch that was launched so many times in a row, and never opened, is left to its lease.
+#: A batch that was launched more often than that in a row, and never opened, is left to its lease.
 MOST_UNOPENED = 3
 
 

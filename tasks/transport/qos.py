@@ -14,7 +14,7 @@ from enrich.state.parked import PARKED_KEY, Parked
 
 __all__ = ["QoS"]
 
-#: A message that so many workers have died with is given back at once no more.
+#: A message that more workers than that have died with is given back at once no more.
 _MOST_DEATHS = 3
 _DEATHS = "enrich_deaths"
 
