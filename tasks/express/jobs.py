@@ -17,9 +17,10 @@ from enrich.engine.desk import Desk
 from enrich.engine.job_ends import end_jobs
 from enrich.engine.job_runs import begin_jobs, shares_of
 from enrich.engine.together import Unit
-from enrich.errors import BrokerDownError, DependencyError, EnrichError
+from enrich.errors import DependencyError
 from tasks.canvas import CeleryDispatcher
 from tasks.express.calls import Call
+from tasks.express.onward import hand_on, send_on
 from tasks.replies import notify
 from tasks.services import services
 from tasks.traces import taken_together
@@ -69,10 +70,13 @@ class JobWorker:
 
         Raises what broke; whoever is not acknowledged by then comes again.
         """
+        with taken_together(calls[0].task, [call.message for call in calls]):
+            self._done(calls)
+
+    def _done(self, calls: Sequence[Call]) -> None:
         begun: list[_Begun] = []
         try:
-            with taken_together(calls[0].task, [call.message for call in calls]):
-                self._take_on({name for call in calls for name in _named(call)}, begun)
+            self._take_on({name for call in calls for name in _named(call)}, begun)
             self._acknowledge(calls)
         except DependencyError as exc:
             # They have patience; whoever was begun nonetheless is known when it comes again.
@@ -84,7 +88,7 @@ class JobWorker:
         finally:
             # Under a lease of ours: nobody else would take it up for as long as that lasts.
             for one in begun[1:]:
-                self._spawn(partial(self._carry, one))
+                self._spawn(self._own().parts.tracer.bound(partial(self._carry, one)))
             for one in begun[:1]:
                 self._carry(one)
 
@@ -101,9 +105,9 @@ class JobWorker:
         try:
             carried = carry(parts, one.unit, self._pool, reached=reached.append)
         except Exception as exc:  # noqa: BLE001 - logged, and done by others
-            self._hand_on(one.unit, reached[-1:], exc)
+            hand_on(self._dispatcher, one.unit, reached[-1:], exc)
             return
-        self._dispatch(carried.steps, one.unit)
+        send_on(self._dispatcher, one.unit, carried.steps)
         self._end(one.jobs)
 
     def _end(self, ids: Sequence[str]) -> None:
@@ -112,22 +116,6 @@ class JobWorker:
         _apart(lambda some: told.append(end_jobs(desk, some)), ids)
         if any(told):
             notify(self._app)
-
-    def _hand_on(self, unit: Unit, steps: Sequence[Step], exc: Exception) -> None:
-        """Have others do what failed here; what they do not get, the sweep takes up."""
-        run = unit.batch.run
-        if isinstance(exc, EnrichError):
-            log.warning("unit.handed_on", extra={"run": run.id, "error": str(exc)})
-        else:
-            log.exception("unit.broke", extra={"run": run.id})
-        self._dispatch(steps, unit)
-
-    def _dispatch(self, steps: Sequence[Step], unit: Unit) -> None:
-        try:
-            self._dispatcher.dispatch(steps)
-        except BrokerDownError as exc:
-            extra = {"run": unit.batch.run.id, "error": str(exc)}
-            log.warning("run.left_to_sweep", extra=extra)
 
 
 def _named(call: Call) -> Sequence[str]:

@@ -15,7 +15,6 @@ from enrich.engine.carrying import Carried, carry, keep_carried
 from enrich.engine.parts import Parts
 from enrich.engine.together import Answer, Begun, Unit, Wish, begin_together
 from enrich.errors import (
-    BrokerDownError,
     DatabaseDownError,
     DependencyError,
     EnrichError,
@@ -26,6 +25,7 @@ from enrich.ports.callers import Caller, Callers
 from tasks.canvas import CeleryDispatcher
 from tasks.express.asking import Asked, asked_of
 from tasks.express.calls import Call
+from tasks.express.onward import hand_on, send_on
 from tasks.replies import answer_run, encoded, store_results
 from tasks.services import services
 from tasks.traces import taken_together
@@ -152,7 +152,7 @@ class Worker:
         try:
             carried = carry(parts, unit, self._pool, reached=reached.append)
         except Exception as exc:  # noqa: BLE001 - logged, and done by others
-            self._hand_on(unit, reached[-1:], exc)
+            hand_on(self._dispatcher, unit, reached[-1:], exc)
             return
         try:
             self._answer(store, unit, carried)
@@ -162,7 +162,7 @@ class Worker:
 
     def _go_on(self, parts: Parts, unit: Unit, carried: Carried) -> None:
         keep_carried(parts, unit, carried)
-        self._dispatch(carried.steps, unit)
+        send_on(self._dispatcher, unit, carried.steps)
         if carried.finished is not None:
             answer_run(self._app, self._own(), carried.finished)
 
@@ -170,22 +170,6 @@ class Worker:
         mine = [c for c in unit.callers if c.waits and c.row in carried.cells]
         self._tell({c.id: _result(carried.cells[c.row], c) for c in mine})
         store.answered(unit.batch.run.tenant, [c.id for c in mine])
-
-    def _hand_on(self, unit: Unit, steps: Sequence[Step], exc: Exception) -> None:
-        """Have others do what failed here; what they do not get, the sweep takes up."""
-        run = unit.batch.run
-        if isinstance(exc, EnrichError):
-            log.warning("unit.handed_on", extra={"run": run.id, "error": str(exc)})
-        else:
-            log.exception("unit.broke", extra={"run": run.id})
-        self._dispatch(steps, unit)
-
-    def _dispatch(self, steps: Sequence[Step], unit: Unit) -> None:
-        try:
-            self._dispatcher.dispatch(steps)
-        except BrokerDownError as exc:
-            extra = {"run": unit.batch.run.id, "error": str(exc)}
-            log.warning("run.left_to_sweep", extra=extra)
 
     def _tell(self, results: Mapping[str, Any]) -> None:
         if results:
