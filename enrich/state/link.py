@@ -90,7 +90,6 @@ def script(name: str) -> Script:
 class _Own:
     """What belongs to one process; a fork leaves it behind, locks and sockets included."""
 
-    pid: int
     client: redis.Redis
     wire: Wire
     switch: Switch
@@ -120,7 +119,8 @@ class RedisLink:
     ) -> None:
         self._url, self._recorder, self._timeout_s, self._now_s = url, recorder, timeout_s, now_s
         self._is_silent, self._tracer = is_silent, tracer
-        self._own: _Own | None = None
+        #: By process: a fork has none at first, whatever was made before it.
+        self._owns: dict[int, _Own] = {}
 
     def do(self, work: Callable[[redis.Redis], T]) -> T:
         """Let `work` use the client, once.
@@ -204,19 +204,21 @@ class RedisLink:
 
     def close(self) -> None:
         """Close this process's connections; the next call opens new ones."""
-        own, self._own = self._own, None
-        if own is not None and own.pid == os.getpid():
+        if own := self._owns.pop(os.getpid(), None):
             own.client.close()
             own.wire.close()
 
     def _mine(self) -> _Own:
-        own = self._own
-        if own is None or own.pid != os.getpid():
-            # Two threads may both come here; the loser's client has not connected to anything.
-            client = self._connect()
-            wire = Wire(client.connection_pool)
-            own = self._own = _Own(os.getpid(), client, wire, Switch(self._now_s))
-        return own
+        pid = os.getpid()
+        if own := self._owns.get(pid):
+            return own
+        for other in [*self._owns]:
+            if other != pid:
+                self._owns.pop(other, None)
+        # Two threads may both come here; the loser's client has not connected to anything.
+        client = self._connect()
+        fresh = _Own(client, Wire(client.connection_pool), Switch(self._now_s))
+        return self._owns.setdefault(pid, fresh)
 
     def _connect(self) -> redis.Redis:
         try:
