@@ -93,6 +93,9 @@ def erase_subject(
     """Erase every row whose column has a value: of one table, or of all of the tenant's.
 
     And those that a stored job or request would write.
+
+    Raises `UnknownNameError` when nobody is found, and no such table, or none of them, has such a
+    column: a misspelt name must not look like somebody of whom nothing is kept.
     """
     named: dict[tuple[str, str], None] = {}
     if table in {None, CANDIDATES}:
@@ -100,10 +103,23 @@ def erase_subject(
         profiled = _profiled(desk, tenant, column, value)
         named |= dict.fromkeys((CANDIDATES, candidate) for candidate in profiled)
     named |= dict.fromkeys(desk.erasure.subjects(tenant, column, value, table=table))
+    if not named:
+        _check_column(desk.parts, tenant, column, table)
     erased = Erased()
     for name, key in named:
         erased += _erased_if_there(desk, tenant, name, key, actor=actor)
     return erased
+
+
+def _check_column(parts: Parts, tenant: str, column: str, table: str | None) -> None:
+    """Raise `UnknownNameError` unless a table has the column, or there is none at all."""
+    if table is not None:
+        parts.rows.table(tenant, table).column(column)
+        return
+    tables = parts.rows.tables(tenant)
+    known = dict.fromkeys(each.key for one in tables for each in one.columns)
+    if tables and column not in known:
+        raise UnknownNameError("column", column, known=tuple(known), within="any table")
 
 
 def _erased_if_there(desk: Desk, tenant: str, table: str, key: str, *, actor: str) -> Erased:

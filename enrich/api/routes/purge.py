@@ -27,7 +27,10 @@ def erase_row(table_id: TableId, row_id: RowId, who: Operating, own: Own, queue:
 
 @router.post("/purge")
 def erase_somebody(wish: PurgeWish, who: Operating, own: Own, queue: Queue) -> Answer:
-    """Erase every row whose column has this value: of one table, or of all; 0 rows is no error."""
+    """Erase every row whose column has this value: of one table, or of all; 0 rows is no error.
+
+    A column that no such table has is refused, with the nearest name.
+    """
     queue.check()
     erased = erase_subject(
         own.desk, who.tenant, wish.column_key, wish.value, table=wish.table_id, actor=who.name
