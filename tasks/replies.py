@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from celery import Celery
@@ -54,7 +55,7 @@ log = logging.getLogger("enrich.tasks")
 
 #: Who has waited for so long without anybody at work on it is answered by the sweep.
 _LATE_S = 5.0
-#: A message that comes again after so long is a new request.
+#: A message that comes again after so long is a new request, an end that is told again a new end.
 _KEPT_S = 3600.0
 
 
@@ -111,8 +112,19 @@ def answer_run(app: Celery, own: Services, finished: Finished) -> None:
 def _note(app: Celery, own: Services, finished: Finished) -> None:
     is_told = not is_for_jobs(finished.reply_to)
     is_logged = not is_for_cells(finished.reply_to)
-    if is_told and note_end(own.desk, finished, is_logged=is_logged):
+    is_news = partial(_is_news, app)
+    if is_told and note_end(own.desk, finished, is_news=is_news, is_logged=is_logged):
         notify(app)
+
+
+def _is_news(app: Celery, end: str) -> bool:
+    """Say, to one asker alone, that an end was not told yet; to each while Redis is away."""
+    backend: Any = app.backend
+    key = backend.get_key_for_task(f"told-{end}")
+    try:
+        return bool(backend.client.set(key, "1", nx=True, ex=int(_KEPT_S)))
+    except (OperationalError, ConnectionError, RedisError):
+        return True
 
 
 def reply(app: Celery, own: Services, finished: Finished) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 import random
 import secrets
+from collections.abc import Callable
 
 from enrich.domain.endings import endings_of
 from enrich.domain.secret import Secret
@@ -36,10 +37,14 @@ def add_webhook(desk: Desk, tenant: str, url: str) -> tuple[Webhook, Secret]:
     return desk.webhooks.add(tenant, url, secret), secret
 
 
-def note_end(desk: Desk, finished: Finished, *, is_logged: bool = True) -> int:
+def note_end(
+    desk: Desk, finished: Finished, *, is_news: Callable[[str], bool], is_logged: bool = True
+) -> int:
     """Report a run's end to the log and to its tenant's webhooks; gives how many are to be told.
 
-    `is_logged` False is for those whose caller gets every cell: they are many and small.
+    `is_news` says whether an end, by its name, has not been logged yet: whoever may be the only one
+    left to tell of it tells it again. `is_logged` False is for those whose caller gets every cell:
+    they are many and small.
     """
     tenant, listeners = desk.webhooks.listeners(finished.run_id)
     if not tenant or not (listeners or is_logged):
@@ -50,7 +55,7 @@ def note_end(desk: Desk, finished: Finished, *, is_logged: bool = True) -> int:
     except UnknownNameError:
         return 0
     report = finished_report(summary, endings_of(summary.counts)[:_REASONS])
-    if is_logged:
+    if is_logged and is_news(f"{finished.run_id}-{report['finished_at']}"):
         log.info("run.finished", extra={**report, "tenant": tenant, "metric": "run.finished"})
     return desk.webhooks.note_run(finished.run_id, report) if listeners else 0
 

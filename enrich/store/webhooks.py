@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from enrich.domain.secret import Secret
 from enrich.domain.values import JsonObject
@@ -26,6 +26,8 @@ _ADD = text("""
 """)
 _ALL = text("SELECT * FROM webhooks WHERE tenant_id = :tenant ORDER BY created_at, id")
 _REMOVE = text("DELETE FROM webhooks WHERE tenant_id = :tenant AND id = CAST(:id AS uuid)")
+#: Two who tell the same end at once do so one after the other: the second sees the first's message.
+_HELD_RUN = text("SELECT FROM runs WHERE id = :run FOR NO KEY UPDATE")
 _NOTE_RUN = text("""
     INSERT INTO deliveries (webhook_id, event, body)
     SELECT w.id, 'run.finished', CAST(:body AS jsonb)
@@ -115,7 +117,12 @@ class PostgresWebhooks:
     def note_run(self, run: int, report: JsonObject) -> int:
         """Put down that a run has ended; the port's promise."""
         values = {"run": run, "body": dumps({"run": report}, name="report")}
-        return self._database.of_run(run).run(lambda c: c.execute(_NOTE_RUN, values).rowcount)
+
+        def work(connection: Connection) -> int:
+            connection.execute(_HELD_RUN, values)
+            return connection.execute(_NOTE_RUN, values).rowcount
+
+        return self._database.of_run(run).run(work)
 
     def take_due(self, *, lease_s: float, limit: int = 50) -> Sequence[Delivery]:
         """Take messages whose moment has come; the port's promise."""

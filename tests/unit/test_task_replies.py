@@ -54,3 +54,30 @@ def test_an_end_that_the_broker_does_not_take_is_told_here(is_away: bool) -> Non
 
 def test_an_empty_filter_takes_up_what_no_filter_does() -> None:
     assert selection_of({}, RunOptions(), NOW) == (Selection(), RunOptions())
+
+
+def test_an_end_that_many_tell_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    app, hooks = app_of(Results()), Hooks()
+
+    with caplog.at_level("INFO", "enrich.engine"), world() as own:
+        first, second = own.run().id, own.run().id
+        for run in (first, first, second, first):
+            end = Finished(run_id=run, reply_to="", state=RunState.CANCELLED)
+            answer_run(app, services_of(own, hooks), end)
+
+    logged = [each.__dict__["run_id"] for each in caplog.records if each.msg == "run.finished"]
+    assert logged == [first, second]
+    # Each of them says it to the webhooks: the one before may have died before it did.
+    assert hooks.noted == [first, first, second, first]
+
+
+def test_an_end_is_logged_while_redis_takes_no_note_of_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = app_of(Results(is_away=True))
+
+    with caplog.at_level("INFO", "enrich.engine"), world() as own:
+        end = Finished(run_id=own.run().id, reply_to="", state=RunState.DONE)
+        answer_run(app, services_of(own, Hooks()), end)
+
+    assert [each.msg for each in caplog.records if each.msg == "run.finished"] == ["run.finished"]
