@@ -10,7 +10,7 @@ from enrich.cli.services import opened
 from enrich.domain.paid import Doubt, Ruling
 from enrich.domain.values import credits_of
 
-__all__ = ["calls_command", "note_doubts"]
+__all__ = ["calls_command", "note_doubts", "note_total"]
 
 _MOST = 1000
 
@@ -32,7 +32,9 @@ def calls_command(
     if ctx.invoked_subcommand is not None:
         return
     with opened() as services:
-        doubts = services.parts.paid.doubts(tenant, run_id=run, unsettled=in_doubt, limit=limit)
+        paid = services.parts.paid
+        found = paid.doubts(tenant, run_id=run, unsettled=in_doubt, limit=limit + 1)
+    doubts = found[:limit]
     if as_json:
         print_json([asdict(doubt) for doubt in doubts])
         return
@@ -45,7 +47,7 @@ def calls_command(
         ],
     )  # fmt: skip
     if doubts:
-        print_note(f"all in all {_told(doubts)}")
+        note_total(doubts, is_cut=len(found) > limit)
 
 
 @calls_command.command("settle")
@@ -63,6 +65,14 @@ def settle_command(*, key: str, ruling: str | None, tenant: str) -> None:
     with opened() as services:
         services.parts.paid.settle(tenant, key, Ruling(ruling))
     print_note(f"call {key} is settled; `enrich run` takes its row up again")
+
+
+def note_total(doubts: Sequence[Doubt], *, is_cut: bool) -> None:
+    """Say beside a list of calls what they come to; `is_cut` when there are more of them."""
+    if is_cut:
+        print_note(f"the newest {len(doubts)}: {_told(doubts)}; there are more, --limit shows them")
+    else:
+        print_note(f"all in all {_told(doubts)}")
 
 
 def note_doubts(doubts: Sequence[Doubt], run_id: int) -> None:

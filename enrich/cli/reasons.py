@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from shlex import quote
 
 from enrich.cli.output import print_note, print_table
 from enrich.cli.services import Services
@@ -9,6 +10,7 @@ from enrich.domain.calls import Refusal
 from enrich.domain.endings import (
     NO_INPUT,
     Ending,
+    is_left_alone,
     is_outage,
     is_without_input,
     needed_field,
@@ -18,7 +20,14 @@ from enrich.engine.gates import shut_for_long
 from enrich.errors import RunFailedError
 from enrich.ports import BreakerStatus, Keyed, Provider, RunSummary
 
-__all__ = ["check_outage", "note_shut", "print_reasons", "shut_sentence", "until"]
+__all__ = [
+    "check_outage",
+    "note_left_alone",
+    "note_shut",
+    "print_reasons",
+    "shut_sentence",
+    "until",
+]
 
 _SHOWN = 10
 _WHY = {
@@ -38,6 +47,15 @@ def print_reasons(endings: Sequence[Ending]) -> None:
     print_table(("not filled", "cells", "why"), shown)
     if len(endings) > _SHOWN:
         print_note(f"… and {len(endings) - _SHOWN} other reasons; `enrich cell` tells one")
+
+
+def note_left_alone(summary: RunSummary, endings: Iterable[Ending]) -> None:
+    """Say how cells are taken up again that a breaker kept from being asked about."""
+    cells = sum(each.cells for each in endings if is_left_alone(each))
+    if cells:
+        whose = "" if summary.tenant == "default" else f" --tenant {summary.tenant}"
+        again = f"enrich run {quote(summary.table)} --where skipped{whose}"
+        print_note(f"{cells} cells were left to a breaker; once it lets calls through: `{again}`")
 
 
 def note_shut(services: Services, tenant: str, endings: Iterable[Ending]) -> None:

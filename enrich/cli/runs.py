@@ -18,7 +18,7 @@ from enrich.cli.output import (
 from enrich.cli.reasons import check_outage, note_shut
 from enrich.cli.services import Services, opened
 from enrich.cli.spec_files import note_refused_files
-from enrich.cli.summaries import note_missing_keys, print_summary, summary_json
+from enrich.cli.summaries import booked, note_missing_keys, print_summary, summary_json
 from enrich.cli.tables import add_columns, keys_of
 from enrich.cli.watching import carry_out, check_broker
 from enrich.cli.wishes import CREDITS, cell_options, names_of, where_of
@@ -128,7 +128,7 @@ def status_command(*, run: int, tenant: str, as_json: bool) -> None:
         paid = services.parts.paid
         note_doubts(paid.doubts(tenant, run_id=run, limit=1000), run)
         costs = paid.costs(tenant, run)
-    print_summary(summary, endings, costs=costs, as_json=as_json)
+    print_summary(booked(summary, costs), endings, costs=costs, as_json=as_json)
 
 
 @click.command("runs")

@@ -1,17 +1,18 @@
 """A run's summary, for people and as JSON."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from enrich.cli.output import print_facts, print_json, print_note
-from enrich.cli.reasons import print_reasons
+from enrich.cli.reasons import note_left_alone, print_reasons
 from enrich.domain.endings import Ending, is_over_budget
 from enrich.domain.outcome import NO_CREDENTIAL
 from enrich.domain.values import credits_of
 from enrich.engine.report import finished_report
 from enrich.ports import RunStore, RunSummary
 
-__all__ = ["note_missing_keys", "print_summary", "summary_json"]
+__all__ = ["booked", "note_missing_keys", "print_summary", "summary_json"]
 
 
 def note_missing_keys(runs: RunStore, tenant: str, run_id: int) -> None:
@@ -19,6 +20,15 @@ def note_missing_keys(runs: RunStore, tenant: str, run_id: int) -> None:
     whose = "" if tenant == "default" else f" --tenant {tenant}"
     for provider in runs.skipped(tenant, run_id, NO_CREDENTIAL):
         print_note(f"{provider} has no key: enrich credentials add {provider}{whose}")
+
+
+def booked(summary: RunSummary, costs: Mapping[str, int]) -> RunSummary:
+    """Give a summary with the sum of its `costs` by provider.
+
+    What a run counts by itself comes batch by batch: less than its calls, while it is under way.
+    """
+    counts = replace(summary.counts, cost_microcredits=sum(costs.values()))
+    return replace(summary, counts=counts)
 
 
 def print_summary(
@@ -51,6 +61,7 @@ def print_summary(
     ]  # fmt: skip
     print_facts(facts)
     print_reasons(endings)
+    note_left_alone(summary, endings)
 
 
 def summary_json(summary: RunSummary) -> dict[str, Any]:

@@ -16,6 +16,7 @@ __all__ = [
     "Ending",
     "endings_by_reason",
     "endings_of",
+    "is_left_alone",
     "is_outage",
     "is_over_budget",
     "is_without_input",
@@ -52,7 +53,12 @@ class Ending:
 
 def is_outage(ending: Ending) -> bool:
     """Say whether the cells have no value because nobody who may know could be asked."""
-    return ending.state is CellState.FAILED or _was_skipped(ending, _REFUSED)
+    return ending.state is CellState.FAILED or is_left_alone(ending)
+
+
+def is_left_alone(ending: Ending) -> bool:
+    """Say whether somebody was not asked about the cells because of a breaker."""
+    return _was_skipped(ending, _REFUSED)
 
 
 def is_over_budget(ending: Ending) -> bool:

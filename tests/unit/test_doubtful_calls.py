@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from enrich.cli.calls import note_doubts
+from enrich.cli.calls import note_doubts, note_total
 from enrich.domain.paid import CallState, Doubt
 
 
@@ -37,3 +37,23 @@ def test_calls_are_counted_as_calls_with_the_rows_in_them(
     note_doubts([doubt(number, call) for number, call in enumerate(calls)], 7)
 
     assert capsys.readouterr().err.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("is_cut", "told"),
+    [
+        pytest.param(
+            True,
+            "the newest 2: 2 paid calls (2 rows, 0.2000 credits); "
+            "there are more, --limit shows them\n",
+            id="more",
+        ),
+        pytest.param(False, "all in all 2 paid calls (2 rows, 0.2000 credits)\n", id="all"),
+    ],
+)
+def test_a_total_of_some_calls_does_not_read_as_that_of_all(
+    is_cut: bool, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note_total([doubt(1, "a/0"), doubt(2, "b/0")], is_cut=is_cut)
+
+    assert capsys.readouterr().err == told

@@ -9,7 +9,7 @@ import pytest
 from enrich.cli.output import inert, print_facts, short
 from enrich.cli.reasons import check_outage
 from enrich.cli.servers import without_password
-from enrich.cli.summaries import print_summary
+from enrich.cli.summaries import booked, print_summary
 from enrich.cli.wishes import CREDITS
 from enrich.domain.endings import NO_INPUT, Ending
 from enrich.domain.run import Counts, RunState
@@ -80,6 +80,28 @@ def test_a_capped_run_says_what_it_spent_and_what_it_left_out(
 
     told = "0.0160 credits of 0.3 that it may spend; 32 cells left out (over budget)"
     assert told in capsys.readouterr().out
+
+
+def test_a_summary_names_the_way_out_of_a_breaker(capsys: pytest.CaptureFixture[str]) -> None:
+    left = Ending(state=CellState.SKIPPED, reason="a: skipped (breaker open)", cells=396)
+    other = Ending(state=CellState.SKIPPED, reason="a: skipped (no credential)", cells=4)
+
+    print_summary(replace(SUMMARY, table="my t", tenant="acme"), [left, other], as_json=False)
+
+    assert capsys.readouterr().err == (
+        "396 cells were left to a breaker; once it lets calls through: "
+        "`enrich run 'my t' --where skipped --tenant acme`\n"
+    )
+
+
+def test_a_run_under_way_costs_what_its_parts_do(capsys: pytest.CaptureFixture[str]) -> None:
+    costs = {"a": 1_856_000, "b": 4_000}
+
+    print_summary(
+        booked(replace(SUMMARY, state=RunState.RUNNING), costs), costs=costs, as_json=False
+    )
+
+    assert "1.8600 credits of" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
