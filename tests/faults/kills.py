@@ -81,30 +81,31 @@ def _sent(it: Lab) -> bool:
 
 def _strike(it: Lab, what: str, tally: Tally) -> None:
     """Do one blow, and wait until cells are written again."""
-    before = it.scalar(_WRITTEN)
     at_s, mark_s = time.time(), time.monotonic()
     _BLOWS[what](it)
+    # Counted after the blow: what was written just before it is no recovery.
+    before = _asked(it, _WRITTEN)
     tally.blows += 1
     for name in PAID:
         tally.in_flight[name] = tally.in_flight.get(name, 0) + it.book.in_flight(name, at_s)
-        tally.begun[name] = tally.begun.get(name, 0) + _begun(it, name)
+        tally.begun[name] = tally.begun.get(name, 0) + _asked(it, _BEGUN, provider=name)
     if it.wait(lambda: it.scalar(_WRITTEN) > before or it.scalar(_DONE), within_s=180):
         tally.recoveries_s.append(time.monotonic() - mark_s)
 
 
-def _begun(it: Lab, provider: str) -> int:
-    """Count the calls that were begun and whose answers are not stored."""
+def _asked(it: Lab, query: str, **values: Any) -> int:
+    """Ask the database for a number as soon as it answers."""
     found: list[int] = []
-    it.wait(
-        lambda: not found.append(it.scalar(_BEGUN, provider=provider)),
-        within_s=30,
-    )
+    it.wait(lambda: not found.append(it.scalar(query, **values)), within_s=30)
     return found[-1]
 
 
 def _kill_workers(it: Lab) -> None:
-    struck = [it.strike(name, signal.SIGKILL) for name in it.supervisor.pids if "worker" in name]
-    assert any(struck), "no worker ran, so nothing was killed"
+    def struck() -> bool:
+        workers = [name for name in it.supervisor.pids if "worker" in name]
+        return sum(it.strike(name, signal.SIGKILL) for name in workers) > 0
+
+    assert it.wait(struck, within_s=30), "no worker ran, so nothing was killed"
 
 
 def _flush(it: Lab) -> None:
