@@ -28,6 +28,7 @@ __all__ = ["Access", "allowed", "identified"]
 _KEPT_S = 30.0
 _MOST_KEPT = 10_000
 _LONGEST_CREDENTIAL = 8_192
+_WAY_IN = "`enrich keys create --tenant NAME` makes a key"
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 #: Documents the scheme; the header is read by hand, because what is wrong with it is told apart.
 _DOCUMENTED = HTTPBearer(auto_error=False, description="An API key (`enr_…`) or a signed token")
@@ -133,7 +134,7 @@ def _credential(headers: list[str]) -> str:
 
 def _refused(detail: str, more: str = "") -> ProblemError:
     challenge = ", ".join(filter(None, ['Bearer realm="enrich"', more]))
-    return ProblemError(401, detail, headers={"WWW-Authenticate": challenge})
+    return ProblemError(401, f"{detail}; {_WAY_IN}", headers={"WWW-Authenticate": challenge})
 
 
 def _check_tenant(request: Request, principal: Principal) -> None:

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
+from enrich.api.unknown_keys import UNKNOWN_KEY, unknown_key
 from enrich.errors import (
     BadInputError,
     DependencyError,
@@ -46,6 +47,8 @@ _TITLES: Mapping[int, tuple[str, str]] = {
     503: ("unavailable", "Something that is needed is down"),
 }
 _RETRY_S = 5
+#: So many unknown keys are told with what is like them: there may be as many as a body has.
+_EXPLAINED = 20
 
 
 _TEXT = {"type": "string"}
@@ -150,10 +153,14 @@ def _methods_of(request: Request) -> str:
     return ", ".join(sorted(known))
 
 
-async def _on_invalid(_: Request, exc: Exception) -> JSONResponse:
+async def _on_invalid(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)  # noqa: S101 - what it is registered for
     # Neither `input` nor `ctx`: both repeat what was sent.
     faults = [Fault(_pointer(e["loc"]), e["msg"]) for e in exc.errors()]
+    for place, error in enumerate(exc.errors()[:_EXPLAINED]):
+        if error["type"] == UNKNOWN_KEY:
+            detail = unknown_key(request, error["loc"])
+            faults[place] = Fault(faults[place].pointer, detail)
     first = faults[0]
     return _problem(422, f"{first.pointer}: {first.detail}", faults=faults)
 

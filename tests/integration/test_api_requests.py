@@ -56,6 +56,20 @@ def test_a_body_is_read_strictly(acme: Caller, body: bytes, status: int) -> None
     check(acme("POST", "/v1/runs", data=body, headers=_JSON), status)
 
 
+def test_an_unknown_key_is_told_with_the_nearest(acme: Caller) -> None:
+    problem = check(acme.post("/v1/runs", {"table_id": "t", "where": {"stat": []}}), 422)
+
+    sentence = "there is no key 'stat'; did you mean 'state'?"
+    assert problem["errors"] == [{"pointer": "/body/where/stat", "detail": sentence}]
+
+
+@pytest.mark.parametrize("headers", [{}, bearer("enr_none")], ids=["no key", "an unknown key"])
+def test_who_has_no_key_is_told_what_makes_one(api: str, headers: dict[str, str]) -> None:
+    problem = check(Caller(api, {"X-Tenant-ID": "acme", **headers}).get("/v1/runs"), 401)
+
+    assert problem["detail"].endswith("; `enrich keys create --tenant NAME` makes a key")
+
+
 @pytest.mark.parametrize(
     ("excess", "status"), [pytest.param(0, 404, id="fits"), pytest.param(1, 413, id="one too many")]
 )
