@@ -198,7 +198,8 @@ class RunStore(Protocol):
     def let_go(self, holder: str, *, is_lost: bool) -> int:
         """End the leases and attempts of what a process has launched, moved on or opened last.
 
-        A death (`is_lost`) counts against what it had opened. What waits for its moment stays.
+        A death (`is_lost`) counts against what it had opened. What waits for its moment is the
+        sweep's from then on, unless its message, which stays good, comes first.
         """
         ...
 

@@ -85,15 +85,18 @@ _TAKE = text("""
 # No loss is what was left in good order, or what nobody had opened: what the sweep will add to
 # `lost` is taken off beforehand. What is still queued of this attempt is over, lest it renew the
 # lease before the sweep: others of its wave went with the process. A batch that kills whoever opens
-# it may look unopened: after a few times it is left to its lease, which counts.
+# it may look unopened: after a few times it is left to its lease, which counts. One that waits for
+# its moment is due then, by its messages or by the sweep, whichever comes first.
 _LET_GO = text("""
     WITH mine AS MATERIALIZED (
-        SELECT b.run_id, b.number FROM batches b
+        SELECT b.run_id, b.number, coalesce(b.ready_at > now(), false) AS is_early
+        FROM batches b
         WHERE b.phase IN ('probe', 'premium') AND b.lease_until > now() AND b.holder = :holder
             AND b.unopened <= :most_unopened
         ORDER BY b.run_id, b.number FOR UPDATE)
     UPDATE batches b
-    SET lease_until = now(), holder = '', attempt = b.attempt + 1,
+    SET lease_until = greatest(now(), b.ready_at), holder = '',
+        attempt = b.attempt + (NOT is_early)::integer,
         lost = b.lost - (NOT :is_lost OR b.unopened > 0)::integer
     FROM mine WHERE b.run_id = mine.run_id AND b.number = mine.number
 """)

@@ -40,6 +40,13 @@ class MemoryBatch:
         """Put it under a lease that nobody has opened yet."""
         self.lease_until, self.holder, self.unopened = lease_until, holder, self.unopened + 1
 
+    def let_go(self, now: datetime, *, is_lost: bool) -> None:
+        """End its lease and its attempt; what waits for its moment is due then, and stays."""
+        is_early = self.ready_at is not None and self.ready_at > now
+        self.holder, self.lease_until = "", self.ready_at if is_early else now
+        self.attempt += not is_early
+        self.lost -= not is_lost or self.unopened > 0
+
     def in_flight(self, now: datetime) -> bool:
         """Say whether it takes up one of its run's places."""
         return self.phase in _UNDER_WAY and (self.ready_at is None or self.ready_at <= now)

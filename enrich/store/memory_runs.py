@@ -122,6 +122,8 @@ class MemoryRunStore:
             attempt=batch.attempt + 1,
             ready_at=deferred.ready_at,
             lease_until=deferred.ready_at + timedelta(seconds=lease_s),
+            holder=batch.holder,
+            unopened=1,
         )
         run.batches.append(later)
         return run.ref(later), deferred.ready_at
@@ -175,9 +177,7 @@ class MemoryRunStore:
             batches = (batch for run in self._db.runs.values() for batch in run.batches)
             mine = [one for one in batches if holder and one.is_held_by(holder, now)]
             for batch in mine:
-                batch.lease_until, batch.holder = now, ""
-                batch.attempt += 1
-                batch.lost -= not is_lost or batch.unopened > 0
+                batch.let_go(now, is_lost=is_lost)
             return len(mine)
 
     def summary(self, tenant: str, run_id: int) -> RunSummary:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,7 @@ from enrich.ports import Deferred, Settlement
 from enrich.ports.runs import MOST_UNOPENED
 from tests.contract.conftest import Stores
 from tests.contract.runs_world import END, NO_LEASE_S, begin, settle, sweep
+from tests.faults.workers import wait_for
 from tests.store_fixtures import HOUR, TENANT, make_table
 
 MINE = "mine"
@@ -50,7 +51,18 @@ def retried(stores: Stores) -> BatchRef:
     return stores.named(MINE).retry(TENANT, run.id, in_flight=1, lease_s=60)[0]
 
 
-@pytest.mark.parametrize("begun", [created, launched, moved_on, retried])
+def put_off(stores: Stores, wait: timedelta = -timedelta(seconds=1)) -> BatchRef:
+    """Have a row put off at the end of another, to a moment that has just passed."""
+    own, ref = in_hands(stores), begin(stores, in_flight=1)[1][0]
+    batch = own.runs.open(ref, lease_s=60)
+    assert batch is not None
+    later = Deferred(rows=(batch.rows[1].id,), ready_at=datetime.now(UTC) + wait)
+    deferred = settle(own, ref, replace(END, deferred=later), in_flight=1).deferred
+    assert deferred is not None
+    return deferred[0]
+
+
+@pytest.mark.parametrize("begun", [created, launched, moved_on, put_off, retried])
 def test_what_a_dead_process_had_told_nobody_of_goes_on_at_once_and_is_no_loss(
     stores: Stores, begun: Callable[[Stores], BatchRef]
 ) -> None:
@@ -95,13 +107,27 @@ def test_whoever_opens_a_batch_has_it_in_hands(stores: Stores) -> None:
 
 
 def test_what_waits_for_its_moment_is_not_taken_up_before_it(stores: Stores) -> None:
-    rows = make_table(stores.rows, 2)
-    own, (ref,) = in_hands(stores), begin(stores)[1]
-    later = Deferred(rows=(rows[1],), ready_at=datetime.now(UTC) + HOUR)
-    settle(own, opened(own, ref), replace(END, deferred=later))
+    make_table(stores.rows, 2)
+    ref = put_off(stores, HOUR)
 
-    assert stores.runs.let_go(MINE, is_lost=True) == 0
+    assert stores.runs.let_go(MINE, is_lost=True) == 1
     assert sweep(stores) == []
+    # The message that was sent for it is still good.
+    assert opened(stores, ref) == ref
+
+
+def test_what_waits_for_its_moment_is_taken_up_then(stores: Stores) -> None:
+    make_table(stores.rows, 2)
+    ref = put_off(stores, timedelta(seconds=0.1))
+    stores.runs.let_go(MINE, is_lost=True)
+    swept: list[BatchRef] = []
+
+    def is_taken() -> bool:
+        swept.extend(sweep(stores, max_attempts=1))
+        return bool(swept)
+
+    assert wait_for(is_taken, within_s=10)
+    assert swept[0].number == ref.number
 
 
 def test_a_batch_that_nobody_lives_to_open_is_left_to_its_lease(stores: Stores) -> None:
