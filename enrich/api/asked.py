@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, Request, Response
@@ -22,7 +23,7 @@ from enrich.state.parked import ParkedMessages
 from enrich.state.quota import Allowance
 from tasks.app import app
 from tasks.canvas import CeleryDispatcher
-from tasks.replies import forget, notify, sweep_soon, take_on, tell_empty
+from tasks.replies import forget, notify, sweep_soon, take_on, tell_empty, tell_end
 from tasks.settings import QUEUES
 
 __all__ = ["Answer", "Broker", "Enriching", "Operating", "Own", "Queue", "Reading", "counted"]
@@ -84,6 +85,12 @@ class Broker:
     def tell_empty(self, own: Services, begun: Submitted) -> None:
         """Have a run told of that ended as it began, because it found no rows."""
         tell_empty(app, own, begun)
+
+    def tell_end(self, own: Services, run_id: int) -> None:
+        """Have a run told of that has just ended; while the broker is away a late step does it."""
+        with suppress(BrokerDownError):
+            self.check()
+            tell_end(app, own, run_id)
 
     def forget(self, waiting: Sequence[str]) -> None:
         """Take back the results that those who waited for runs were given."""

@@ -8,6 +8,8 @@ import pytest
 from pytest_celery import CeleryTestSetup
 from sqlalchemy import text
 
+from enrich.domain.run import RunOptions
+from enrich.ports.runs import NewRun, Selection
 from tests.faults.proxy import Proxy
 from tests.integration.api_fixtures import check
 from tests.integration.api_process import Caller, serving
@@ -100,6 +102,19 @@ def test_work_is_refused_and_nothing_of_it_is_stored(
     check(refused, 503)
     assert refused.headers["retry-after"]
     assert world.all(STORED) == before
+
+
+@pytest.mark.usefixtures("away")
+def test_a_run_can_be_cancelled_meanwhile(caller: Caller, world: World) -> None:
+    new = NewRun(
+        tenant="acme", table=world.make_table(1, tenant="acme"), wanted=("website",),
+        selection=Selection(), options=RunOptions(), batch_rows=1, reply_to="",
+    )  # fmt: skip
+    run, _ = world.runs.create(new, in_flight=1, lease_s=600)
+
+    answer = caller("POST", f"/v1/runs/{run.id}/cancel")
+
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
 
 
 @pytest.mark.usefixtures("away")

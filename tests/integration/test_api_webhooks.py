@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from pytest_celery import CeleryTestSetup
 
+from enrich.domain.run import RunOptions
+from enrich.ports.runs import NewRun, Selection
 from tests.integration.api_fixtures import check
 from tests.integration.api_process import Caller
 from tests.integration.nodes import eventually
@@ -148,3 +150,18 @@ def test_a_foreign_webhook_looks_like_none(acme: Caller, other: Caller) -> None:
         check(other.get(f"{where}/deliveries"), 404)
 
     assert webhook["id"] not in other.get("/v1/webhooks").text
+
+
+def test_a_cancelled_run_that_nobody_is_at_work_on_is_told(acme: Caller, world: World) -> None:
+    new = NewRun(
+        tenant="acme", table=world.make_table(1, tenant="acme"), wanted=("website",),
+        selection=Selection(), options=RunOptions(), batch_rows=1, reply_to="",
+    )  # fmt: skip
+    run, _ = world.runs.create(new, in_flight=1, lease_s=600)
+
+    with receiving() as receiver, told(acme, receiver):
+        acme("POST", f"/v1/runs/{run.id}/cancel")
+        assert eventually(lambda: receiver.got)
+
+    (message,) = [json.loads(body) for _, body in receiver.got]
+    assert (message["run"]["run_id"], message["run"]["state"]) == (run.id, "cancelled")

@@ -106,10 +106,12 @@ async def follow_run(run_id: RunId, who: Reading, own: Own) -> StreamingResponse
 
 
 @router.post("/runs/{run_id}/cancel")
-def cancel_run(run_id: RunId, who: Enriching, own: Own) -> Answer:
+def cancel_run(run_id: RunId, who: Enriching, own: Own, queue: Queue) -> Answer:
     """Stop a run: no new call is made, and what is under way changes nothing any more; audited."""
     if own.parts.runs.cancel(who.tenant, run_id):
         own.desk.erasure.note(who.tenant, who.name, "run.cancelled", {"run": run_id})
+        # A late step would tell of it as well, if there is one.
+        queue.tell_end(own, run_id)
     return _report(own.parts, who.tenant, run_id)
 
 
