@@ -1,6 +1,7 @@
 """Servers for the tests that need some, and none for those that must not."""
 
 import gc
+import logging
 import os
 import secrets
 import shutil
@@ -43,6 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(folder in item.path.parents for folder in _WITHOUT_SOCKETS):
             item.add_marker(pytest.mark.disable_socket)
+
+
+def pytest_runtest_setup() -> None:
+    """Begin each test with the level at which Python logs, whatever a command set before it."""
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 @pytest.fixture(autouse=True, scope="module")
