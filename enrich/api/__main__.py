@@ -18,6 +18,9 @@ __all__ = ["serve"]
 
 #: What is under way at SIGTERM has that long to end.
 _DRAIN_S = 10
+#: Longer than front ends keep a connection (nginx: 60 s): the request of whoever uses one again in
+#: the moment in which it is closed is lost.
+_IDLE_S = 75
 #: The address is taken, say; the server has logged it.
 _NOT_STARTED = 3
 
@@ -50,6 +53,7 @@ def serve() -> None:
             # One line a request is the front end's to write; ours would hold row ids.
             access_log=False,
             server_header=False,
+            timeout_keep_alive=_IDLE_S,
             timeout_graceful_shutdown=_DRAIN_S,
             http=BoundedHttp,
             # Nothing here asks where a request came from.
