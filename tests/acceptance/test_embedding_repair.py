@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.service import Service, serving_all
 from tests.integration.api_process import Caller
 from tests.integration.embedding_server import EmbeddingServer, embedding_server
-from tests.integration.nodes import eventually
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.proof, pytest.mark.timeout(400)]
 

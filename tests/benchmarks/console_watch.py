@@ -25,7 +25,7 @@ from enrich.cli.workers import stopped_by_signals
 from tests.acceptance.service import Service, serving_all
 from tests.faults.instant import NAMES, PLACES
 from tests.integration.browsing import Visitor, chromium
-from tests.integration.nodes import eventually
+from tests.waiting import eventually
 
 _FILE = Path(__file__).parents[2] / "build" / "bench" / "console-watch.json"
 _TABLE = "watched"
@@ -96,7 +96,7 @@ def _measured(service: Service, asked: argparse.Namespace) -> dict[str, Any]:
         with chromium() as browser:
             visitor = Visitor(browser, service.url, service.key)
             with visitor.page() as page:
-                page.get_by_text("Live").wait_for()
+                page.get_by_text("Live").eventually()
                 began_s, cpu_s = time.monotonic(), _cpu_s(api)
                 seen = _watched(page, asked.seconds)
                 watched = 100 * (_cpu_s(api) - cpu_s) / (time.monotonic() - began_s)

@@ -24,7 +24,7 @@ from enrich import embedded
 from enrich.cli.workers import stopped_by_signals
 from tests.acceptance.service import Service, serving_all
 from tests.faults.instant import NAMES, PLACES
-from tests.integration.nodes import eventually
+from tests.waiting import eventually
 
 _FILE = Path(__file__).parents[2] / "build" / "bench" / "service-load.json"
 _DRAIN_S = 600.0

@@ -11,8 +11,8 @@ from enrich.ports import Deferred, Settlement
 from enrich.ports.runs import MOST_UNOPENED
 from tests.contract.conftest import Stores
 from tests.contract.runs_world import END, NO_LEASE_S, begin, settle, sweep
-from tests.faults.workers import wait_for
 from tests.store_fixtures import HOUR, TENANT, make_table
+from tests.waiting import eventually
 
 MINE = "mine"
 ON = Settlement(writes=(), phase=Phase.PROBE, wave=1)
@@ -126,7 +126,7 @@ def test_what_waits_for_its_moment_is_taken_up_then(stores: Stores) -> None:
         swept.extend(sweep(stores, max_attempts=1))
         return bool(swept)
 
-    assert wait_for(is_taken, within_s=10)
+    assert eventually(is_taken)
     assert swept[0].number == ref.number
 
 

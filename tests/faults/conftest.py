@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,19 +18,10 @@ from redis.retry import Retry
 from enrich import embedded
 from enrich.errors import EmbeddedServerError
 from tests.faults.proxy import Proxy
+from tests.waiting import eventually
 
 _PATIENCE_S = 10.0
 _NO_RETRY = Retry(NoBackoff(), 0)
-
-
-def eventually(holds: Callable[[], bool], *, within_s: float = _PATIENCE_S) -> bool:
-    """Say whether a condition comes true in time."""
-    until_s = time.monotonic() + within_s
-    while time.monotonic() < until_s:
-        if holds():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 @dataclass(slots=True)

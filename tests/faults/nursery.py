@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from tests.faults.workers import wait_for
+from tests.waiting import eventually
 
 __all__ = ["Nursery", "nursery"]
 
@@ -47,7 +47,7 @@ class Nursery:
         pid, self.worker = self.worker, None
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
-        assert wait_for(lambda: not any(_group(pid))), "a killed worker lives on"
+        assert eventually(lambda: not any(_group(pid))), "a killed worker lives on"
 
     def cpu_s(self) -> float:
         """Give the processor time that the worker and its children have taken so far."""

@@ -20,8 +20,9 @@ from enrich.state.governor import RedisGovernor
 from enrich.state.link import FALLBACKS_TOTAL, RedisLink
 from tests.contract.shared_world import HandClock, Sums
 from tests.faults.caches import HandTime
-from tests.faults.conftest import Valkey, eventually
+from tests.faults.conftest import Valkey
 from tests.faults.proxy import Proxy
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.servers
 

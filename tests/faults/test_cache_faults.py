@@ -13,8 +13,9 @@ from enrich.ports import CacheEntry
 from enrich.state.cache import RedisCache
 from enrich.state.link import FAULTS_TOTAL, SKIPPED_TOTAL, LinkAwayError, RedisLink
 from tests.faults.caches import HandTime, Worker
-from tests.faults.conftest import Valkey, eventually
+from tests.faults.conftest import Valkey
 from tests.faults.proxy import Proxy
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.servers
 

@@ -94,7 +94,7 @@ def test_f08_work_of_a_worker_that_is_asked_to_end_goes_on_at_once(it: Lab) -> N
     assert (it.scalar(TWICE), it.scalar(LOST)) == (0, 0)
     assert it.book.keys("ledger_paid") == it.scalar("SELECT count(*) FROM rows")
     # What the two lives counted, added up, is the ledger: nothing twice, nothing left behind.
-    assert it.wait(lambda: exposed_answers(it) == written_answers(it), within_s=10)
+    assert it.wait(lambda: exposed_answers(it) == written_answers(it), within_s=60)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from enrich.state.link import RedisLink
 from enrich.state.metrics import RedisMetrics, read_metrics
 from tests.contract.shared_world import HandClock
 from tests.faults.caches import HandTime
-from tests.faults.conftest import Valkey, eventually
+from tests.faults.conftest import Valkey
 from tests.faults.proxy import Proxy
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.servers
 

@@ -27,8 +27,9 @@ from enrich.state.link import (
 )
 from tests.contract.shared_world import HandClock, Sums, ValkeyTime
 from tests.faults.caches import HandTime, Worker
-from tests.faults.conftest import Valkey, eventually
+from tests.faults.conftest import Valkey
 from tests.faults.proxy import Proxy
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.servers
 

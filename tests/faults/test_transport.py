@@ -3,7 +3,6 @@
 import shutil
 import ssl
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from enrich.state.parked import ParkedMessages
 from tasks.transport import Transport, atomic_url
 from tests.faults.brokers import Taken, connect, connect_stock, put, redis_binary, taking, unacked
 from tests.faults.conftest import Valkey
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.servers
 
@@ -165,7 +165,7 @@ def test_closing_leaves_no_connection(url: str, broker: redis.Redis) -> None:
         opened = len(broker.client_list())
 
     assert opened > 1
-    assert wait_for(lambda: len(broker.client_list()) == 1)
+    assert eventually(lambda: len(broker.client_list()) == 1)
 
 
 def test_closing_gives_back_what_was_fetched_and_never_read(url: str, broker: redis.Redis) -> None:
@@ -174,18 +174,11 @@ def test_closing_gives_back_what_was_fetched_and_never_read(url: str, broker: re
     with using(connect(url), "a") as taken:
         taken._connection.transport.cycle.on_poll_start()
         assert taken.until(lambda: True)
-        fetched = wait_for(lambda: unacked(broker) == 5)
+        fetched = eventually(lambda: unacked(broker) == 5)
 
     assert fetched
     assert taken.bodies == []
     assert (broker.llen("a"), unacked(broker)) == (5, 0)
-
-
-def wait_for(holds: Callable[[], bool], *, within_s: float = 10.0) -> bool:
-    until_s = time.monotonic() + within_s
-    while time.monotonic() < until_s and not holds():
-        time.sleep(0.01)
-    return holds()
 
 
 def test_what_is_held_for_too_long_comes_to_somebody_else(url: str, broker: redis.Redis) -> None:
@@ -548,7 +541,7 @@ def test_a_message_of_a_cancelled_queue_goes_back(url: str, broker: redis.Redis)
         put(producing, "a", 1)
         put(producing, "b", 2)
         taken._connection.transport.cycle.on_poll_start()
-        assert wait_for(lambda: unacked(broker) == 2)
+        assert eventually(lambda: unacked(broker) == 2)
         taken.consumer.cancel_by_queue("a")
         taken.take(1)
 

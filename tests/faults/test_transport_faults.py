@@ -8,9 +8,10 @@ import redis
 from kombu import Queue
 
 from tests.faults.brokers import connect, put, taking, unacked
-from tests.faults.conftest import Valkey, eventually
+from tests.faults.conftest import Valkey
 from tests.faults.proxy import Proxy
 from tests.faults.transport_kills import killed_under_load
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.servers
 

@@ -23,7 +23,8 @@ from tests.faults.conftest import Valkey
 from tests.faults.messages import message_of
 from tests.faults.nursery import Nursery, nursery
 from tests.faults.transport_app import DONE, QUEUES
-from tests.faults.workers import a_server, wait_for
+from tests.faults.workers import a_server
+from tests.waiting import eventually
 
 __all__ = ["Losses", "Rate", "killed_under_load", "rate"]
 
@@ -104,7 +105,7 @@ def killed_under_load(
 def _kill_at_work(worker: Nursery, client: redis.Redis, after_s: float) -> None:
     goal = int(client.scard(DONE)) + 100
     worker.start()
-    at_work = wait_for(lambda: int(client.scard(DONE)) >= goal, within_s=60, every_s=0.002)
+    at_work = eventually(lambda: int(client.scard(DONE)) >= goal, within_s=60, every_s=0.002)
     assert at_work, worker.said()[-3000:]
     time.sleep(after_s)
     worker.kill()
@@ -132,9 +133,9 @@ def rate(*, transport: str, pool: str, tasks: int) -> Rate:
             return sum(int(client.llen(queue)) for queue in QUEUES) + int(client.hlen("unacked"))
 
         worker.start()
-        assert wait_for(lambda: left() < tasks - 100, within_s=60), worker.said()[-3000:]
+        assert eventually(lambda: left() < tasks - 100, within_s=60), worker.said()[-3000:]
         began, began_s, cpu_s = left(), time.perf_counter(), worker.cpu_s()
-        assert wait_for(lambda: left() == 0, within_s=180), worker.said()[-3000:]
+        assert eventually(lambda: left() == 0, within_s=180), worker.said()[-3000:]
         took_s, took_cpu_s = time.perf_counter() - began_s, worker.cpu_s() - cpu_s
         return Rate(
             tasks_per_s=round(began / took_s), cpu_ms_per_task=round(1000 * took_cpu_s / began, 3)

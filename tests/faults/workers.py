@@ -6,27 +6,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.conftest import Valkey
 
-__all__ = ["WorkerProcess", "a_server", "wait_for"]
+__all__ = ["WorkerProcess", "a_server"]
 
 _ROOT = Path(__file__).parents[2]
-
-
-def wait_for(holds: Callable[[], bool], *, within_s: float = 30.0, every_s: float = 0.01) -> bool:
-    """Say whether a condition comes true in time."""
-    until_s = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > until_s:
-            return False
-        time.sleep(every_s)
-    return True
 
 
 @dataclass(slots=True)

@@ -7,8 +7,7 @@ started again. The classes here do that with processes of this machine.
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,22 +20,13 @@ from celery import __version__ as celery_version
 from enrich.embedded import celery_url
 from enrich.embedded.processes import Program, Supervisor
 from tasks.settings import QUEUES, worker_arguments
+from tests.waiting import eventually
 
-__all__ = ["ServerAddress", "WorkerProcess", "eventually", "in_database"]
+__all__ = ["ServerAddress", "WorkerProcess", "in_database"]
 
 _ROOT = Path(__file__).parents[2]
 _READY = "ready."
 _READY_S = 60.0
-
-
-def eventually(holds: Callable[[], bool], *, within_s: float = 30.0, every_s: float = 0.05) -> bool:
-    """Say whether a condition comes true in time."""
-    end_s = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > end_s:
-            return False
-        time.sleep(every_s)
-    return True
 
 
 def in_database(redis_url: str, number: int) -> str:

@@ -13,9 +13,10 @@ from enrich.ports.runs import NewRun, Selection
 from tests.faults.proxy import Proxy
 from tests.integration.api_fixtures import check
 from tests.integration.api_process import Caller, serving
-from tests.integration.nodes import eventually, in_database
+from tests.integration.nodes import in_database
 from tests.integration.test_api_profiles import profile
 from tests.integration.worker_fixtures import World
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.usefixtures("celery_setup")]
 

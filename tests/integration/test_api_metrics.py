@@ -10,8 +10,8 @@ from pytest_celery import CeleryTestSetup
 
 from tests.integration.api_fixtures import bearer, check
 from tests.integration.api_process import Caller, serving
-from tests.integration.nodes import eventually
 from tests.integration.worker_fixtures import World
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.usefixtures("celery_setup")]
 

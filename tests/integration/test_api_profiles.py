@@ -12,8 +12,8 @@ from enrich.store.access_keys import PostgresAccessKeys
 from enrich.store.jobs import PostgresJobs
 from tests.integration.api_fixtures import check
 from tests.integration.api_process import Caller, make_key
-from tests.integration.nodes import eventually
 from tests.integration.worker_fixtures import World
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.usefixtures("celery_setup")]
 

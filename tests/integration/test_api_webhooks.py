@@ -17,9 +17,9 @@ from enrich.domain.run import RunOptions
 from enrich.ports.runs import NewRun, Selection
 from tests.integration.api_fixtures import check
 from tests.integration.api_process import Caller
-from tests.integration.nodes import eventually
 from tests.integration.test_api_profiles import other, profile
 from tests.integration.worker_fixtures import World
+from tests.waiting import eventually
 
 __all__ = ["other"]
 

@@ -7,8 +7,8 @@ from pytest_celery import CeleryTestSetup
 
 from tests.integration.api_fixtures import check
 from tests.integration.api_process import Caller
-from tests.integration.nodes import eventually
 from tests.integration.worker_fixtures import ENRICHED, World
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.usefixtures("celery_setup")]
 

@@ -16,8 +16,8 @@ from pytest_celery import CeleryTestSetup
 
 from enrich.state.parked import PARKED_KEY, Parked, ParkedMessages
 from tests.faults.messages import message_of
-from tests.integration.nodes import eventually
 from tests.integration.worker_fixtures import World
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker]
 

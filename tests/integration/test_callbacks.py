@@ -15,9 +15,10 @@ from enrich.store.callbacks import PostgresCallbacks
 from providers.simulator import Behaviour
 from tests.integration.api_fixtures import check
 from tests.integration.api_process import serving
-from tests.integration.nodes import WorkerProcess, eventually, in_database
+from tests.integration.nodes import WorkerProcess, in_database
 from tests.integration.vendor_runs import VendorRun, VendorWorld, person, vendor_world
 from tests.integration.worker_fixtures import World
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker]
 

@@ -10,8 +10,9 @@ from celery import Celery
 
 from enrich.embedded import celery_url
 from tests.integration.doubling import LEDGER, NAME
-from tests.integration.nodes import WorkerProcess, eventually, in_database
+from tests.integration.nodes import WorkerProcess, in_database
 from tests.integration.worker_fixtures import World
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker]
 

@@ -18,9 +18,10 @@ from enrich.store.jobs import PostgresJobs
 from enrich.store.requests import PostgresSqlRequests
 from tests.integration.api_fixtures import check
 from tests.integration.api_process import Caller
-from tests.integration.nodes import eventually, in_database
+from tests.integration.nodes import in_database
 from tests.integration.test_api_profiles import ADA
 from tests.integration.worker_fixtures import World
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.usefixtures("celery_setup")]
 

@@ -14,8 +14,8 @@ from pytest_celery import CeleryTestSetup
 from enrich.cli.workers import flower_program
 from enrich.embedded.processes import Supervisor
 from enrich.settings import load_settings
-from tests.integration.nodes import eventually
 from tests.integration.worker_fixtures import World
+from tests.waiting import eventually
 
 pytestmark = [
     pytest.mark.servers,

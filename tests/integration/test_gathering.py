@@ -11,8 +11,9 @@ from celery.result import AsyncResult
 from pytest_celery import CeleryTestSetup
 
 from enrich.errors import UsageError
-from tests.integration.nodes import WorkerProcess, eventually
+from tests.integration.nodes import WorkerProcess
 from tests.integration.worker_fixtures import World, end_leases
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(300)]
 

@@ -30,9 +30,9 @@ from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
 from enrich.store.sealing import new_seal_key
 from tests.integration.api_process import serving
-from tests.integration.nodes import eventually
 from tests.integration.worker_fixtures import World
 from tests.store_fixtures import administer
+from tests.waiting import eventually
 
 pytestmark = [
     pytest.mark.servers,

@@ -18,8 +18,9 @@ from enrich.embedded.processes import Program, Supervisor
 from enrich.store.access_keys import PostgresAccessKeys
 from tests.integration.api_fixtures import bearer
 from tests.integration.api_process import Caller, make_key, serving
-from tests.integration.nodes import WorkerProcess, eventually, in_database
+from tests.integration.nodes import WorkerProcess, in_database
 from tests.integration.worker_fixtures import ENRICHED, World
+from tests.waiting import eventually
 
 pytestmark = [
     pytest.mark.servers,

@@ -14,8 +14,9 @@ import redis
 from sqlalchemy import text
 
 from enrich.store.notices import Notices
-from tests.integration.nodes import eventually, in_database
+from tests.integration.nodes import in_database
 from tests.integration.worker_fixtures import World
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.servers
 

@@ -11,8 +11,8 @@ from enrich.ports.runs import NewRun, Selection
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
 from enrich.store.webhooks import PostgresWebhooks
-from tests.integration.nodes import eventually
 from tests.store_fixtures import TABLE, TENANT, clean_engine, make_table, store_engine, store_url
+from tests.waiting import eventually
 
 __all__ = ["clean_engine", "store_engine", "store_url"]
 

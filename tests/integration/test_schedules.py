@@ -8,8 +8,8 @@ from pytest_celery import CeleryTestSetup
 
 from enrich.domain.schedule import Schedule
 from enrich.store.schedules import PostgresSchedules
-from tests.integration.nodes import eventually
 from tests.integration.worker_fixtures import World
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker]
 

@@ -7,8 +7,8 @@ import pytest
 from pytest_celery import CeleryTestSetup
 from sqlalchemy import text
 
-from tests.integration.nodes import eventually
 from tests.integration.worker_fixtures import World
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker]
 

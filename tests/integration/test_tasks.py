@@ -15,8 +15,8 @@ from pytest_celery import CeleryTestSetup
 
 from enrich.embedded import celery_url
 from enrich.errors import UsageError
-from tests.integration.nodes import eventually
 from tests.integration.worker_fixtures import ENRICHED, World
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker]
 

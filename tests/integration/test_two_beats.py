@@ -16,8 +16,9 @@ import pytest
 from enrich.domain.schedule import Schedule
 from enrich.embedded.processes import Program, Supervisor
 from enrich.store.schedules import PostgresSchedules
-from tests.integration.nodes import WorkerProcess, eventually, in_database
+from tests.integration.nodes import WorkerProcess, in_database
 from tests.integration.worker_fixtures import World
+from tests.waiting import eventually
 
 pytestmark = [
     pytest.mark.servers,

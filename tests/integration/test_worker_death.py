@@ -8,8 +8,8 @@ import pytest
 from pytest_celery import CeleryTestSetup
 from sqlalchemy import text
 
-from tests.integration.nodes import eventually
 from tests.integration.worker_fixtures import ENRICHED, World, end_leases
+from tests.waiting import eventually
 
 # A whole run, twice, on a machine that may have other work.
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(400)]
