@@ -40,7 +40,7 @@ up: $(VENV)/.installed ## start the servers, a worker and the scheduler, and kee
 test: $(VENV)/.developed ## the whole test suite against real PostgreSQL and Valkey
 	@# The suite starts hundreds of processes; none of them need compile what another has compiled.
 	@$(BIN)/python -m compileall -q enrich tasks providers migrations tests
-	@$(BIN)/python -m pytest $(SHARED_OUT)
+	@$(BIN)/python -m tests.suite $(SHARED_OUT)
 
 check: $(VENV)/.developed ## formatting, lint, types, layers, unit tests
 	@$(BIN)/ruff format --check .
