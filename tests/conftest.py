@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,6 +38,18 @@ class Servers:
 
     database_url: str
     redis_url: str
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this process a home of its own: none of what it does may touch that of its user."""
+    home = Path(tempfile.mkdtemp(prefix="enrich-h-"))
+    os.environ["ENRICH_HOME"] = str(home)
+    config.add_cleanup(partial(_give_up, home))
+
+
+def _give_up(home: Path) -> None:
+    embedded.stop(home)
+    shutil.rmtree(home)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -79,8 +92,7 @@ def server_home() -> Iterator[Path]:
     try:
         yield home
     finally:
-        embedded.stop(home)
-        shutil.rmtree(home)
+        _give_up(home)
 
 
 @pytest.fixture(scope="session")
