@@ -6,15 +6,17 @@ that it serves.
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import Parameter, getdoc, signature
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from enrich.bootstrap import Endpoints
 from enrich.cli.main import COMMANDS, cli
 from enrich.domain.metric_names import CATALOGUE
 from enrich.settings import Settings
@@ -24,6 +26,7 @@ __all__ = ["interface_page", "pages", "write"]
 FOLDER = Path(__file__).parent / "reference"
 _MADE = "<!-- Written by docs/generate.py from the code: `make reference`. -->\n"
 _WIDTH = 92
+_NOWHERE = "redis://127.0.0.1:9/0"
 _CREDENTIALS = (
     "The keys of providers are `ENRICH_CREDENTIALS__<NAME>`, by the name that the file of a",
     "provider gives; `ENRICH_CREDENTIALS__<NAME>__<TENANT>` is one tenant's own.",
@@ -146,17 +149,23 @@ def _command(
 
 
 def _tasks() -> Iterator[str]:
-    from tasks import requests
-
     yield "Sent by name to the queue `enrich.ingest`, as JSON;"
     yield "see [producers](../guides/producers.md)."
-    for name in requests.__all__:
-        task = getattr(requests, name)
+    for task in _requests():
         yield from ("", f"## {task.name}", "", getdoc(task.run) or "", "")
         yield from ("| argument | default |", "|---|---|")
         for one in signature(task.run).parameters.values():
             given = "needed" if one.default is Parameter.empty else f"`{json.dumps(one.default)}`"
             yield f"| `{one.name}` | {given} |"
+
+
+def _requests() -> Sequence[Any]:
+    from tasks import requests
+
+    # Celery makes tasks at the first look at them, with settings that would start servers.
+    nowhere = Endpoints(database_url="", redis_url=_NOWHERE, broker_url=_NOWHERE)
+    with patch("tasks.settings.endpoints", lambda: nowhere):
+        return [getattr(requests, name)._get_current_object() for name in requests.__all__]  # noqa: SLF001
 
 
 def _metrics() -> Iterator[str]:
