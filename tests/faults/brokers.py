@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -24,6 +25,9 @@ __all__ = [
     "unacked",
 ]
 
+#: For what must come. What must not is looked for a few times.
+_PATIENCE_S = 60.0
+_LOOKS = 3
 #: What a test passes over, so that it need not wait.
 OPTIONS = {"unacked_restore_interval": 0.01, "unacked_restore_throttle": 1}
 
@@ -69,19 +73,29 @@ class Taken:
         self.bodies.append(body)
         self.messages.append(message)
 
-    def until(self, holds: Callable[[], bool], *, within: int = 50) -> bool:
-        """Take events until a condition holds; False when none comes that makes it hold."""
-        for _ in range(within):
-            if holds():
-                return True
-            with suppress(socket.timeout):
-                self._connection.drain_events(timeout=0.1)
-        return holds()
+    def until(self, holds: Callable[[], bool]) -> bool:
+        """Take events until a condition holds; False when none comes in time that makes it hold."""
+        end_s = time.monotonic() + _PATIENCE_S
+        while not holds():
+            if time.monotonic() > end_s:
+                return False
+            self._drain()
+        return True
 
     def take(self, count: int) -> list[Any]:
-        """Take until there are `count`, or no more come; gives all bodies."""
-        self.until(lambda: len(self.bodies) >= count, within=count + 10)
+        """Take until there are `count`; gives all bodies."""
+        self.until(lambda: len(self.bodies) >= count)
         return self.bodies
+
+    def look(self) -> list[Any]:
+        """Take what comes within a moment, which may be nothing; gives all bodies."""
+        for _ in range(_LOOKS):
+            self._drain()
+        return self.bodies
+
+    def _drain(self) -> None:
+        with suppress(socket.timeout):
+            self._connection.drain_events(timeout=0.1)
 
 
 def taking(connection: Connection, *queues: str | Queue, **options: Any) -> Iterator[Taken]:
@@ -94,6 +108,9 @@ def taking(connection: Connection, *queues: str | Queue, **options: Any) -> Iter
 
 def unacked(server: redis.Redis) -> int:
     """Count the unacknowledged, which the hash and its index must agree on."""
-    held, indexed = int(server.hlen("unacked")), int(server.zcard("unacked_index"))
+    with server.pipeline(transaction=True) as both:  # with no fetch in between
+        both.hlen("unacked")
+        both.zcard("unacked_index")
+        held, indexed = both.execute()
     assert held == indexed
-    return held
+    return int(held)

@@ -34,7 +34,8 @@ class Worker:
 
     url: str
     now_s: Callable[[], float] = time.monotonic
-    timeout_s: float = 0.25
+    #: Patient: a slow moment is no fault. Who tests silence waits for as long.
+    timeout_s: float = 30.0
     sums: Sums = field(default_factory=Sums)
     clock: HandClock = field(default_factory=HandClock)
     link: RedisLink = field(init=False)

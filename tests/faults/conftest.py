@@ -20,7 +20,6 @@ from enrich.errors import EmbeddedServerError
 from tests.faults.proxy import Proxy
 from tests.waiting import eventually
 
-_PATIENCE_S = 10.0
 _NO_RETRY = Retry(NoBackoff(), 0)
 
 
@@ -45,7 +44,7 @@ class Valkey:
     @property
     def admin(self) -> redis.Redis:
         """A patient client for the test's own commands."""
-        client = redis.Redis(unix_socket_path=self.socket, socket_timeout=10)
+        client = redis.Redis(unix_socket_path=self.socket, socket_timeout=60)
         self.clients.append(client)
         return client
 

@@ -6,11 +6,10 @@ by its number.
 
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from enrich.store.engine import make_engine
 from enrich.store.rows import PostgresRowStore
 from tasks.settings import worker_arguments
 from tests.faults.ledger import Book
+from tests.ports import reserved_port
 
 __all__ = ["COLUMNS", "OPEN", "TWICE", "Lab", "lab"]
 
@@ -158,7 +158,7 @@ class Lab:
 
         url = embedded.celery_url(self.environment["ENRICH_BROKER__URL"])
         with Celery(broker=url, set_as_current=False) as app:
-            app.conf.broker_transport_options = {"socket_connect_timeout": 3, "socket_timeout": 5}
+            app.conf.broker_transport_options = {"socket_connect_timeout": 60, "socket_timeout": 60}
             app.send_task(task, args, queue=queue, ignore_result=True, retry=False)
 
 
@@ -177,10 +177,11 @@ def lab(
 
     The workers run `application`, which is that of `tasks`, or it with something done to it.
     """
-    places = embedded.start(home).endpoints
-    try:
+    with ExitStack() as ends:
+        places = embedded.start(home).endpoints
+        ends.callback(embedded.stop, home)
         migrate.upgrade(places.database_url)
-        port = _free_port()
+        port = ends.enter_context(reserved_port())
         environment = {
             "DATABASE_URL": places.database_url,
             "REDIS_URL": places.redis_url,
@@ -202,18 +203,11 @@ def lab(
         own = (application, *worker_arguments(threads=threads))
         programs += [_worker(f"worker{n}", own, environment, home) for n in range(workers)]
         engine = make_engine(places.database_url, application_name="lab")
+        ends.callback(engine.dispose)
         lives: list[str] = []
         supervisor = Supervisor(programs, tell=lives.append, first_pause_s=0.2, longest_pause_s=0.2)
         with supervisor:
             yield Lab(home, environment, supervisor, engine, book, lives)
-        engine.dispose()
-    finally:
-        embedded.stop(home)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _ledger(book: Path, port: int, latency_s: float, home: Path) -> Program:

@@ -18,7 +18,7 @@ __all__ = ["PAID", "PORT", "cheap", "free_a", "free_b", "keyed", "paid"]
 PORT = "LEDGER_PORT"
 #: Those that cost; the last takes an idempotency key.
 PAID = ("ledger_paid", "ledger_cheap", "ledger_keyed")
-_LONGEST_S = 5.0
+_LONGEST_S = 20.0
 
 
 class LedgerProvider:

@@ -7,11 +7,13 @@ import random
 import socket
 import struct
 import threading
-import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
+
+from tests.ports import reserved_port
 
 __all__ = ["Faults", "Proxy"]
 
@@ -23,7 +25,8 @@ _RESET = struct.pack("ii", 1, 0)
 class Faults:
     """What is done to the bytes; may be changed while connections are open.
 
-    `blackhole` swallows all bytes both ways. `delay_s` holds each piece of a reply back.
+    `blackhole` swallows all bytes both ways. `delay_s` holds each piece of a reply back, at most
+    until connections are refused.
     `reset_share` is the share of replies cut in the middle by a reset, `close_share` by an orderly
     close; `corrupt_share` the share of a reply's bytes that are flipped. `slice_bytes` cuts replies
     into pieces of that size.
@@ -50,9 +53,12 @@ class Proxy:
     _open: set[socket.socket] = field(default_factory=set)
     _threads: list[threading.Thread] = field(default_factory=list)
     _random: random.Random = field(init=False)
+    _refuses: threading.Event = field(default_factory=threading.Event)
+    _held: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
         self._random = random.Random(self.seed)
+        self.port = self._held.enter_context(reserved_port())
         self.accept()
         return self
 
@@ -63,6 +69,7 @@ class Proxy:
         trace: TracebackType | None,
     ) -> None:
         self.refuse()
+        self._held.close()
 
     @property
     def url(self) -> str:
@@ -71,8 +78,8 @@ class Proxy:
 
     def accept(self) -> None:
         """Take connections, on the same port as before."""
+        self._refuses.clear()
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
-        self.port = self._listener.getsockname()[1]
         self._start(self._accept_all, self._listener)
 
     def refuse(self) -> None:
@@ -85,6 +92,7 @@ class Proxy:
             # The first of the threads accepts; nothing is opened after it has ended.
             self._threads.pop(0).join()
         self.cut()
+        self._refuses.set()
         # A connection is gone when nobody reads from it any more, and not before.
         while self._threads:
             self._threads.pop().join()
@@ -135,7 +143,7 @@ class Proxy:
     def _reply(self, sink: socket.socket, piece: bytes) -> bool:
         if self.faults.delay_s:
             self.done["delayed"] += 1
-            time.sleep(self.faults.delay_s)
+            self._refuses.wait(self.faults.delay_s)
         draw = self._random.random()
         if draw < self.faults.reset_share + self.faults.close_share:
             sink.sendall(piece[: len(piece) // 2])

@@ -32,14 +32,14 @@ Make = Callable[..., RedisBreakers]
 
 @pytest.fixture
 def link(valkey: Valkey) -> Iterator[RedisLink]:
-    with closing(RedisLink(valkey.url, timeout_s=2.0)) as link:
+    with closing(RedisLink(valkey.url, timeout_s=30.0)) as link:
         yield link
 
 
 @pytest.fixture
 def far_link(proxy: Proxy) -> Iterator[RedisLink]:
     """A link through the proxy that tries again at each call."""
-    with closing(RedisLink(proxy.url, now_s=HandTime(step_s=10.0))) as link:
+    with closing(RedisLink(proxy.url, now_s=HandTime(step_s=10.0), timeout_s=30.0)) as link:
         yield link
 
 
@@ -88,15 +88,14 @@ def test_b70_without_redis_one_line_a_minute_is_logged(
         granted = [breakers.acquire("acme").granted for _ in range(500)]
 
     assert granted == [1] * 500
-    assert [record.getMessage() for record in caplog.records] == [
-        "[L2Cache] Redis not available, using in-memory fallback"
-    ]
+    said = [record.getMessage() for record in caplog.records if record.name == "enrich.state.link"]
+    assert said == ["[L2Cache] Redis not available, using in-memory fallback"]
 
 
 def test_b71_a_late_answer_is_waited_for_no_longer_than_the_limit(
     proxy: Proxy,
 ) -> None:
-    proxy.faults.delay_s = 0.3
+    proxy.faults.delay_s = 60.0
     sums = Sums()
     with closing(RedisLink(proxy.url)) as link:
         breakers = RedisBreakers(link, BreakerPolicy(), clock=HandClock(0.0), recorder=sums)
@@ -239,7 +238,7 @@ def _only_breaker(valkey: Valkey) -> str:
 
 
 def test_a_frozen_server_is_not_waited_for_twice(valkey: Valkey) -> None:
-    with closing(RedisLink(valkey.url, timeout_s=5.0)) as link:
+    with closing(RedisLink(valkey.url)) as link:
         breakers = breakers_on(link)
         breakers.acquire("acme")
         valkey.freeze()

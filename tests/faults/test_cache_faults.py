@@ -15,6 +15,7 @@ from enrich.state.link import FAULTS_TOTAL, SKIPPED_TOTAL, LinkAwayError, RedisL
 from tests.faults.caches import HandTime, Worker
 from tests.faults.conftest import Valkey
 from tests.faults.proxy import Proxy
+from tests.ports import reserved_port
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.servers
@@ -34,8 +35,22 @@ def worker(proxy: Proxy, time: HandTime) -> Iterator[Worker]:
 
 
 @pytest.fixture
+def hasty(proxy: Proxy, time: HandTime) -> Iterator[Worker]:
+    """Such a worker that does not wait long, for a server that never answers it in time."""
+    worker = Worker(proxy.url, now_s=time, timeout_s=0.25)
+    yield worker
+    worker.link.close()
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    """Give what links have logged."""
+    ours = [record for record in caplog.records if record.name == "enrich.state.link"]
+    return [(record.levelno, record.getMessage()) for record in ours]
+
+
+@pytest.fixture
 def link(valkey: Valkey) -> Iterator[RedisLink]:
-    with closing(RedisLink(valkey.url, timeout_s=5.0)) as link:
+    with closing(RedisLink(valkey.url, timeout_s=30.0)) as link:
         yield link
 
 
@@ -48,7 +63,7 @@ def test_c21_refused_at_start_it_serves_from_memory_and_says_so_once(
     worker.put("a", 1)
 
     assert (available, worker.get("a")) == (False, 1)
-    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+    assert lines(caplog) == [
         (logging.WARNING, "[L2Cache] Redis not available, using in-memory fallback")
     ]
 
@@ -64,20 +79,19 @@ def test_c22_what_cannot_be_put_in_redis_is_kept_in_memory(worker: Worker, proxy
 
 @pytest.mark.parametrize("fault", ["refused", "blackhole", "frozen"])
 def test_c23_while_redis_is_away_one_call_asks_it_and_a_thousand_do_not(
-    worker: Worker, proxy: Proxy, valkey: Valkey, fault: str
+    hasty: Worker, proxy: Proxy, valkey: Valkey, fault: str
 ) -> None:
-    worker.put("a", 1)
     {
         "refused": proxy.refuse,
         "blackhole": lambda: setattr(proxy.faults, "blackhole", True),
         "frozen": valkey.freeze,
     }[fault]()
 
-    gets = {worker.get("b") for _ in range(1001)}
+    gets = {hasty.get("b") for _ in range(1001)}
 
     assert gets == {"miss"}
-    assert worker.sums.total(FAULTS_TOTAL, reason="away") == 1
-    assert worker.sums.total(SKIPPED_TOTAL) == 1000
+    assert hasty.sums.total(FAULTS_TOTAL, reason="away") == 1
+    assert hasty.sums.total(SKIPPED_TOTAL) == 1000
 
 
 def test_c23_one_caller_at_a_time_tries_whether_it_is_back(
@@ -94,21 +108,21 @@ def test_c23_one_caller_at_a_time_tries_whether_it_is_back(
 
 
 def test_c23_of_many_threads_one_tries_whether_it_is_back(
-    worker: Worker, proxy: Proxy, time: HandTime
+    hasty: Worker, proxy: Proxy, time: HandTime
 ) -> None:
     proxy.faults.blackhole = True
-    worker.get("a")
+    hasty.get("a")
     time.at_s += 1.0
     start = threading.Barrier(20)
-    threads = [threading.Thread(target=lambda: (start.wait(), worker.get("a"))) for _ in range(20)]
+    threads = [threading.Thread(target=lambda: (start.wait(), hasty.get("a"))) for _ in range(20)]
 
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert worker.sums.total(FAULTS_TOTAL) == 2
-    assert worker.sums.total(SKIPPED_TOTAL) == 19
+    assert hasty.sums.total(FAULTS_TOTAL) == 2
+    assert hasty.sums.total(SKIPPED_TOTAL) == 19
 
 
 def test_c23_trials_become_rarer_up_to_five_seconds(
@@ -151,7 +165,7 @@ def test_c24_an_entry_is_offered_with_what_is_left_of_its_life(
     worker.get("other")
 
     age_s = worker.shared.get_many("t", ["a"])["a"].age_s
-    assert age_s == pytest.approx(300, abs=10)
+    assert age_s == pytest.approx(300, abs=100)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +206,7 @@ def test_c25_flapping_for_a_minute_is_no_error_and_few_lines(
         time.at_s += 2.0
 
     assert worker.sums.total(FAULTS_TOTAL) >= 15
-    assert 1 <= len(caplog.records) <= 4
+    assert 1 <= len(lines(caplog)) <= 4
 
 
 @pytest.mark.parametrize("share", ["reset_share", "close_share"], ids=["RST", "FIN"])
@@ -311,8 +325,8 @@ def test_c30_without_memory_in_redis_it_is_still_read_and_gets_the_rest_later(
     worker.link.close()
 
 
-def test_c31_a_read_only_replica_counts_as_away(valkey: Valkey) -> None:
-    worker = Worker(valkey.url)
+def test_c31_a_read_only_replica_counts_as_away(valkey: Valkey, time: HandTime) -> None:
+    worker = Worker(valkey.url, now_s=time)
     worker.put("a", 1)
     valkey.admin.replicaof("127.0.0.1", 1)  # type: ignore[no-untyped-call]
 
@@ -346,12 +360,14 @@ def test_c32_a_forbidden_command_is_an_error_and_no_fallback(valkey: Valkey) -> 
 
 
 def test_c33_a_cluster_is_an_error_and_no_fallback(start_valkey: Callable[..., Valkey]) -> None:
-    worker = Worker(start_valkey("--cluster-enabled", "yes", "--port", "17001").url)
+    with reserved_port() as port, reserved_port() as bus:
+        ports = ("--port", str(port), "--cluster-port", str(bus))
+        worker = Worker(start_valkey("--cluster-enabled", "yes", *ports).url)
 
-    with pytest.raises(DependencyError, match="cluster is not supported"):
-        worker.get("a")
+        with pytest.raises(DependencyError, match="cluster is not supported"):
+            worker.get("a")
 
-    worker.link.close()
+        worker.link.close()
 
 
 def test_c41_what_memory_kept_is_not_read_in_a_later_outage(

@@ -29,10 +29,12 @@ from providers.http import HttpClient
 from providers.http_provider import HttpProvider
 from providers.spec import load_text
 from tests.faults.rude_server import Rude, http, rude_server
+from tests.ports import reserved_port
 from tests.specs import text_of_spec, values_in
 
 KEY = "canary-key-0123456789"
-SHORT = "[timeouts]\nconnect_s = 0.5\nread_s = 0.4\ntotal_s = 0.6\n"
+SHORT = "[timeouts]\nread_s = 0.4\ntotal_s = 0.6\n"
+PATIENT = "[timeouts]\nconnect_s = 60.0\nread_s = 60.0\ntotal_s = 60.0\n"
 AUTH = '[auth]\nkind = "header"\nname = "X-Api-Key"\n'
 ACME = '{"name": "Acme"}'
 FOUND = {"company_name": "Acme"}
@@ -54,13 +56,19 @@ def client() -> Iterator[HttpClient]:
 
 
 def provider_at(
-    rude: Rude, client: HttpClient, *, keys: Mapping[str, str] | None = None, **parts: str
+    rude: Rude,
+    client: HttpClient,
+    *,
+    keys: Mapping[str, str] | None = None,
+    times: str = PATIENT,
+    more: str = "",
+    **parts: str,
 ) -> HttpProvider:
-    spec = load_text(text_of_spec(base_url=rude.url, **parts))
+    spec = load_text(text_of_spec(base_url=rude.url, more=f"{more}\n{times}", **parts))
     return HttpProvider(spec, client=client, credentials=StoredCredentials(keys or {}))
 
 
-def soon(seconds: float = 20.0) -> Deadline:
+def soon(seconds: float = 60.0) -> Deadline:
     return Deadline(SystemClock().monotonic_s() + seconds)
 
 
@@ -75,6 +83,13 @@ def ask(provider: HttpProvider, *domains: str, token: str = "") -> list[Answer]:
 def told(provider: HttpProvider) -> Outcome:
     (answer,) = ask(provider)
     return answer.outcome
+
+
+def connected(rude: Rude, client: HttpClient) -> HttpClient:
+    """Have an idle connection to the server: to be late in connecting is told in other words."""
+    rude.says(http(ACME))
+    told(provider_at(rude, client))
+    return client
 
 
 def test_an_answer_becomes_values(rude: Rude, client: HttpClient) -> None:
@@ -305,9 +320,10 @@ def test_r19_a_key_that_is_repeated_to_us_is_shown_nowhere(
 def test_f49_an_answer_that_drips_ends_with_the_total_time(
     rude: Rude, client: HttpClient, start: bytes, drop: bytes
 ) -> None:
+    hasty = provider_at(rude, connected(rude, client), times=SHORT)
     rude.drips(start, drop)
 
-    assert told(provider_at(rude, client, more=SHORT)) == Unavailable("timed out")
+    assert told(hasty) == Unavailable("timed out")
 
 
 def test_f48_an_answer_that_never_comes_ends_with_the_read_time(
@@ -316,14 +332,15 @@ def test_f48_an_answer_that_never_comes_ends_with_the_read_time(
     def script(_: socket.socket) -> None:
         rude.stopped.wait()
 
+    hasty = provider_at(rude, connected(rude, client), times=SHORT)
     rude.says(script)
 
-    assert told(provider_at(rude, client, more=SHORT)) == Unavailable("timed out")
+    assert told(hasty) == Unavailable("timed out")
 
 
 def test_the_engines_deadline_is_the_earlier_end(rude: Rude, client: HttpClient) -> None:
+    provider = provider_at(rude, connected(rude, client))
     rude.drips(http("{", length=100), b" ")
-    provider = provider_at(rude, client)
 
     (answer,) = provider.ask([Query(row=1, inputs={"domain": "example.com"})], soon(0.3))
 
@@ -331,11 +348,10 @@ def test_the_engines_deadline_is_the_earlier_end(rude: Rude, client: HttpClient)
 
 
 def test_a_server_that_is_not_there_was_not_asked(client: HttpClient) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    nowhere = Rude(f"http://127.0.0.1:{port}")
+    with reserved_port() as port:
+        nowhere = Rude(f"http://127.0.0.1:{port}")
 
-    assert told(provider_at(nowhere, client)) == Unavailable("no connection")
+        assert told(provider_at(nowhere, client)) == Unavailable("no connection")
 
 
 def test_a_failed_answer_is_asked_for_again_where_the_file_says_so(

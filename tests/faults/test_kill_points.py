@@ -15,9 +15,15 @@ from tests.faults.kill_points import FOLDER
 from tests.faults.lab import COLUMNS, OPEN, TWICE, Lab, lab
 from tests.integration.api_process import Caller, make_key, serving
 
-pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(600)]
 
 ROWS = 5
+#: As long as the lease of a batch, which is waited for.
+PATIENT = {
+    "ENRICH_PROBES__TIMEOUT_SECONDS": "10",
+    "ENRICH_SINGLEFLIGHT__LEASE_SECONDS": "10",
+    "ENRICH_BREAKER__PERMIT_SECONDS": "10",
+}
 DONE = "SELECT count(*) = :runs AND bool_and(state = 'done') FROM runs"
 RUN_OUT = "UPDATE batches SET lease_until = now() WHERE lease_until IS NOT NULL"
 LEAVE_JOBS = """
@@ -42,7 +48,7 @@ def it() -> Iterator[Lab]:
         pytest.skip(str(exc))
     home = Path(tempfile.mkdtemp(prefix="enrich-k-"))
     (home / "armed").mkdir()
-    settings = {FOLDER: str(home / "armed")}
+    settings = {FOLDER: str(home / "armed"), **PATIENT}
     with lab(home, application="tests.faults.kill_points", settings=settings) as made:
         made.audit()
         yield made
@@ -101,8 +107,8 @@ def test_a_worker_that_dies_at_this_moment_costs_no_cell(it: Lab, moment: str) -
     armed.touch()
     it.send("enrich.table", moment)
 
-    assert it.wait(lambda: not armed.exists(), within_s=60)
-    assert it.wait(lambda: resumed(it, runs), within_s=90)
+    assert it.wait(lambda: not armed.exists(), within_s=120)
+    assert it.wait(lambda: resumed(it, runs), within_s=240)
     assert [life.split(";")[0] for life in it.lives[before:]] == ["worker0 ended with -9"]
     assert (it.scalar(OPEN, columns=list(COLUMNS)), it.scalar(TWICE)) == (0, 0)
     assert beyond(it, "ledger_keyed") == 0
@@ -127,14 +133,14 @@ def test_a_worker_that_dies_over_a_batch_that_is_cached_costs_no_cell_and_asks_n
     runs = 1 + it.scalar("SELECT count(*) FROM runs")
     it.make_table(known, ROWS)
     it.send("enrich.table", known)
-    assert it.wait(lambda: it.scalar(DONE, runs=runs), within_s=60)
+    assert it.wait(lambda: it.scalar(DONE, runs=runs), within_s=120)
     before, asked = len(it.lives), it.book.asked("ledger_free_a")
     it.make_table(again, ROWS, like=known)
     armed.touch()
     it.send("enrich.table", again)
 
-    assert it.wait(lambda: not armed.exists(), within_s=60)
-    assert it.wait(lambda: resumed(it, runs + 1), within_s=90)
+    assert it.wait(lambda: not armed.exists(), within_s=120)
+    assert it.wait(lambda: resumed(it, runs + 1), within_s=240)
     assert [life.split(";")[0] for life in it.lives[before:]] == ["worker0 ended with -9"]
     assert (it.scalar(OPEN, columns=list(COLUMNS)), it.scalar(TWICE)) == (0, 0)
     assert it.book.asked("ledger_free_a") == asked
@@ -169,8 +175,8 @@ def test_a_worker_that_dies_at_this_moment_leaves_no_job_behind(
         state = caller.get(f"/v1/enrich/status/{job}").json()["job"]["status"]
         return resumed(it, runs) and state in {"completed", "failed"}
 
-    assert it.wait(lambda: len(it.lives) > before, within_s=60)
-    assert it.wait(has_ended, within_s=90)
+    assert it.wait(lambda: len(it.lives) > before, within_s=120)
+    assert it.wait(has_ended, within_s=240)
     told = caller.get(f"/v1/enrich/status/{job}").json()["job"]
     assert (told["status"], told["attemptCount"]) == ("completed", 1)
     assert told["result"]["embeddingUpserted"] is True

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.servers,
     pytest.mark.worker,
     pytest.mark.proof,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(500),
 ]
 
 ROWS = 100

@@ -22,14 +22,14 @@ ACME = {"provider": "acme", "tenant": 'x",{}:é'}
 
 @pytest.fixture
 def link(valkey: Valkey) -> Iterator[RedisLink]:
-    with closing(RedisLink(valkey.url, timeout_s=2.0)) as link:
+    with closing(RedisLink(valkey.url, timeout_s=30.0)) as link:
         yield link
 
 
 @pytest.fixture
 def far_link(proxy: Proxy) -> Iterator[RedisLink]:
     """A link through the proxy that tries again at each call."""
-    with closing(RedisLink(proxy.url, now_s=HandTime(step_s=10.0))) as link:
+    with closing(RedisLink(proxy.url, now_s=HandTime(step_s=10.0), timeout_s=30.0)) as link:
         yield link
 
 
@@ -60,6 +60,7 @@ def test_what_is_counted_is_sent_without_being_asked(link: RedisLink) -> None:
     metrics.count("calls")
 
     assert eventually(lambda: by_hand(link).read().total("calls") == 1)
+    metrics.close()
 
 
 def test_an_empty_flush_sends_nothing(valkey: Valkey, link: RedisLink) -> None:

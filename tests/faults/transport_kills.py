@@ -105,7 +105,7 @@ def killed_under_load(
 def _kill_at_work(worker: Nursery, client: redis.Redis, after_s: float) -> None:
     goal = int(client.scard(DONE)) + 100
     worker.start()
-    at_work = eventually(lambda: int(client.scard(DONE)) >= goal, within_s=60, every_s=0.002)
+    at_work = eventually(lambda: int(client.scard(DONE)) >= goal, within_s=120, every_s=0.002)
     assert at_work, worker.said()[-3000:]
     time.sleep(after_s)
     worker.kill()
@@ -133,7 +133,7 @@ def rate(*, transport: str, pool: str, tasks: int) -> Rate:
             return sum(int(client.llen(queue)) for queue in QUEUES) + int(client.hlen("unacked"))
 
         worker.start()
-        assert eventually(lambda: left() < tasks - 100, within_s=60), worker.said()[-3000:]
+        assert eventually(lambda: left() < tasks - 100, within_s=120), worker.said()[-3000:]
         began, began_s, cpu_s = left(), time.perf_counter(), worker.cpu_s()
         assert eventually(lambda: left() == 0, within_s=180), worker.said()[-3000:]
         took_s, took_cpu_s = time.perf_counter() - began_s, worker.cpu_s() - cpu_s
