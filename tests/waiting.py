@@ -1,9 +1,11 @@
-"""Wait for a state, looking again and again, and never longer than it takes."""
+"""Wait for a state, looking again and again, and never longer than it takes; for Redis, as long."""
 
 import time
 from collections.abc import Callable
 
-__all__ = ["eventually"]
+__all__ = ["eventually", "patient"]
+
+_PATIENCE_S = 30
 
 
 def eventually(holds: Callable[[], bool], *, within_s: float = 60.0, every_s: float = 0.02) -> bool:
@@ -14,3 +16,12 @@ def eventually(holds: Callable[[], bool], *, within_s: float = 60.0, every_s: fl
             return False
         time.sleep(every_s)
     return True
+
+
+def patient(redis_url: str) -> str:
+    """Give an address with which whoever reads it does without Redis only when that is away.
+
+    By itself the program waits a quarter of a second, which a busy machine may outlast.
+    """
+    sign = "&" if "?" in redis_url else "?"
+    return f"{redis_url}{sign}socket_timeout={_PATIENCE_S}&socket_connect_timeout={_PATIENCE_S}"

@@ -26,7 +26,7 @@ from typing import Any
 
 __all__ = ["begun", "serve", "stand_in"]
 
-_READY_S = 60.0
+_READY_S = 110.0
 
 _MOST_BYTES = 1 << 20
 
@@ -78,8 +78,10 @@ def stand_in(place: Path, *, program: str, address: Path) -> Path:
 def serve(address: str) -> None:
     """Load what commands need, then answer until the process is ended."""
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
-        listener.listen()  # who comes meanwhile waits
+        # It is there under its name when it listens, and not before; who comes meanwhile waits.
+        listener.bind(f"{address}.new")
+        listener.listen()
+        Path(f"{address}.new").rename(address)
         _load_all()
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what is forked
         while True:

@@ -10,6 +10,7 @@ import pytest
 from enrich import embedded
 from tests.acceptance.shell import Shell
 from tests.store_fixtures import empty_database_url
+from tests.waiting import patient
 
 __all__ = ["bare_shell", "empty_database_url", "shell"]
 
@@ -23,8 +24,12 @@ def shell(
 ) -> Shell:
     """A shell whose database has the newest schema."""
     folder = tmp_path_factory.mktemp("shell")
-    addresses = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-    own = {**addresses, "ENRICH_HOME": str(folder / "home")}
+    own = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": patient(redis_url),
+        "ENRICH_BROKER__URL": redis_url,
+        "ENRICH_HOME": str(folder / "home"),
+    }
     shell = Shell(folder, own, (str(warm_enrich),))
     done = shell("migrate")
     assert done.returncode == 0, done.stderr

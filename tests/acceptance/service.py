@@ -3,7 +3,6 @@
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,12 +17,13 @@ import requests
 from enrich import embedded
 from tests.acceptance.shell import Shell, listen_to_interrupts
 from tests.integration.api_process import Caller
+from tests.ports import reserved_port
 
 __all__ = ["Service", "serving_all"]
 
 _ROOT = Path(__file__).parents[2]
 _READY_S = 120.0
-_END_S = 60.0
+_END_S = 120.0
 _KEY = re.compile(r"^  key +(enr_\S+)", re.MULTILINE)
 
 
@@ -55,13 +55,20 @@ def serving_all(
 
     `home` is kept where one is given; its folder must have a short path.
     """
+    with reserved_port() as port:
+        yield from _serving_all(port, arguments, settings or {}, home)
+
+
+def _serving_all(
+    port: int, arguments: tuple[str, ...], settings: Mapping[str, str], home: Path | None
+) -> Iterator[Service]:
     folder = home or Path(tempfile.mkdtemp(prefix="enrich-s-"))
     own = {
         "ENRICH_HOME": str(folder / "home"),
-        "ENRICH_API__PORT": str(_free_port()),
+        "ENRICH_API__PORT": str(port),
         "PYTHONPATH": str(_ROOT),
         "PYTHONUNBUFFERED": "1",
-        **(settings or {}),
+        **settings,
     }
     shell, log = Shell(folder, own), folder / "up.log"
     process = _begun(shell, log, arguments)
@@ -106,8 +113,3 @@ def _answers(url: str) -> bool:
         return requests.get(f"{url}/health/ready", timeout=5).status_code == 200
     except requests.RequestException:
         return False
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

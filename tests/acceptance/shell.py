@@ -13,7 +13,7 @@ from typing import Any
 __all__ = ["Shell", "end", "listen_to_interrupts"]
 
 _TIMEOUT_S = 180
-_END_S = 60
+_END_S = 120
 _FRESH = (sys.executable, "-m", "enrich.cli")
 
 

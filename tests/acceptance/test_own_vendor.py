@@ -21,6 +21,7 @@ from tests.acceptance.own_vendor import (
     Terminal,
     own_vendor,
 )
+from tests.waiting import patient
 
 pytestmark = pytest.mark.servers
 
@@ -47,7 +48,8 @@ def terminal(
     (tmp_path / f"{vendor.name}.toml").write_text(vendor.file())
     own = {
         "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
+        "REDIS_URL": patient(redis_url),
+        "ENRICH_BROKER__URL": redis_url,
         "ENRICH_HOME": str(tmp_path / "home"),
         "ENRICH_KEYRING__KEYS": "q7VhmP0M7wCUGzl2gq1G6-NlUNwcRd5Qb3f0nB3vYJw=",
         "ENRICH_PROVIDERS__DIRECTORY": str(tmp_path),

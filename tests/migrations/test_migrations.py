@@ -98,12 +98,13 @@ def test_functions_with_their_owners_rights_look_for_temporary_tables_last(
         assert connection.exec_driver_sql(_LOOK_ELSEWHERE_FIRST).scalars().all() == []
 
 
+@pytest.mark.timeout(300)
 def test_two_processes_that_upgrade_at_once_both_end_well(empty_database_url: str) -> None:
     program = "import sys; from enrich.store import migrate; migrate.upgrade(sys.argv[1])"
     command = [sys.executable, "-c", program, empty_database_url]
     both = [subprocess.Popen(command) for _ in range(2)]
 
-    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert [process.wait(timeout=240) for process in both] == [0, 0]
     assert migrate.pending(empty_database_url) == ()
 
 

@@ -60,7 +60,7 @@ def test_all_but_the_interface_is_imported_without_any_extra() -> None:
         [sys.executable, "-c", _IMPORT_ALL],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
         cwd=Path(__file__).parents[2],
     )
