@@ -113,7 +113,7 @@ _QUESTIONS: JsonObject = {
 
 @_EACH
 def test_eight_threads_hear_the_same(provider: Provider) -> None:
-    start = threading.Barrier(8, timeout=30)
+    start = threading.Barrier(8, timeout=60)
     queries = [Query(row=row, inputs=provider.spec.inputs_of(_QUESTIONS)) for row in range(5)]
 
     def ask(_: int) -> Sequence[Outcome]:

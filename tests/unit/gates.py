@@ -5,8 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from enrich.state.singleflight import Flight, Flights
+from tests.waiting import eventually
 
-__all__ = ["Gate", "callers"]
+__all__ = ["PATIENCE_S", "Gate", "callers"]
+
+PATIENCE_S = 60.0
 
 
 class Gate:
@@ -14,26 +17,26 @@ class Gate:
 
     def __init__(self, flights: Flights) -> None:
         self.flights, self.begun, self.open = flights, 0, threading.Event()
-        self.entered = threading.Semaphore(0)
+        self.entered, self.lock = threading.Semaphore(0), threading.Lock()
         self.result: Any = "value"
 
     def work(self) -> Any:
-        self.begun += 1
+        with self.lock:
+            self.begun += 1
         self.entered.release()
-        assert self.open.wait(10)
+        assert self.open.wait(PATIENCE_S)
         if isinstance(self.result, BaseException):
             raise self.result
         return self.result
 
     def open_when(self, waiting: int, key: str = "k") -> None:
         """Let the work end once that many callers wait for it."""
-        poll = threading.Event()
-        for _ in range(1000):
-            if self.flights.waiting(key) == waiting:
-                break
-            poll.wait(0.005)
-        assert self.flights.waiting(key) == waiting
+        self.until(waiting, key)
         self.open.set()
+
+    def until(self, waiting: int, key: str = "k") -> None:
+        """Wait until that many callers wait for it."""
+        assert eventually(lambda: self.flights.waiting(key) == waiting, every_s=0.005)
 
 
 def callers(

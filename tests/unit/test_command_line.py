@@ -20,7 +20,7 @@ def _enrich(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=110,
         cwd=folder,
         env={**os.environ, **environment},
     )

@@ -55,7 +55,7 @@ def test_an_answer_fetched_anew_behind_its_reader_is_not_left_in_the_cache() -> 
     read, asked = Event(), []
 
     def erase_when_asked_anew(_: Query) -> Outcome:
-        asked.append(read.wait(30) if asked else None)
+        asked.append(read.wait(60) if asked else None)
         if len(asked) > 1:
             purge_row(own.parts, "default", "t", "r1")
         return found

@@ -40,13 +40,13 @@ class Stuck(Scripted):
             self.calls += 1
             number = self.calls
         if number == 1:
-            assert self.let_go.wait(20)
+            assert self.let_go.wait(60)
             return [Answer(outcome=FIRST, latency_s=9.0, cost_microcredits=7)]
         self.both_asked.set()
         return [Answer(outcome=self.second, latency_s=0.1, cost_microcredits=0)]
 
     def end_first_when_second_was_asked(self) -> None:
-        assert self.both_asked.wait(20)
+        assert self.both_asked.wait(60)
         self.let_go.set()
 
 

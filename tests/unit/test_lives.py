@@ -35,7 +35,7 @@ def may_go_on(held: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[threadin
     def services() -> SimpleNamespace:
         # Whatever is done beside the consumer comes after the first messages.
         if threading.current_thread() is not threading.main_thread():
-            may_go_on.wait(10)
+            may_go_on.wait(60)
         return own
 
     monkeypatch.setattr(lives, "services", services)
@@ -44,7 +44,7 @@ def may_go_on(held: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[threadin
     monkeypatch.setattr(lives, "_began", threading.Event())
     yield may_go_on
     may_go_on.set()
-    assert is_warm.wait(10)
+    assert is_warm.wait(60)
 
 
 def consumer(**channel: Any) -> SimpleNamespace:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(_TOOL is None, reason="no promtool: apt-get inst
 
 def promtool(*arguments: str | Path, told: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
     command = [str(_TOOL), *map(str, arguments)]
-    return subprocess.run(command, input=told, capture_output=True, timeout=60, check=False)
+    return subprocess.run(command, input=told, capture_output=True, timeout=110, check=False)
 
 
 @pytest.mark.parametrize(

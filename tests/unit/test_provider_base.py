@@ -69,7 +69,7 @@ def test_a_bug_in_a_provider_is_not_hidden() -> None:
 
 def test_eight_threads_that_ask_first_at_once_load_the_data_once() -> None:
     loads: list[int] = []
-    start = threading.Barrier(8, timeout=10)
+    start = threading.Barrier(8, timeout=60)
 
     def load() -> object:
         loads.append(1)

@@ -29,7 +29,7 @@ def test_listing_the_specs_loads_no_data() -> None:
     )
 
     listed = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=110
     )
 
     assert listed.stdout.strip() == "[]"

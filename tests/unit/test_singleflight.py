@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from enrich.state.singleflight import Flight, FlightLostError, Flights, FlightStats
-from tests.unit.gates import Gate, callers
+from tests.unit.gates import PATIENCE_S, Gate, callers
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_s03_s26_ten_callers_make_one_call(
     futures = callers(pool, flights, gate, 10)
     gate.open_when(9)
 
-    flown = [future.result(10) for future in futures]
+    flown = [future.result(PATIENCE_S) for future in futures]
 
     assert gate.begun == 1
     assert flown == [Flight("value", shared=True)] * 10
@@ -75,7 +75,7 @@ def test_an_error_reaches_every_waiter_as_it_is(
     futures = callers(pool, flights, gate, 5)
     gate.open_when(4)
 
-    errors = [future.exception(10) for future in futures]
+    errors = [future.exception(PATIENCE_S) for future in futures]
 
     assert errors == [error] * 5
 
@@ -85,12 +85,12 @@ def test_s05_waiters_of_a_thread_that_exits_are_told(
 ) -> None:
     gate.result = SystemExit(1)
     leader = pool.submit(flights.do, "k", gate.work)
-    assert gate.entered.acquire(timeout=10)
+    assert gate.entered.acquire(timeout=PATIENCE_S)
     waiter = pool.submit(flights.do, "k", gate.work)
     gate.open_when(1)
 
-    assert isinstance(leader.exception(10), SystemExit)
-    assert isinstance(waiter.exception(10), FlightLostError)
+    assert isinstance(leader.exception(PATIENCE_S), SystemExit)
+    assert isinstance(waiter.exception(PATIENCE_S), FlightLostError)
 
 
 def test_s08_after_forgetting_the_next_caller_makes_a_call_of_its_own(
@@ -99,18 +99,18 @@ def test_s08_after_forgetting_the_next_caller_makes_a_call_of_its_own(
     first, second = Gate(flights), Gate(flights)
     first.result, second.result = 1, 2
     leader = pool.submit(flights.do, "k", first.work)
-    assert first.entered.acquire(timeout=10)
+    assert first.entered.acquire(timeout=PATIENCE_S)
     flights.forget("k")
     successor = pool.submit(flights.do, "k", second.work)
-    assert second.entered.acquire(timeout=10)
+    assert second.entered.acquire(timeout=PATIENCE_S)
 
     first.open.set()
-    ended = leader.result(10)
+    ended = leader.result(PATIENCE_S)
     third = pool.submit(flights.do, "k", first.work)
     second.open_when(1)
 
     assert ended.value == 1
-    assert (successor.result(10).value, third.result(10).value) == (2, 2)
+    assert (successor.result(PATIENCE_S).value, third.result(PATIENCE_S).value) == (2, 2)
 
 
 def test_s09_a_value_is_not_kept_after_the_end(flights: Flights) -> None:
@@ -132,7 +132,7 @@ def test_s11_another_key_does_not_wait(
     flights: Flights, gate: Gate, pool: ThreadPoolExecutor
 ) -> None:
     slow = pool.submit(flights.do, "k", gate.work)
-    assert gate.entered.acquire(timeout=10)
+    assert gate.entered.acquire(timeout=PATIENCE_S)
 
     fast = flights.do("other", lambda: 1)
 
@@ -149,13 +149,13 @@ def test_s13_s14_a_waiter_gives_up_alone(
     flights: Flights, gate: Gate, pool: ThreadPoolExecutor
 ) -> None:
     futures = callers(pool, flights, gate, 2)
-    assert gate.entered.acquire(timeout=10)
+    gate.until(1)
 
     with pytest.raises(TimeoutError, match="did not end within"):
         flights.do("k", gate.work, timeout_s=0.01)
 
     gate.open.set()
-    assert [future.result(10).value for future in futures] == ["value"] * 2
+    assert [future.result(PATIENCE_S).value for future in futures] == ["value"] * 2
     assert gate.begun == 1
 
 
@@ -165,7 +165,7 @@ def test_s23_a_waiter_cannot_change_what_another_got(
     gate.result = {"list": [1]}
     futures = callers(pool, flights, gate, 3)
     gate.open_when(2)
-    values = [future.result(10).value for future in futures]
+    values = [future.result(PATIENCE_S).value for future in futures]
 
     values[0]["list"].append(2)
 
@@ -184,7 +184,7 @@ def test_s27_switched_off_every_caller_makes_a_call(pool: ThreadPoolExecutor) ->
     gate = Gate(flights)
     gate.open.set()
 
-    flown = [future.result(10) for future in callers(pool, flights, gate, 10)]
+    flown = [future.result(PATIENCE_S) for future in callers(pool, flights, gate, 10)]
 
     assert gate.begun == 10
     assert not any(flight.shared for flight in flown)

@@ -59,7 +59,7 @@ def test_without_a_terminal_it_is_ctrl_c() -> None:
         start_new_session=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         check=True,
     )
 
