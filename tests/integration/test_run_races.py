@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from enrich.domain.run import BatchRef, Counts, Phase, RunOptions, RunState
-from enrich.ports import NewRun, Selection, Settled, Settlement
+from enrich.ports import NewRun, Selection, Settled, Settlement, WriteReport
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
 from tests.store_fixtures import TABLE, TENANT, filled, make_table, said
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.servers
 
 _HOLD_BATCH = text("SELECT FROM batches WHERE run_id = :run FOR UPDATE")
 _HOLD_ROWS = text("SELECT FROM rows FOR UPDATE NOWAIT")
+_TYPE = text("""UPDATE rows SET data = data || '{"city": "Basel"}' WHERE id = :row""")
 _WAITING = text("""
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'
@@ -119,6 +120,28 @@ def test_who_settles_with_what_was_said_holds_no_row_while_another_has_the_batch
         other.execute(_HOLD_ROWS)
 
     assert settled.result(timeout=30).won
+
+
+def test_what_is_typed_while_a_batch_waits_for_the_row_is_kept(
+    clean_engine: Engine, runs: PostgresRunStore
+) -> None:
+    ref = begin(runs, in_flight=1)[0]
+    batch = runs.open(ref, lease_s=60)
+    assert batch is not None
+    typed, free = sorted(row.id for row in batch.rows)
+    with ThreadPoolExecutor(1) as pool:
+        with clean_engine.begin() as other:
+            other.execute(_TYPE, {"row": typed})
+            settled = pool.submit(end, runs, ref)
+            until_somebody_waits(clean_engine)
+
+        assert settled.result(timeout=60).report == WriteReport(written=1, protected=1)
+    cities = {
+        row.id: row.data["city"]
+        for row in PostgresRowStore(clean_engine).scan(TENANT, TABLE)
+        if row.id in {typed, free}
+    }
+    assert cities == {typed: "Basel", free: "Bern"}
 
 
 def test_sweeps_at_once_share_the_work(runs: PostgresRunStore) -> None:

@@ -65,7 +65,7 @@ def _capacity(installation: Installation) -> float:
     started_s = time.perf_counter()
     for number in range(1, _BESIDE_CELLS + 1):
         enrich_cell.apply_async((table, f"row_{number}", "industry"), ignore_result=True)
-    took_s = installation.until_filled(table, _BESIDE_CELLS, started_s, fields=1)
+    took_s = installation.until_filled(table, started_s, fields=["industry"])
     return _BESIDE_CELLS / took_s
 
 

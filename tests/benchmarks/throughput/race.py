@@ -121,7 +121,7 @@ def _delayed(installation: Installation, rows: int) -> float:
     started_s = time.perf_counter()
     for number in range(1, rows + 1):
         enrich_row.apply_async((table, f"row_{number}"), ignore_result=True)
-    return installation.until_filled(table, rows, started_s, patience_s=_PATIENCE_S)
+    return installation.until_filled(table, started_s, patience_s=_PATIENCE_S)
 
 
 def _sent(
@@ -131,7 +131,7 @@ def _sent(
     found = peers.rows_of(table)
     started_s = time.perf_counter()
     send(found)
-    return installation.until_filled(table, rows, started_s, patience_s=_PATIENCE_S)
+    return installation.until_filled(table, started_s, patience_s=_PATIENCE_S)
 
 
 def _redis_url(installation: Installation) -> str:
