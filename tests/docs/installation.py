@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,11 +18,12 @@ import requests
 
 from enrich import embedded
 from tests.docs.pages import ROOT, Block
+from tests.ports import reserved_port
 
 __all__ = ["Installation", "running"]
 
 _READY_S = 120.0
-_PAGE_S = 240.0
+_PAGE_S = 480.0
 _END_S = 120.0
 _EXAMPLES = ROOT / "docs" / "examples"
 #: Where the pages say that the interface is.
@@ -74,7 +74,7 @@ class Installation:
         own = {"PATH": path, "PYTHONPATH": str(ROOT), "ENRICH_API__PORT": str(self.api_port)}
         # What is laid up from an earlier time will do, and nothing is told to the registry.
         quick = {"npm_config_prefer_offline": "true", "npm_config_audit": "false"}
-        return _foreign() | own | quick
+        return _foreign() | own | quick | {"npm_config_fetch_retries": "5"}
 
     def begin_page(self) -> Path:
         """Give a folder to read a page in, below the one in which `enrich up` was begun."""
@@ -92,8 +92,8 @@ class Installation:
         """
         script, said = folder / ".page.sh", folder / ".said"
         steps = "".join(map(_step, blocks))
-        script.write_text("set -eo pipefail\n" + _with_free_ports(steps, self.api_port))
-        with said.open("w") as out:
+        with said.open("w") as out, ExitStack() as ends:
+            script.write_text("set -eo pipefail\n" + _with_free_ports(steps, self.api_port, ends))
             shell = subprocess.Popen(
                 ["bash", script],
                 cwd=folder,
@@ -136,7 +136,7 @@ def running(warm: Path) -> Iterator[Installation]:
         folder = Path(tempfile.mkdtemp(prefix="enrich-d-"))  # a socket's path must be short
         ends.callback(shutil.rmtree, folder)
         (folder / "traces").mkdir()
-        home, port = folder / ".enrich", _free_port()
+        home, port = folder / ".enrich", ends.enter_context(reserved_port())
         ends.callback(embedded.stop, home)
         _begin(ends, folder, port)
         _wait(lambda: _serves(port), folder / "log")
@@ -186,10 +186,10 @@ def _step(block: Block) -> str:
     return written if block.saved_as else f"{written}{runner} {name}\n"
 
 
-def _with_free_ports(steps: str, api_port: int) -> str:
+def _with_free_ports(steps: str, api_port: int, ends: ExitStack) -> str:
     """Put ports that are free here in the place of those that a page names."""
     for named in sorted(set(_PORT.findall(steps))):
-        free = api_port if named == _API else _free_port()
+        free = api_port if named == _API else ends.enter_context(reserved_port())
         steps = re.sub(rf"\b{named}\b", str(free), steps)
     return steps
 
@@ -206,9 +206,3 @@ def _wait(holds: Callable[[], bool], log: Path) -> None:
     while not holds():
         assert time.monotonic() < until_s, log.read_text()
         time.sleep(0.1)
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

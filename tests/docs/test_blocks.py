@@ -14,7 +14,7 @@ import requests
 from tests.docs.installation import Installation
 from tests.docs.pages import LANGUAGES, ROOT, Block, blocks_of, pages
 
-pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(900)]
 
 _RUN = ("sh", "python", "sql")
 
@@ -51,7 +51,8 @@ def the_service_has_told_it_all(folder: Path) -> None:
     assert (job["status"], job["result"]["embeddingUpserted"]) == ("completed", True)
     assert job["result"]["fields"]["industry"]["provenance"]["provider"]
     assert found["items"][0]["row"] == "cand-1"
-    assert (folder / "told.log").read_text() == "verified job.completed\n"
+    # It may be told again when it was slow to say that it has heard.
+    assert {*(folder / "told.log").read_text().splitlines()} == {"verified job.completed"}
 
 
 def nothing_more(folder: Path) -> None:
