@@ -54,6 +54,8 @@ _EMPTY = """
     END $$;
     ALTER SEQUENCE stamps RESTART
 """
+#: The program gives up sooner than a slow machine has emptied what a test filled.
+_PATIENTLY = "SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = '60s'"
 
 
 def put_row(rows: RowStore, tenant: str, table: str, row: NewRow) -> int:
@@ -109,6 +111,7 @@ def store_engine(store_url: str) -> Iterator[Engine]:
 def clean_engine(store_engine: Engine) -> Engine:
     """Connections to it, with nothing in its tables."""
     with store_engine.begin() as connection:
+        connection.exec_driver_sql(_PATIENTLY)
         connection.exec_driver_sql(_EMPTY)
     return store_engine
 

@@ -35,7 +35,7 @@ class Valkey:
 
     @property
     def socket(self) -> str:
-        return str(self.home / "s")
+        return str(self.home / "valkey.sock")
 
     @property
     def url(self) -> str:

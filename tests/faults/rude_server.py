@@ -66,6 +66,8 @@ def rude_server() -> Iterator[Rude]:
         yield rude
     finally:
         rude.stopped.set()
+        # Who waits in accept() is woken by this, and by nothing else.
+        listener.shutdown(socket.SHUT_RDWR)
         listener.close()
 
 
@@ -102,6 +104,7 @@ def _request(client: socket.socket) -> str:
         data += more
     head, _, body = data.partition(b"\r\n\r\n")
     named = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
-    while len(body) < int(named.get(b"content-length", b"0")):
-        body += client.recv(65536)
+    wanted = int(named.get(b"content-length", b"0"))
+    while len(body) < wanted and (more := client.recv(65536)):
+        body += more
     return (head + b"\r\n\r\n" + body).decode("latin-1")
