@@ -27,7 +27,8 @@ def shell(
     own = {
         "DATABASE_URL": database_url,
         "REDIS_URL": patient(redis_url),
-        "ENRICH_BROKER__URL": redis_url,
+        # Celery reads such an address of a socket only.
+        "ENRICH_BROKER__URL": patient(redis_url) if redis_url.startswith("unix:") else redis_url,
         "ENRICH_HOME": str(folder / "home"),
     }
     shell = Shell(folder, own, (str(warm_enrich),))
