@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
+import redis
 from hypothesis import HealthCheck, settings
 
 from enrich import embedded
@@ -110,7 +111,7 @@ def database_url(server_home: Path) -> Iterator[str]:
 def redis_url(server_home: Path) -> str:
     """The address of a Valkey or Redis, in redis-py's form."""
     given = os.environ.get("REDIS_URL")
-    return given or _embedded(server_home, embedded.Server.VALKEY).redis_url
+    return given or _forgetful(server_home)
 
 
 @pytest.fixture(scope="session")
@@ -135,6 +136,14 @@ def _hasty(home: Path) -> str:
     for setting in ("fsync", "full_page_writes"):
         _administer(server, f"ALTER SYSTEM SET {setting} = off")
     _administer(server, "SELECT pg_reload_conf()")
+    return server
+
+
+def _forgetful(server_home: Path) -> str:
+    """Start a Valkey that does not wait for the disk either."""
+    server = _embedded(server_home, embedded.Server.VALKEY).redis_url
+    with redis.Redis.from_url(server) as client:
+        client.config_set("appendfsync", "no")
     return server
 
 

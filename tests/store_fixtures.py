@@ -4,11 +4,12 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from enrich.domain.outcome import Found, Outcome
 from enrich.domain.run import BatchRef, Response
@@ -22,6 +23,8 @@ __all__ = [
     "clean_engine",
     "empty_database_url",
     "engine_behind_walls",
+    "patient_engine",
+    "patient_store_engine",
     "store_engine",
     "store_url",
     "walled_engine",
@@ -99,10 +102,32 @@ def empty_database_url(database_url: str) -> Iterator[str]:
     yield from _beside(database_url, "empty")
 
 
+def patient_engine(url: str, *, pool_size: int, is_walled: bool = False) -> Engine:
+    """Make the program's connections, which wait for locks for as long as a slow machine takes."""
+    engine = make_engine(url, pool_size=pool_size, pool_timeout_s=60.0, is_walled=is_walled)
+    event.listen(engine, "connect", _wait_long)
+    return engine
+
+
+def _wait_long(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+            cursor.execute(f"SET {limit} = '100s'")
+    connection.commit()
+
+
 @pytest.fixture(scope="session")
 def store_engine(store_url: str) -> Iterator[Engine]:
     """Connections to it."""
     engine = make_engine(store_url, pool_size=10)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def patient_store_engine(store_url: str) -> Iterator[Engine]:
+    """The same, for where nobody is to give up: a conftest takes it by the name of that."""
+    engine = patient_engine(store_url, pool_size=10)
     yield engine
     engine.dispose()
 
@@ -119,7 +144,7 @@ def clean_engine(store_engine: Engine) -> Engine:
 @pytest.fixture(scope="session")
 def engine_behind_walls(store_url: str) -> Iterator[Engine]:
     """Connections to it as the program makes them."""
-    engine = make_engine(store_url, pool_size=10, is_walled=True)
+    engine = patient_engine(store_url, pool_size=10, is_walled=True)
     yield engine
     engine.dispose()
 

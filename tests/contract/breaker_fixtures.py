@@ -1,6 +1,7 @@
 """Breakers in memory and in Valkey, new for each test."""
 
 import itertools
+import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -12,6 +13,8 @@ from tests.contract.breaker_world import World, memory_world, shared_world
 
 Make = Callable[..., World]
 _KEYS = itertools.count()
+#: A server that was given to us may still hold what an earlier session has left in it.
+_SESSION = secrets.token_hex(4)
 
 
 @pytest.fixture(params=["memory", pytest.param("valkey", marks=pytest.mark.servers)])
@@ -22,7 +25,7 @@ def make(request: pytest.FixtureRequest) -> Iterator[Make]:
         return
     link = RedisLink(request.getfixturevalue("redis_url"), timeout_s=5.0)
     yield lambda **numbers: shared_world(
-        BreakerPolicy(**numbers), link, key=f"acme-{request.node.name}-{next(_KEYS)}"
+        BreakerPolicy(**numbers), link, key=f"acme-{_SESSION}-{request.node.name}-{next(_KEYS)}"
     )
     link.close()
 

@@ -18,10 +18,10 @@ from enrich.store.runs import PostgresRunStore
 from tests.store_fixtures import (
     clean_engine,
     engine_behind_walls,
-    store_engine,
     store_url,
     walled_engine,
 )
+from tests.store_fixtures import patient_store_engine as store_engine
 
 __all__ = ["clean_engine", "engine_behind_walls", "store_engine", "store_url", "walled_engine"]
 

@@ -5,6 +5,7 @@
 
 import itertools
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 _HISTORIES = int(os.environ.get("ENRICH_HISTORIES", "300"))
 _NAMES = itertools.count()
+_SESSION = secrets.token_hex(4)
 _START_S = 1_700_000_000.0
 _EDGES_MS = (-5000, 0, 1, 999, 1000, 14_999, 15_000, 29_999, 30_000, 59_000, 60_000, 300_000)
 
@@ -159,7 +161,7 @@ def link(redis_url: str) -> Iterator[RedisLink]:
 def test_lua_and_python_agree_on_any_history(
     link: RedisLink, policy: BreakerPolicy, steps: list[Step]
 ) -> None:
-    key = f"pair-{next(_NAMES)}"
+    key = f"pair-{_SESSION}-{next(_NAMES)}"
     here = memory_world(policy)
     here.key = key
     pair = Pair((here.at(_START_S), shared_world(policy, link, key=key, at_s=_START_S)))

@@ -26,7 +26,7 @@ from providers.spec.checking import without_example
 from providers.spec.checking_many import lacks_many
 from providers.spec.model import Auth
 
-_LIMIT_S = 20.0
+_LIMIT_S = 60.0
 
 
 def _asked(spec: HttpSpec) -> HttpSpec:

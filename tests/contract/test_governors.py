@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ PER_SECOND = RateLimit(20, 1.0)
 PER_MINUTE = RateLimit(60, 60.0)
 _HISTORIES = int(os.environ.get("ENRICH_HISTORIES", "200"))
 _NAMES = itertools.count()
+_SESSION = secrets.token_hex(4)
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ def in_memory() -> World:
 def in_valkey(link: RedisLink) -> World:
     clock = HandClock(NOON_S)
     governor = RedisGovernor(link, clock=clock, recorder=Sums(), now_us=lambda: in_us(clock.now()))
-    return World(governor, clock, f"acme-{os.getpid()}-{next(_NAMES)}")
+    return World(governor, clock, f"acme-{_SESSION}-{next(_NAMES)}")
 
 
 @pytest.fixture(scope="module")

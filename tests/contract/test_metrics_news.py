@@ -1,6 +1,7 @@
 """What was counted since the last time: told once, and right after the sums were lost."""
 
 import secrets
+from collections.abc import Iterator
 
 import pytest
 
@@ -44,13 +45,14 @@ def _written(sums: Sums) -> int:
 
 
 @pytest.fixture
-def counted(redis_url: str) -> Counted:
+def counted(redis_url: str) -> Iterator[Counted]:
     """Seven cells, and a first reading."""
     made = Counted(redis_url)
     made.count(7)
     assert made.told(made.one) is None
     made.next_period()
-    return made
+    yield made
+    made.link.close()
 
 
 def test_only_what_came_since_is_told_and_to_one_of_them(counted: Counted) -> None:
