@@ -57,7 +57,6 @@ def api(
         "ENRICH_API__JWT_ISSUER": ISSUER,
         "ENRICH_API__JWT_AUDIENCE": AUDIENCE,
         "ENRICH_API__MAX_BODY_BYTES": str(LARGEST_BODY),
-        "ENRICH_API__BODY_SECONDS": "1",
     }
     with serving({**worker_environment, **own}, api_log) as url:
         yield url

@@ -1,5 +1,9 @@
 """The store's own database, and a real worker with another."""
 
+from pathlib import Path
+
+import pytest
+
 from tests.integration.api_fixtures import access_keys, acme, api, api_log, signing_key
 from tests.integration.worker_fixtures import (
     ask,
@@ -18,10 +22,10 @@ from tests.integration.worker_fixtures import (
 from tests.store_fixtures import (
     clean_engine,
     engine_behind_walls,
-    store_engine,
     store_url,
     walled_engine,
 )
+from tests.store_fixtures import patient_store_engine as store_engine
 
 __all__ = [
     "access_keys",
@@ -47,3 +51,13 @@ __all__ = [
     "worker_environment",
     "world",
 ]
+
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give time to whoever starts a worker: on a slow machine that alone takes a minute."""
+    for item in items:
+        is_ours = _HERE in item.path.parents and item.get_closest_marker("worker")
+        if is_ours and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(300))

@@ -52,7 +52,7 @@ class Counted:
 
     def _connection(self) -> HTTPConnection:
         if not hasattr(self._own, "connection"):
-            self._own.connection = HTTPConnection("127.0.0.1", self._port, timeout=5)
+            self._own.connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
         connection: HTTPConnection = self._own.connection
         return connection
 

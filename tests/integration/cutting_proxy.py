@@ -57,7 +57,7 @@ def _serve(client: socket.socket, database_url: str, proxy: CuttingProxy) -> Non
                 server.sendall(data)
         with suppress(OSError):
             server.shutdown(socket.SHUT_RDWR)
-        back.join(timeout=10)
+        back.join(timeout=60)
 
 
 def _pass_answers(server: socket.socket, client: socket.socket, cut: threading.Event) -> None:
@@ -74,7 +74,9 @@ def _connect(database_url: str) -> socket.socket:
     host = parse_qs(parts.query).get("host", [parts.hostname or "127.0.0.1"])[0]
     port = parts.port or 5432
     if not host.startswith("/"):
-        return socket.create_connection((host, port), timeout=10)
+        server = socket.create_connection((host, port), timeout=60)
+        server.settimeout(None)
+        return server
     server = socket.socket(socket.AF_UNIX)
     server.connect(f"{host}/.s.PGSQL.{port}")
     return server

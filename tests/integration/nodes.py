@@ -26,7 +26,7 @@ __all__ = ["ServerAddress", "WorkerProcess", "in_database"]
 
 _ROOT = Path(__file__).parents[2]
 _READY = "ready."
-_READY_S = 60.0
+_READY_S = 100.0
 
 
 def in_database(redis_url: str, number: int) -> str:
@@ -101,13 +101,13 @@ class WorkerProcess:
     def reload(self) -> None:
         """Do nothing: the state is never remembered."""
 
-    def restart(self, timeout: float = 20.0) -> None:
+    def restart(self, timeout: float = 60.0) -> None:
         """End it in good order, start it again and wait until it is ready."""
         self.teardown(timeout)
         self.start()
         self.ready()
 
-    def teardown(self, timeout: float = 20.0) -> None:
+    def teardown(self, timeout: float = 60.0) -> None:
         """End it in good order, and kill what has not ended in time."""
         if self._supervisor is not None:
             self._supervisor.stop(patience_s=timeout)

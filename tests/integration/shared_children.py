@@ -63,7 +63,7 @@ class Worker:
         number = self.link.do(lambda client: client.incr(self.calls_key))
         while self.waiting() < crowd:
             time.sleep(0.01)
-        self.cache.put_many("t", {"q": CacheEntry(payload=number, ttl_s=60)})
+        self.cache.put_many("t", {"q": CacheEntry(payload=number, ttl_s=3600)})
 
     def waiting(self) -> int:
         ((_, count),) = self.link.do(lambda client: client.pubsub_numsub(self.channel))

@@ -25,7 +25,7 @@ ANSWERS = """
 
 def told(url: str, name: str, *by: str) -> dict[tuple[str, ...], float]:
     """Read one metric by these labels, of our tenant where it has a tenant."""
-    answer = requests.get(f"{url}/metrics", timeout=30)
+    answer = requests.get(f"{url}/metrics", timeout=100)
     assert answer.status_code == 200, answer.text
     return {
         tuple(sample.labels[label] for label in by): sample.value
@@ -41,19 +41,24 @@ def test_counters_are_the_ledger_after_a_run(
     table = world.make_table(30, tenant=TENANT)
     wish = {"tenant": TENANT}
     sent = celery_setup.app.send_task("enrich.table", (table,), wish, queue="enrich.ingest")
-    summary = sent.get(timeout=60)
+    summary = sent.get(timeout=200)
     written = {(name, kind): n for name, kind, n in world.all(ANSWERS, tenant=TENANT)}
 
     assert eventually(
         lambda: told(api, "enrich_cache_misses_total", "provider", "outcome") == written,
         every_s=0.5,
     )
-    ended = told(api, "enrich_cells_ended_total", "outcome")
-    assert {end: summary[end] for (end,) in ended} == {end: n for (end,), n in ended.items()}
-    assert told(api, "enrich_provider_calls_total") == {(): summary["provider_calls"]}
-    assert told(api, "enrich_workers")[()] >= 1
+    assert eventually(lambda: all_ended(api, summary), every_s=0.5)
+    calls = {(): summary["provider_calls"]}
+    assert eventually(lambda: told(api, "enrich_provider_calls_total") == calls, every_s=0.5)
+    assert eventually(lambda: told(api, "enrich_workers")[()] >= 1, every_s=0.5)
     assert told(api, "enrich_queue_messages", "queue").keys() >= {("enrich.fuse",)}
-    assert set(told(api, "enrich_up", "server").values()) == {1.0}
+    assert eventually(lambda: set(told(api, "enrich_up", "server").values()) == {1.0}, every_s=0.5)
+
+
+def all_ended(url: str, summary: Mapping[str, float]) -> bool:
+    ended = {end: n for (end,), n in told(url, "enrich_cells_ended_total", "outcome").items()}
+    return bool(ended) and {end: summary[end] for end in ended} == ended
 
 
 def test_off_loopback_the_token_is_demanded(

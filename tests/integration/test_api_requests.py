@@ -2,7 +2,7 @@
 
 import http.client
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ import pytest
 
 from enrich.store.access_keys import PostgresAccessKeys
 from tests.integration.api_fixtures import LARGEST_BODY, bearer, check
-from tests.integration.api_process import Caller, make_key
+from tests.integration.api_process import Caller, make_key, serving
 from tests.integration.worker_fixtures import World
 
 pytestmark = pytest.mark.servers
@@ -108,15 +108,20 @@ def test_a_request_names_up_to_ten_thousand_rows(
     assert acme.post("/v1/enrich/rows", wish).status_code == status
 
 
-def test_i30_a_body_that_drips_is_cut_and_others_are_served(acme: Caller) -> None:
+def test_i30_a_body_that_drips_is_cut_and_others_are_served(
+    acme: Caller, worker_environment: Mapping[str, str], tmp_path: Path
+) -> None:
     def drip() -> Iterator[bytes]:
         yield b"{"
         while True:
-            served.append(acme.get("/v1/runs?limit=1").status_code)
+            served.append(hasty.get("/v1/runs?limit=1").status_code)
             yield b" "
 
     served: list[int] = []
-    answer = acme("POST", "/v1/runs", data=drip(), headers={**_JSON, "Connection": "close"})
+    own = {**worker_environment, "ENRICH_API__BODY_SECONDS": "1"}
+    with serving(own, tmp_path / "api.log") as url:
+        hasty = Caller(url, acme.headers)
+        answer = hasty("POST", "/v1/runs", data=drip(), headers={**_JSON, "Connection": "close"})
 
     check(answer, 408)
     assert set(served) == {200}

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from pytest_celery import CeleryTestSetup
 
 from enrich.domain.run import RunOptions
 from enrich.ports.runs import NewRun, Selection
-from tests.integration.api_fixtures import check
-from tests.integration.api_process import Caller
+from enrich.store.access_keys import PostgresAccessKeys
+from tests.integration.api_fixtures import bearer, check
+from tests.integration.api_process import Caller, make_key
 from tests.integration.test_api_profiles import other, profile
 from tests.integration.worker_fixtures import World
 from tests.waiting import eventually
@@ -24,6 +26,14 @@ from tests.waiting import eventually
 __all__ = ["other"]
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.usefixtures("celery_setup")]
+
+
+@pytest.fixture
+def own(api: str, access_keys: PostgresAccessKeys) -> Caller:
+    """Somebody of a tenant for whom nobody else works: of its ends alone a webhook tells."""
+    prefix = secrets.token_hex(4)
+    key = make_key(access_keys, prefix, tenant=f"told-{prefix}")
+    return Caller(api, {**bearer(key), "X-Tenant-ID": f"told-{prefix}"})
 
 
 @dataclass
@@ -71,9 +81,9 @@ def told(caller: Caller, receiver: Receiver) -> Iterator[dict[str, Any]]:
     assert caller("DELETE", f"/v1/webhooks/{webhook['id']}").status_code == 204
 
 
-def test_the_end_of_a_job_is_told_with_a_signature(acme: Caller) -> None:
-    with receiving() as receiver, told(acme, receiver) as webhook:
-        job = acme.post("/v1/enrich/profile", {**profile(), "async": False}).json()["job"]
+def test_the_end_of_a_job_is_told_with_a_signature(own: Caller) -> None:
+    with receiving() as receiver, told(own, receiver) as webhook:
+        job = own.post("/v1/enrich/profile", {**profile(), "async": False}).json()["job"]
         assert eventually(lambda: receiver.got)
 
     headers, body = receiver.got[0]
@@ -86,21 +96,21 @@ def test_the_end_of_a_job_is_told_with_a_signature(acme: Caller) -> None:
 
 
 def test_what_did_not_arrive_is_sent_again_and_can_be_replayed(
-    acme: Caller, celery_setup: CeleryTestSetup
+    own: Caller, celery_setup: CeleryTestSetup
 ) -> None:
     def again() -> bool:
         celery_setup.app.send_task("enrich.notify", queue="enrich.control")
         return len(receiver.got) > seen
 
-    with receiving() as receiver, told(acme, receiver) as webhook:
+    with receiving() as receiver, told(own, receiver) as webhook:
         receiver.statuses, seen = [500], 1
-        acme.post("/v1/enrich/profile", profile())
+        own.post("/v1/enrich/profile", profile())
         assert eventually(again)
         where = f"/v1/webhooks/{webhook['id']}/deliveries"
-        assert eventually(lambda: acme.get(where).json()["items"][0]["state"] == "delivered")
-        delivery, seen = acme.get(where).json()["items"][0], len(receiver.got)
+        assert eventually(lambda: own.get(where).json()["items"][0]["state"] == "delivered")
+        delivery, seen = own.get(where).json()["items"][0], len(receiver.got)
 
-        acme("POST", f"/v1/webhooks/deliveries/{delivery['id']}/replay")
+        own("POST", f"/v1/webhooks/deliveries/{delivery['id']}/replay")
 
         assert eventually(again)
     assert delivery["attempts"] == 2
@@ -108,21 +118,29 @@ def test_what_did_not_arrive_is_sent_again_and_can_be_replayed(
 
 
 def test_the_end_of_a_run_is_told_and_logged_with_its_report(
-    acme: Caller, world: World, celery_setup: CeleryTestSetup
+    own: Caller, world: World, celery_setup: CeleryTestSetup
 ) -> None:
-    table = world.make_table(2, tenant="acme")
-    with receiving() as receiver, told(acme, receiver):
-        run = acme.post("/v1/runs", {"table_id": table, "columns": ["website"]}).json()["run_id"]
+    table = world.make_table(2, tenant=own.headers["X-Tenant-ID"])
+    with receiving() as receiver, told(own, receiver):
+        run = own.post("/v1/runs", {"table_id": table, "columns": ["website"]}).json()["run_id"]
         assert eventually(lambda: receiver.got)
 
     (message,) = [json.loads(body) for _, body in receiver.got]
-    report = acme.get(f"/v1/runs/{run}/report").json()
+    report = own.get(f"/v1/runs/{run}/report").json()
     assert (message["type"], message["run"]) == ("run.finished", report)
     assert (report["state"], report["rows"], report["columns"]) == ("done", 2, ["website"])
     assert report["filled"] + sum(each["cells"] for each in report["reasons"]) == 2
-    lines = [json.loads(line) for line in celery_setup.worker.logs().splitlines() if "{" in line]
-    (logged,) = [one for one in lines if one["event"] == "run.finished" and one["run_id"] == run]
+    assert eventually(lambda: bool(finished(celery_setup, run)))
+    (logged,) = finished(celery_setup, run)
     assert {name: logged[name] for name in report} == report
+
+
+def finished(setup: CeleryTestSetup, run: int) -> list[dict[str, Any]]:
+    """Read the lines about a run's end."""
+    # The last line may be written just now.
+    whole = setup.worker.logs().rpartition("\n")[0]
+    lines = [json.loads(line) for line in whole.splitlines() if "{" in line]
+    return [one for one in lines if one["event"] == "run.finished" and one["run_id"] == run]
 
 
 @pytest.mark.parametrize(
@@ -152,15 +170,16 @@ def test_a_foreign_webhook_looks_like_none(acme: Caller, other: Caller) -> None:
     assert webhook["id"] not in other.get("/v1/webhooks").text
 
 
-def test_a_cancelled_run_that_nobody_is_at_work_on_is_told(acme: Caller, world: World) -> None:
+def test_a_cancelled_run_that_nobody_is_at_work_on_is_told(own: Caller, world: World) -> None:
+    tenant = own.headers["X-Tenant-ID"]
     new = NewRun(
-        tenant="acme", table=world.make_table(1, tenant="acme"), wanted=("website",),
+        tenant=tenant, table=world.make_table(1, tenant=tenant), wanted=("website",),
         selection=Selection(), options=RunOptions(), batch_rows=1, reply_to="",
     )  # fmt: skip
     run, _ = world.runs.create(new, in_flight=1, lease_s=600)
 
-    with receiving() as receiver, told(acme, receiver):
-        acme("POST", f"/v1/runs/{run.id}/cancel")
+    with receiving() as receiver, told(own, receiver):
+        own("POST", f"/v1/runs/{run.id}/cancel")
         assert eventually(lambda: receiver.got)
 
     (message,) = [json.loads(body) for _, body in receiver.got]

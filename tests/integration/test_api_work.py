@@ -19,7 +19,7 @@ def test_a_cell_is_waited_for_and_has_its_evidence(
     table = world.make_table(1, tenant="acme")
     wish = {"table_id": table, "row_id": "row_0001", "column_key": "website"}
 
-    answer = acme.post("/v1/enrich/cell", {**wish, "wait_s": 25})
+    answer = acme.post("/v1/enrich/cell", {**wish, "wait_s": 90})
 
     cell = answer.json()
     assert (answer.status_code, cell["state"]) == (200, "filled")
@@ -67,7 +67,7 @@ def test_a_label_is_kept_and_leaves_the_cell_as_it_is(acme: Caller, world: World
 def test_details_tell_what_waits_and_who_works(acme: Caller) -> None:
     told = acme.get("/health/details").json()
 
-    assert told["workers"] == 1
+    assert told["workers"] >= 1
     assert told["migrations_pending"] == []
     assert "enrich.urgent" in told["queues"]
     assert {"batches", "oldest_batch_s", "parked"} <= told.keys()

@@ -11,7 +11,8 @@ from enrich.ports.runs import NewRun, Selection
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
 from enrich.store.webhooks import PostgresWebhooks
-from tests.store_fixtures import TABLE, TENANT, clean_engine, make_table, store_engine, store_url
+from tests.store_fixtures import TABLE, TENANT, clean_engine, make_table, store_url
+from tests.store_fixtures import patient_store_engine as store_engine
 from tests.waiting import eventually
 
 __all__ = ["clean_engine", "store_engine", "store_url"]
@@ -57,7 +58,7 @@ def test_the_second_waits_for_the_first_and_adds_nothing(clean_engine: Engine) -
         assert eventually(lambda: added.done() or _scalar(clean_engine, _WAITERS) > 0)
         first.commit()
 
-        assert added.result(30) == 0
+        assert added.result(60) == 0
     assert _scalar(clean_engine, "SELECT count(*) FROM deliveries") == 1
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ ENDED = re.compile(r"(enrich\.(rows|table)\[[^]]+\] (succeeded|raised)|calls\.an
 DELAYED = """\
 import json, sys
 from tasks import enrich_cell
-print(json.dumps(enrich_cell.delay(*sys.argv[1:]).get(timeout=30)))
+print(json.dumps(enrich_cell.delay(*sys.argv[1:]).get(timeout=90)))
 """
 STRANGER = """\
 import json, sys
@@ -56,7 +55,7 @@ url, *args = sys.argv[1:]
 app = Celery(broker=url, backend=url)
 sent = app.send_task("enrich.cell", args, queue="enrich.ingest")
 try:
-    print(json.dumps(sent.get(timeout=30)))
+    print(json.dumps(sent.get(timeout=90)))
 except Exception as exc:
     print(json.dumps([type(exc).__name__, str(exc)]))
 app.close()
@@ -89,7 +88,7 @@ def run_python(code: str, *args: str, env: Mapping[str, str], cwd: Path) -> Any:
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=True,
     )
     return json.loads(done.stdout)
@@ -291,11 +290,17 @@ def test_force_says_how_much_of_what_is_known_is_asked_again(
     ask("enrich.cell", *cell, force, tenant="force")
 
     assert world.scalar(RUNS_OF, table=cell[0]) == runs
-    assert {name for (name,) in world.all(ASKED_SINCE, run=before)} == set(asked.split())
+    assert {name for (name,) in world.all(ASKED_SINCE, run=before, table=cell[0])} == set(
+        asked.split()
+    )
 
 
 RUNS_OF = "SELECT count(*) FROM runs r JOIN tables t ON t.id = r.table_id WHERE t.name = :table"
-ASKED_SINCE = "SELECT provider FROM responses WHERE run_id > :run AND NOT from_cache"
+ASKED_SINCE = """
+    SELECT s.provider FROM responses s JOIN runs r ON r.id = s.run_id
+    JOIN tables t ON t.id = r.table_id
+    WHERE t.name = :table AND s.run_id > :run AND NOT s.from_cache
+"""
 ASKED_OF = """
     SELECT s.provider FROM responses s JOIN runs r ON r.id = s.run_id
     JOIN tables t ON t.id = r.table_id
@@ -313,42 +318,44 @@ def test_one_cell_asked_for_twice_at_once_is_asked_once(
         celery_setup.app.send_task("enrich.cell", args, wish, queue="enrich.ingest")
         for _ in range(2)
     ]
-    first, second = (one.get(timeout=30) for one in sent)
+    first, second = (one.get(timeout=90) for one in sent)
 
     assert first["value"] == second["value"]
     assert max(Counter(world.all(ASKED_OF, table=args[0])).values()) == 1
 
 
 @pytest.fixture
-def received(celery_setup: CeleryTestSetup) -> Iterator[Callable[[], list[tuple[str, str]]]]:
-    """Watch the worker as Flower does: names and arguments of the tasks that it received."""
+def received(celery_setup: CeleryTestSetup) -> Iterator[Callable[..., list[tuple[str, str]]]]:
+    """Watch the worker as Flower does: names and arguments of the tasks that it received.
+
+    As many as named are waited for, about what is named.
+    """
     app = celery_setup.app
     seen: list[dict[str, Any]] = []
-    app.control.enable_events(reply=True, timeout=2)
+    app.control.enable_events(reply=True, timeout=30, limit=1)
     with app.connection_for_read() as connection:
         receiver = app.events.Receiver(connection, handlers={"task-received": seen.append})
-        consumers = receiver.itercapture(limit=None, timeout=1)
+        consumers = receiver.itercapture(limit=None, timeout=60)
 
-        def read() -> list[tuple[str, str]]:
-            with suppress(TimeoutError):
-                for _ in consumers:
-                    pass
-            return sorted((event["name"], event["args"]) for event in seen)
+        def read(count: int, about: str) -> list[tuple[str, str]]:
+            while sum(about in event["args"] for event in seen) < count:
+                next(consumers)
+            return sorted((e["name"], e["args"]) for e in seen if about in e["args"])
 
         # The first event is the answer to the receiver's own wish: from here on none is missed.
         next(consumers)
         yield read
-    app.control.disable_events(reply=True, timeout=2)
+    app.control.disable_events(reply=True, timeout=30, limit=1)
 
 
 def test_steps_name_their_table_run_batch_and_provider_to_operators(
-    ask: Ask, world: World, received: Callable[[], list[tuple[str, str]]]
+    ask: Ask, world: World, received: Callable[..., list[tuple[str, str]]]
 ) -> None:
     # One row that no free or cheap provider knows.
     table = world.make_table(1)
     # Whatever others have asked about the same company.
     run = ask("enrich.table", table, ["industry"], force=True)["run_id"]
-    steps = [step for step in received() if f"run={run} " in step[1]]
+    steps = received(6, f"run={run} ")
 
     where = f"table={table} run={run} batch=1 attempt=1"
     assert steps[:4] == [

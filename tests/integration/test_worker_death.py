@@ -1,14 +1,16 @@
 """A worker dies by kill -9 in the middle of a run: no row is lost and no cell is written twice."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import pytest
+from celery.result import AsyncResult
 from pytest_celery import CeleryTestSetup
 from sqlalchemy import text
 
-from tests.integration.worker_fixtures import ENRICHED, World, end_leases
+from tests.integration.worker_fixtures import ENRICHED, World, end_leases, held_back
 from tests.waiting import eventually
 
 # A whole run, twice, on a machine that may have other work.
@@ -48,16 +50,18 @@ def in_phases(world: World, run: int, *phases: str) -> int:
     return int(world.scalar(BATCHES, run=run, phases=list(phases)))
 
 
-def begin(setup: CeleryTestSetup, world: World, table: str) -> tuple[Any, int]:
-    """Send a run; give who waits for it, and its number once it is in the middle."""
-    sent = setup.app.send_task("enrich.table", (table,), queue="enrich.ingest")
-
-    def in_the_middle() -> bool:
-        run = world.scalar(NEWEST_RUN, table=table)
-        return run is not None and in_phases(world, run, "done") >= 1
-
-    assert eventually(in_the_middle, within_s=120)
-    return sent, int(world.scalar(NEWEST_RUN, table=table))
+@contextmanager
+def in_the_middle(
+    setup: CeleryTestSetup, world: World, table: str
+) -> Iterator[tuple[AsyncResult[Any], int]]:
+    """Send a run; give who waits for it, and its number, while it is in the middle."""
+    # What others have asked about the same companies would end it sooner.
+    sent = setup.app.send_task("enrich.table", (table,), {"force": True}, queue="enrich.ingest")
+    assert eventually(lambda: world.scalar(NEWEST_RUN, table=table) is not None)
+    run = int(world.scalar(NEWEST_RUN, table=table))
+    with held_back(world, run):
+        assert eventually(lambda: in_phases(world, run, "done") >= 1, within_s=120)
+        yield sent, run
 
 
 @pytest.fixture
@@ -80,13 +84,13 @@ def test_run_survives_the_death_of_its_worker(
     celery_setup: CeleryTestSetup, audited: World, let_leases_run_out: Callable[[str], None]
 ) -> None:
     table = audited.make_table(ROWS)
-    sent, run = begin(celery_setup, audited, table)
-    celery_setup.worker.kill()
-    unfinished = in_phases(audited, run, "queued", "probe", "premium")
+    with in_the_middle(celery_setup, audited, table) as (sent, run):
+        celery_setup.worker.kill()
+        unfinished = in_phases(audited, run, "queued", "probe", "premium")
     celery_setup.worker.restart()
     let_leases_run_out(table)
     sweep_until_done(celery_setup, audited, run)
-    summary = sent.get(timeout=10)
+    summary = sent.get(timeout=60)
 
     assert unfinished > 0
     assert in_phases(audited, run, "done") == audited.scalar(
@@ -103,7 +107,7 @@ def test_late_message_of_an_older_attempt_changes_nothing(
     celery_setup: CeleryTestSetup, audited: World, let_leases_run_out: Callable[[str], None]
 ) -> None:
     table, app = audited.make_table(5), celery_setup.app
-    app.control.cancel_consumer("enrich.fuse", reply=True)
+    app.control.cancel_consumer("enrich.fuse", reply=True, timeout=30, limit=1)
     # What is cached would be written at once, before anything is fused.
     wish = {"columns": ["website"], "force": True}
     sent = app.send_task("enrich.table", (table,), wish, queue="enrich.ingest")
@@ -112,8 +116,8 @@ def test_late_message_of_an_older_attempt_changes_nothing(
     let_leases_run_out(table)
     app.send_task("enrich.sweep", queue="enrich.control", ignore_result=True)
     assert eventually(lambda: waiting(celery_setup) == 2)
-    app.control.add_consumer("enrich.fuse", reply=True)
-    summary = sent.get(timeout=30)
+    app.control.add_consumer("enrich.fuse", reply=True, timeout=30, limit=1)
+    summary = sent.get(timeout=90)
 
     assert summary["filled"] + summary["not_found"] + summary["failed"] == 5
     assert audited.all("SELECT attempt FROM batches WHERE run_id = :run", run=run) == [(2,)]

@@ -7,11 +7,13 @@ through `tasks` or `enrich` themselves runs in a process of its own, with `worke
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg2
 import pytest
 import redis
 from celery import Celery
@@ -29,7 +31,6 @@ from sqlalchemy import Engine, text
 from enrich.domain.table import Column
 from enrich.ports import NewRow
 from enrich.store import migrate
-from enrich.store.engine import make_engine
 from enrich.store.rows import PostgresRowStore
 from enrich.store.runs import PostgresRunStore
 from enrich.store.sealing import new_seal_key
@@ -37,7 +38,8 @@ from providers.simulator import Behaviour, Simulator
 from providers.spec import load_catalogue
 from tasks.settings import QUEUES
 from tests.integration.nodes import ServerAddress, WorkerProcess, in_database
-from tests.store_fixtures import administer
+from tests.store_fixtures import administer, patient_engine
+from tests.waiting import patient
 
 __all__ = [
     "ENRICHED",
@@ -51,6 +53,7 @@ __all__ = [
     "celery_worker",
     "celery_worker_cluster",
     "end_leases",
+    "held_back",
     "simulated_model",
     "start_worker",
     "worker_environment",
@@ -67,6 +70,10 @@ _RUN_OUT = """
     )
     UPDATE batches SET lease_until = now()
     WHERE lease_until IS NOT NULL AND run_id IN (SELECT id FROM own)
+"""
+_HELD_BACK = """
+    SELECT FROM batches WHERE run_id = %(run)s AND phase = 'queued'
+    ORDER BY number DESC LIMIT 1 FOR UPDATE
 """
 #: The columns to be enriched of every table made here.
 ENRICHED = ("industry", "website", "founded", "city", "employees")
@@ -120,8 +127,8 @@ class OwnSetup(CeleryTestSetup):  # type: ignore[misc]
 
     @classmethod
     def update_app_config(cls, app: Celery) -> None:
-        """Send nothing but JSON, and fail early when the broker is away."""
-        app.conf.update(broker_connection_timeout=3, redis_socket_connect_timeout=3)
+        """Send nothing but JSON, and fail in time when the broker is away."""
+        app.conf.update(broker_connection_timeout=30, redis_socket_connect_timeout=30)
 
     def teardown(self) -> None:
         """Let go of broker and results, whose connections the app itself leaves open."""
@@ -138,7 +145,7 @@ def world(database_url: str) -> Iterator[World]:
     administer(database_url, f"CREATE DATABASE {name}")
     url = parts._replace(path=f"/{name}").geturl()
     migrate.upgrade(url)
-    engine = make_engine(url, pool_size=4)
+    engine = patient_engine(url, pool_size=4)
     yield World(engine, PostgresRowStore(engine), PostgresRunStore(engine))
     engine.dispose()
     administer(database_url, f"DROP DATABASE {name} WITH (FORCE)")
@@ -162,7 +169,7 @@ def worker_environment(
     """The settings of the session's worker, and of whoever produces for it."""
     return {
         "DATABASE_URL": world.engine.url.render_as_string(hide_password=False),
-        "REDIS_URL": in_database(redis_url, _CACHE),
+        "REDIS_URL": patient(in_database(redis_url, _CACHE)),
         "ENRICH_BROKER__URL": in_database(redis_url, _BROKER),
         "ENRICH_HOME": str(tmp_path_factory.mktemp("home")),
         # A server that was given to us may hold what an earlier session has left in its cache.
@@ -195,6 +202,16 @@ def end_leases(world: World, environment: Mapping[str, str], table: str) -> None
     with redis.Redis.from_url(environment["REDIS_URL"]) as client:
         for key in client.scan_iter(f"enrich:v{version}:lease:*"):
             client.delete(key)
+
+
+@contextmanager
+def held_back(world: World, run: int) -> Iterator[None]:
+    """Keep the last batch of a run from being launched: until then the run goes on."""
+    url = world.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(_HELD_BACK, {"run": run})
+        assert cursor.rowcount == 1, "the run is about to end already"
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -267,7 +284,7 @@ def ask(celery_setup: CeleryTestSetup) -> Callable[..., Any]:
 
     def send(task: str, *args: Any, **kwargs: Any) -> Any:
         sent = celery_setup.app.send_task(task, args, kwargs, queue="enrich.ingest")
-        return sent.get(timeout=30)
+        return sent.get(timeout=90)
 
     return send
 

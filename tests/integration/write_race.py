@@ -13,9 +13,8 @@ from sqlalchemy import Connection, Engine, text
 
 from enrich.domain.table import CellWrite, Column
 from enrich.store.codec import writes_to_json
-from enrich.store.engine import make_engine
 from enrich.store.rows import PostgresRowStore
-from tests.store_fixtures import TABLE, TENANT, filled
+from tests.store_fixtures import TABLE, TENANT, filled, patient_engine
 
 WRITERS = 8
 _SQL = Path(__file__).parents[2] / "migrations" / "sql" / "0001_write_cells.sql"
@@ -46,7 +45,7 @@ def at_once(writers: int, work: Callable[[int], None]) -> None:
     barrier = Barrier(writers)
 
     def begin(number: int) -> None:
-        barrier.wait(timeout=30)
+        barrier.wait(timeout=60)
         work(number)
 
     with ThreadPoolExecutor(writers) as pool:
@@ -122,14 +121,14 @@ def write_from_processes(url: str, plan: Sequence[Sequence[tuple[int, str, int]]
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(timeout=60)
+        worker.join(timeout=100)
     assert [worker.exitcode for worker in workers] == [0] * len(plan)
 
 
 def _write_each(url: str, cells: str, barrier: Barrier) -> None:
-    engine = make_engine(url, pool_size=1)
+    engine = patient_engine(url, pool_size=1)
     store = PostgresRowStore(engine)
-    barrier.wait(timeout=60)
+    barrier.wait(timeout=100)
     for row, column, number in json.loads(cells):
         store.write_cells(TENANT, TABLE, [filled(row, column, number, number)])
     engine.dispose()
