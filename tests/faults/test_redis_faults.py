@@ -152,7 +152,7 @@ def test_f26_a_slow_server_is_used_or_skipped(
     seen = {another.get("a") for _ in range(5)}
 
     assert seen == {found}
-    assert proxy.done["delayed"] >= 1
+    assert eventually(lambda: proxy.done["delayed"] >= 1)
     another.link.close()
 
 
