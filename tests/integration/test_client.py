@@ -34,7 +34,7 @@ _EMPTY = 13
 SERVICE = """\
 import sys
 from enrich.client import Client
-client = Client(sys.argv[1])
+client = Client(sys.argv[1], timeout_s=90.0)
 client.row.delay(sys.argv[2], "row_0001")
 print(client.cell(sys.argv[2], "row_0001", "industry").state)
 foreign = {"celery", "kombu", "sqlalchemy", "pydantic", "tasks", "providers"} & set(sys.modules)
@@ -52,7 +52,7 @@ def broker_url(worker_environment: Mapping[str, str], celery_worker: CeleryTestW
 @pytest.fixture(scope="module")
 def client(broker_url: str) -> Iterator[Client]:
     """A client of that worker."""
-    with Client(broker_url) as own:
+    with Client(broker_url, timeout_s=90.0) as own:
         yield own
 
 
@@ -61,6 +61,7 @@ def lonely(redis_url: str) -> Iterator[Client]:
     """A client of a broker to which no worker listens."""
     url = in_database(redis_url, _EMPTY)
     with Client(url, timeout_s=0.2) as own:
+        own._redis.flushdb()
         yield own
         own._redis.flushdb()
 
@@ -73,7 +74,7 @@ def table(world: World) -> str:
 
 def awaited(url: str, ask: Callable[[AsyncClient], Any]) -> Any:
     async def run() -> Any:
-        async with AsyncClient(url) as own:
+        async with AsyncClient(url, timeout_s=90.0) as own:
             return await ask(own)
 
     return asyncio.run(run())
@@ -89,7 +90,7 @@ def test_a_cell_is_sent_and_waited_for(client: Client, table: str) -> None:
 def test_a_row_is_read_some_time_after_it_was_sent(client: Client, table: str) -> None:
     reply = client.row.delay(table, "row_0002", ["founded", "city"])
 
-    assert set(reply.get(timeout_s=30)) == {"founded", "city"}
+    assert set(reply.get(timeout_s=90)) == {"founded", "city"}
 
 
 def test_many_requests_are_sent_at_once_and_answered_one_by_one(client: Client, table: str) -> None:
@@ -176,7 +177,7 @@ def test_asyncio_awaits_many_at_once(broker_url: str, table: str) -> None:
 def test_an_address_is_read_in_either_form(
     broker_url: str, table: str, form: Callable[[str], str]
 ) -> None:
-    with Client(form(broker_url)) as own:
+    with Client(form(broker_url), timeout_s=90.0) as own:
         assert own.cell(table, "row_0016", "city").state
 
 
@@ -243,7 +244,7 @@ def test_a_service_ends_without_a_word(broker_url: str, table: str) -> None:
         [sys.executable, "-W", "error", "-c", SERVICE, broker_url, table],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
 

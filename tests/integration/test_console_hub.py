@@ -31,7 +31,7 @@ def counting(name: str, *, shared: bool = False) -> tuple[Section, list[str]]:
 
 async def until(frames: AsyncIterator[bytes], holds: Callable[[bytes], bool]) -> bytes:
     """Give the first frame that is as it should be."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for frame in frames:
             if holds(frame):
                 return frame
@@ -80,17 +80,18 @@ def test_nothing_is_read_when_the_last_has_left() -> None:
     section, reads = counting("runs")
     hub = Hub([section])
 
-    async def look_and_leave() -> tuple[int, int]:
+    async def look_and_leave() -> int:
         async with aclosing(hub.watch("acme")) as frames:
             await until(frames, lambda frame: b"runs" in frame)
-        await asyncio.sleep(0.05)  # a reading that was under way may end
-        left = len(reads)
-        await asyncio.sleep(0.05)
-        return left, len(reads)
+        left = 0
+        async with asyncio.timeout(60):
+            # A reading that was under way may end, whenever its thread is let on.
+            while left < len(reads):
+                left = len(reads)
+                await asyncio.sleep(0.1)
+        return left
 
-    left, later = asyncio.run(look_and_leave())
-
-    assert left == later
+    assert asyncio.run(look_and_leave()) > 0
 
 
 def test_whoever_is_slow_gets_the_newest_reading_alone() -> None:
@@ -100,7 +101,7 @@ def test_whoever_is_slow_gets_the_newest_reading_alone() -> None:
     async def dawdle() -> bytes:
         async with aclosing(hub.watch("acme")) as frames:
             await until(frames, lambda frame: b"runs" in frame)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while len(reads) < 10:
                     await asyncio.sleep(0.001)
             return await until(frames, lambda frame: b"runs" in frame)

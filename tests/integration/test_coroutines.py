@@ -9,6 +9,7 @@ import pytest
 
 from enrich.state.singleflight import Flight, Flights
 from tests.unit.gates import Gate
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -34,12 +35,14 @@ def test_s15_s16_s21_a_cancelled_coroutine_ends_its_own_waiting_only(
         tasks = [
             asyncio.create_task(asyncio.to_thread(flights.do, "k", gate.work)) for _ in range(3)
         ]
-        await asyncio.to_thread(gate.entered.acquire, timeout=10)
+        await asyncio.to_thread(gate.entered.acquire, timeout=60)
         thread = pool.submit(flights.do, "k", gate.work)
+        # One that a pool has not begun yet would be cancelled without ever waiting.
+        assert await asyncio.to_thread(eventually, lambda: flights.waiting("k") == 3)
         tasks[0].cancel()
         await asyncio.to_thread(gate.open_when, 3)
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-        return [*ended, thread.result(10)]
+        return [*ended, thread.result(60)]
 
     cancelled, *others = asyncio.run(all_at_once())
 
@@ -55,7 +58,7 @@ def test_s17_s18_when_all_are_cancelled_the_key_is_free_and_nothing_is_logged(
 
     async def cancelled() -> None:
         task = asyncio.create_task(asyncio.to_thread(flights.do, "k", gate.work))
-        await asyncio.to_thread(gate.entered.acquire, timeout=10)
+        await asyncio.to_thread(gate.entered.acquire, timeout=60)
         task.cancel()
         gate.open.set()
         await asyncio.gather(task, return_exceptions=True)
@@ -63,7 +66,8 @@ def test_s17_s18_when_all_are_cancelled_the_key_is_free_and_nothing_is_logged(
     asyncio.run(cancelled())
 
     assert len(flights) == 0
-    assert caplog.records == []
+    # What asyncio and pools say of an error that nobody has fetched; others may say other things.
+    assert [r for r in caplog.records if r.name.startswith(("asyncio", "concurrent"))] == []
 
 
 def test_s20_two_event_loops_share_a_call(
@@ -75,4 +79,4 @@ def test_s20_two_event_loops_share_a_call(
     loops = [pool.submit(asyncio.run, ask()) for _ in range(2)]
     gate.open_when(1)
 
-    assert [loop.result(10) for loop in loops] == [Flight("value", shared=True)] * 2
+    assert [loop.result(60) for loop in loops] == [Flight("value", shared=True)] * 2

@@ -25,11 +25,12 @@ REF = BatchRef(run_id=1, number=1, attempt=1, phase=Phase.PROBE)
 
 
 @pytest.fixture
-def absent_url() -> str:
+def absent_url() -> Iterator[str]:
     """The address of a server that is not there."""
+    # Held, so that nobody else listens there meanwhile.
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
-        return f"redis://127.0.0.1:{held.getsockname()[1]}/0"
+        yield f"redis://127.0.0.1:{held.getsockname()[1]}/0"
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ except EnrichError as error:
         }
         command = [sys.executable, "-c", code, *args]
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=True, timeout=15
+            command, env=environment, capture_output=True, text=True, check=True, timeout=60
         )
 
     return send
@@ -118,7 +119,7 @@ enrich_cell.apply_async(("people", "ann@example.com", "c"), {{"tenant": "t"}}, *
     with redis.Redis.from_url(url) as broker:
         broker.delete("enrich.ingest")
         subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, **own}, check=True, timeout=15
+            [sys.executable, "-c", code], env={**os.environ, **own}, check=True, timeout=60
         )
         headers = json.loads(broker.lrange("enrich.ingest", 0, 0)[0])["headers"]
         broker.delete("enrich.ingest")
@@ -175,7 +176,7 @@ CeleryDispatcher(app).dispatch([Step(kind=StepKind.PROBE, batch=batch, providers
     with redis.Redis.from_url(url) as broker:
         broker.delete("enrich.probe")
         subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, **own}, check=True, timeout=15
+            [sys.executable, "-c", code], env={**os.environ, **own}, check=True, timeout=60
         )
         messages = broker.lrange("enrich.probe", 0, -1)
         broker.delete("enrich.probe")

@@ -55,7 +55,7 @@ def ask(
     asked: Column | None = None,
     key: str = "key",
     terms: ModelTerms | None = None,
-    limit_s: float = 20.0,
+    limit_s: float = 60.0,
 ) -> tuple[Answer, Simulator]:
     with (
         Simulator(_TOGETHER, behaviour) as simulator,
@@ -117,7 +117,7 @@ def test_the_simulated_model_obeys_what_is_not_framed() -> None:
             f"{simulator.url_of('together_ai')}/chat/completions",
             json={"model": "m", "messages": messages},
             headers={"Authorization": "Bearer key"},
-            timeout=10,
+            timeout=60,
         )
 
     assert "PWNED" in reply.json()["choices"][0]["message"]["content"]
@@ -139,7 +139,10 @@ def test_the_simulated_model_obeys_what_is_not_framed() -> None:
     ids=["429", "503", "reset", "cut", "corrupt", "redirect", "drip", "key", "credits"],
 )
 def test_what_goes_wrong_has_its_own_outcome(behaviour: Behaviour, kind: OutcomeKind) -> None:
-    answer, _ = ask(behaviour, "It makes watches.", limit_s=1.0)
+    # What drips is given up soon; what else goes wrong is heard of, however slow the machine is.
+    limit_s = {True: 1.0, False: 60.0}[behaviour.drips > 0]
+
+    answer, _ = ask(behaviour, "It makes watches.", limit_s=limit_s)
 
     assert answer.outcome.kind is kind
 
@@ -188,7 +191,7 @@ def test_another_server_never_gets_the_key_of_the_named_one() -> None:
         prompter = LatePrompter(terms, StoredCredentials({"together_ai": "theirs"}))
         provider = prompter.providers([COMPANY, ABOUT, column()])["llm:sector"]
         inputs: JsonObject = {"company_name": "Acme", "about": "It makes watches."}
-        deadline = Deadline(SystemClock().monotonic_s() + 10)
+        deadline = Deadline(SystemClock().monotonic_s() + 60)
         provider.ask([Query(row=1, inputs=inputs)], deadline)
         prompter.close()
 

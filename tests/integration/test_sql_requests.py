@@ -21,7 +21,13 @@ ENDED = """
 
 @pytest.fixture
 def table(world: World) -> Iterator[str]:
+    """A table of three companies, while nothing else is asked for."""
+    forget_requests(world)
     yield world.make_table(3)
+    forget_requests(world)
+
+
+def forget_requests(world: World) -> None:
     with world.engine.begin() as connection:
         connection.execute(text("DELETE FROM requests"))
 
@@ -35,7 +41,7 @@ def request(world: World, *arguments: object) -> int:
 
 def tick(setup: CeleryTestSetup) -> int:
     sent = setup.app.send_task("enrich.requests", queue="enrich.control", ignore_result=False)
-    return int(sent.get(timeout=60))
+    return int(sent.get(timeout=200))
 
 
 def test_requests_of_one_kind_are_one_run_however_often_they_are_looked_for(
@@ -124,8 +130,10 @@ def test_the_requests_of_a_row_that_is_erased_go_with_it(world: World, table: st
     request(world, table, "row_0001")
     request(world, table, "row_0002")
 
+    own = "(SELECT id FROM tables WHERE name = :table)"
     with world.engine.begin() as connection:
-        connection.execute(text("DELETE FROM rows WHERE key = 'row_0001'"))
+        erase = text(f"DELETE FROM rows WHERE key = 'row_0001' AND table_id = {own}")
+        connection.execute(erase, {"table": table})
 
     keys = "SELECT row_key FROM requests WHERE table_name = :table"
     assert world.all(keys, table=table) == [("row_0002",)]

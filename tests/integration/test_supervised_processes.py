@@ -4,24 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from enrich.embedded.processes import Program, Supervisor
 from enrich.errors import DependencyError
+from tests.waiting import eventually
 
 _IDLE = "import time; print('up', flush=True); time.sleep(600)"
 _STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {_IDLE}"
-
-
-def _until(condition: Callable[[], bool], deadline_s: float = 20.0) -> bool:
-    end = time.monotonic() + deadline_s
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    return condition()
 
 
 def _program(code: str, log: Path) -> Program:
@@ -43,7 +35,7 @@ def test_killed_program_is_started_again(tmp_path: Path) -> None:
     with Supervisor([program], tell=told.append, first_pause_s=0.01) as supervisor:
         first = supervisor.pids["idle"]
         os.kill(first, signal.SIGKILL)
-        again = _until(lambda: supervisor.mend() or supervisor.pids.get("idle", first) != first)
+        again = eventually(lambda: supervisor.mend() or supervisor.pids.get("idle", first) != first)
 
     assert again
     assert told == ["idle ended with -9; it is started again in 0.01 s"]
@@ -57,7 +49,7 @@ def test_frozen_program_is_replaced(tmp_path: Path) -> None:
         first = supervisor.pids["idle"]
         os.kill(first, signal.SIGSTOP)
         supervisor.replace("idle")
-        again = _until(lambda: supervisor.mend() or supervisor.pids.get("idle", first) != first)
+        again = eventually(lambda: supervisor.mend() or supervisor.pids.get("idle", first) != first)
 
     assert again
     assert told[0] == f"idle ({first}) runs and does not answer; it is killed"
@@ -68,7 +60,7 @@ def test_pause_grows_while_a_program_ends_at_once(tmp_path: Path) -> None:
     program = _program("raise SystemExit(3)", tmp_path / "log")
 
     with Supervisor([program], tell=told.append, first_pause_s=0.01) as supervisor:
-        _until(lambda: supervisor.mend() or len(told) >= 3)
+        eventually(lambda: supervisor.mend() or len(told) >= 3)
 
     assert [sentence.split()[-2] for sentence in told[:3]] == ["0.01", "0.02", "0.04"]
 
@@ -79,7 +71,7 @@ def test_nothing_is_left_after_stop(tmp_path: Path, code: str) -> None:
 
     with Supervisor([_program(code, log)]) as supervisor:
         pid = supervisor.pids["idle"]
-        assert _until(lambda: log.exists() and "up" in log.read_text())
+        assert eventually(lambda: log.exists() and "up" in log.read_text())
         supervisor.stop(patience_s=0.2)
 
     assert not _lives(pid)
@@ -100,13 +92,13 @@ with Supervisor([program]) as supervisor:
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
-    assert _until(lambda: log.exists() and "up" in log.read_text())
+    assert eventually(lambda: log.exists() and "up" in log.read_text())
 
     parent.kill()
     parent.communicate()
 
     assert parent.returncode == -signal.SIGKILL
-    assert _until(lambda: not _lives(child))
+    assert eventually(lambda: not _lives(child))
 
 
 def test_program_that_is_not_there_is_a_dependency_error(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_many_threads_share_a_token_and_its_renewal(
     start = threading.Barrier(_THREADS)
 
     def asked(number: int) -> OutcomeKind:
-        start.wait(timeout=10)
+        start.wait(timeout=60)
         return ask(provider, number).outcome.kind
 
     with ThreadPoolExecutor(_THREADS) as pool:
