@@ -16,7 +16,7 @@ __all__ = ["CONTRAST", "NAMELESS", "Visitor", "chromium"]
 _HERE = Path(__file__).parent
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 #: A machine under load takes long to paint; a page that never does is told of all the same.
-_PATIENCE_MS = 20_000
+_PATIENCE_MS = 60_000
 
 #: Give what is wrong with a page: texts that are too faint, things without a name.
 CONTRAST = (_HERE / "contrast.js").read_text()

@@ -57,7 +57,7 @@ def queries(*keys: str) -> list[Query]:
 
 
 def soon() -> Deadline:
-    return Deadline(SystemClock().monotonic_s() + 20)
+    return Deadline(SystemClock().monotonic_s() + 60)
 
 
 def keys_sent(rude: Rude) -> list[str]:

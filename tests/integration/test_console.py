@@ -15,7 +15,7 @@ from tests.faults.proxy import Proxy
 from tests.integration.api_fixtures import bearer
 from tests.integration.api_process import Caller, make_key, serving
 from tests.integration.browsing import CONTRAST, NAMELESS, Visitor, chromium
-from tests.integration.worker_fixtures import World
+from tests.integration.worker_fixtures import World, held_back
 
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.usefixtures("celery_setup")]
 
@@ -43,7 +43,7 @@ def served(worker_environment: Mapping[str, str], tmp_path_factory: Any) -> Iter
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for all tests here."""
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=60_000)
     with chromium() as started:
         yield started
 
@@ -120,10 +120,11 @@ def test_a_run_is_seen_going_on_and_is_cancelled(
 
         run = caller.post("/v1/runs", {"table_id": table}).json()["run_id"]
         card = page.locator(".run").filter(has_text=f"run {run}")
-        bar = card.get_by_role("progressbar")
-        expect(bar).to_be_visible()
-        page.wait_for_function("bar => bar.value > 0", arg=bar.element_handle())
-        expect(card.get_by_text("cells/s")).to_be_visible()
+        with held_back(world, run):
+            bar = card.get_by_role("progressbar")
+            expect(bar).to_be_visible()
+            page.wait_for_function("bar => bar.value > 0", arg=bar.element_handle())
+            expect(card.get_by_text("cells/s")).to_be_visible()
         card.get_by_role("button", name=f"Cancel run {run}").click()
         page.get_by_role("dialog").get_by_role("button", name="Cancel the run").click()
 

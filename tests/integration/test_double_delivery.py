@@ -68,6 +68,8 @@ def test_f57_f58_doubled_and_shuffled_messages_cost_nothing_and_change_nothing(
     assert eventually(is_done, within_s=90, every_s=1.0), worker.logs()[-4000:]
     app.close()
     worker.kill()
+    with redis.Redis.from_url(broker) as client:
+        client.flushdb()
 
     calls = Counter(ledger.read_text().splitlines())
     assert len(calls) == sum(calls.values()) == ROWS

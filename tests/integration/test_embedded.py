@@ -152,14 +152,16 @@ def test_stale_number_that_belongs_to_another_process_does_not_hinder(home: Path
     pid_file = Home.at(home).data(Server.POSTGRES) / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     kill(home, Server.POSTGRES)
-    with subprocess.Popen(["sleep", "60"], user=pid_file.parent.stat().st_uid) as stranger:
+    with subprocess.Popen(["sleep", "1000"], user=pid_file.parent.stat().st_uid) as stranger:
         pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]))
         Home.at(home).alive(Server.POSTGRES).write_text(str(stranger.pid))
 
-        assert embedded.stop(home) == frozenset()
-        assert embedded.start(home, only=[Server.POSTGRES]).now == {Server.POSTGRES}
-        assert stranger.poll() is None
-        stranger.kill()
+        try:
+            assert embedded.stop(home) == frozenset()
+            assert embedded.start(home, only=[Server.POSTGRES]).now == {Server.POSTGRES}
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
 
 
 def test_half_made_data_folder_is_made_again(home: Path) -> None:
@@ -173,7 +175,8 @@ def test_half_made_data_folder_is_made_again(home: Path) -> None:
 
 def test_starter_killed_while_it_makes_the_data_folder_does_no_harm(home: Path) -> None:
     asker = starter(home)
-    assert until((home / "postgres" / "data.draft").exists, deadline_s=30)
+    draft, made = home / "postgres" / "data.draft", home / "postgres" / "data"
+    assert until(lambda: draft.exists() or made.exists(), deadline_s=100)
     asker.kill()
     asker.communicate()
 

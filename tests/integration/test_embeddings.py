@@ -22,6 +22,7 @@ from enrich.store.rows import PostgresRowStore
 from enrich.store.vectors import PostgresVectors
 from providers.embedding.hashing import HASHING, HashingEmbedder
 from tests.unit.engine_world import world
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.servers
 
@@ -118,6 +119,7 @@ def test_another_model_is_searched_when_it_is_complete_and_no_search_fails(
 
         asking = threading.Thread(target=ask)
         asking.start()
+        assert eventually(lambda: bool(seen))
         models.wanted = "lengths"
         halfway = embed_rows(desk, [desk.parts.rows.read(TENANT, TABLE, ["ada"])[0].id])
         before = search(desk, TENANT, TABLE, "London", where={}, limit=10)

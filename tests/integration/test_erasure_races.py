@@ -67,7 +67,7 @@ def begin(engine: Engine) -> tuple[RunView, BatchRef, int]:
 
 def until_it_waits(engine: Engine, work: "Future[object]") -> None:
     """Go on when the work waits for a lock, or has not waited for any."""
-    until_s = time.monotonic() + 30
+    until_s = time.monotonic() + 60
     with engine.connect() as connection:
         while not work.done() and not connection.execute(_WAITS).scalar():
             assert time.monotonic() < until_s
@@ -114,7 +114,7 @@ def test_what_comes_while_a_row_is_being_erased_finds_it_gone(
         written = pool.submit(write, clean_engine, run, ref, row)
         until_it_waits(clean_engine, written)
 
-    assert written.result(timeout=30) == 0
+    assert written.result(timeout=60) == 0
     assert left(clean_engine) == 0
 
 
@@ -127,7 +127,7 @@ def test_who_erases_waits_for_what_is_being_written_down_and_removes_it(
         erased = pool.submit(PostgresRowStore(clean_engine).delete_row, TENANT, TABLE, "k1")
         until_it_waits(clean_engine, erased)
 
-    removed = erased.result(timeout=30)
+    removed = erased.result(timeout=60)
     assert removed is not None
     assert (removed.answers, removed.questions) == (1, ("q",))
     assert left(clean_engine) == 0
@@ -185,7 +185,7 @@ def test_what_is_erased_while_it_begins_brings_no_row(
         brought = pool.submit(bring_in, clean_engine, job, number)
         until_it_waits(clean_engine, brought)
 
-    assert brought.result(timeout=30) is False
+    assert brought.result(timeout=60) is False
     assert rows.table(TENANT, TABLE).rows == 0
 
 

@@ -66,7 +66,7 @@ def start(worker_environment: Mapping[str, str]) -> Iterator[Callable[[Step], Ch
 
 def answered(child: Child, value: str) -> dict[str, Any]:
     """Let it have its answer; give what it counted."""
-    said, _ = child.communicate(f"{value}\n", timeout=60)
+    said, _ = child.communicate(f"{value}\n", timeout=200)
     counted: dict[str, Any] = json.loads(said.splitlines()[-1])
     return counted
 

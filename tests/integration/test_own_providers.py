@@ -166,7 +166,7 @@ def test_a_file_is_simulated_at_the_address_that_its_lines_direct_the_engine_to(
             base_url=told["ENRICH_PROVIDERS__BASE_URL"],
         )
         query = Query(row=1, inputs={"domain": "simulated.example"})
-        deadline = Deadline(SystemClock().monotonic_s() + 20)
+        deadline = Deadline(SystemClock().monotonic_s() + 60)
         (answer,) = catalogue.providers["acme_data"].ask([query], deadline)
         catalogue.close()
 

@@ -54,7 +54,7 @@ def at_once(work: Callable[[int], T]) -> list[T]:
     barrier = Barrier(WORKERS)
 
     def begin_together(number: int) -> T:
-        barrier.wait(timeout=30)
+        barrier.wait(timeout=60)
         return work(number)
 
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -62,7 +62,7 @@ def at_once(work: Callable[[int], T]) -> list[T]:
 
 
 def until_somebody_waits(engine: Engine) -> None:
-    until_s = time.monotonic() + 30
+    until_s = time.monotonic() + 60
     with engine.connect() as connection:
         while not connection.execute(_WAITING).scalar():
             assert time.monotonic() < until_s
@@ -119,7 +119,7 @@ def test_who_settles_with_what_was_said_holds_no_row_while_another_has_the_batch
 
         other.execute(_HOLD_ROWS)
 
-    assert settled.result(timeout=30).won
+    assert settled.result(timeout=60).won
 
 
 def test_what_is_typed_while_a_batch_waits_for_the_row_is_kept(

@@ -132,7 +132,7 @@ def test_d04_a_leader_that_was_frozen_past_its_lease_has_lost_it(
 
 
 def test_c44_the_counts_of_four_processes_add_up(spawn: Spawn, told: Any, worker: Worker) -> None:
-    worker.cache.put_many("t", {"known": CacheEntry(payload=1, ttl_s=60)})
+    worker.cache.put_many("t", {"known": CacheEntry(payload=1, ttl_s=3600)})
 
     for _ in range(4):
         spawn(look_up, 250)
@@ -205,10 +205,10 @@ def _size(link: RedisLink, key: bytes) -> int:
 def test_s22_a_forked_process_has_calls_and_connections_of_its_own(link: RedisLink) -> None:
     flights, begun, go_on = Flights(), threading.Event(), threading.Event()
     leader = threading.Thread(
-        target=flights.do, args=("k", lambda: (begun.set(), go_on.wait(60))), daemon=True
+        target=flights.do, args=("k", lambda: (begun.set(), go_on.wait(100))), daemon=True
     )
     leader.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     mine = link.do(lambda client: client.client_id())
     reader, writer = multiprocessing.Pipe(duplex=False)
 
@@ -218,7 +218,7 @@ def test_s22_a_forked_process_has_calls_and_connections_of_its_own(link: RedisLi
     # As if another thread of the parent were in the middle of a call.
     with link._mine().switch._lock:
         child.start()
-    assert reader.poll(30)
+    assert reader.poll(60)
     value, its = reader.recv()
     child.join()
     go_on.set()

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +21,7 @@ from providers.simulator import Behaviour, Simulator
 from providers.simulator.dialect import example_of
 from providers.spec import HttpSpec, load_catalogue
 from tests.acceptance.shell import listen_to_interrupts
+from tests.waiting import eventually
 
 _SPECS = {spec.name: spec for spec in load_catalogue()}
 _LASTING = [
@@ -36,7 +36,7 @@ def ask(
     rows: Sequence[JsonObject],
     *,
     token: str = "",
-    limit_s: float = 20,
+    limit_s: float = 60,
 ) -> list[Answer]:
     """Ask a vendor of the whole catalogue, which is pointed at the simulator."""
     keys = {_SPECS[vendor].credential or "nobody": "key"}
@@ -67,8 +67,11 @@ def ask(
          "F48-hang", "F49-drip"],
 )  # fmt: skip
 def test_harm_on_the_wire_is_an_outcome(behaviour: Behaviour, kind: OutcomeKind) -> None:
+    # What hangs is given up soon; what else goes wrong is heard of, however slow the machine is.
+    limit_s = {True: 1.0, False: 60.0}[behaviour.drips > 0 or behaviour.latency_s > 1.0]
+
     with Simulator(_SPECS.values(), behaviour) as simulator:
-        (answer,) = ask(simulator, "people_data_labs", PEOPLE[:1], limit_s=1.0)
+        (answer,) = ask(simulator, "people_data_labs", PEOPLE[:1], limit_s=limit_s)
 
     assert answer.outcome.kind is kind
 
@@ -107,7 +110,7 @@ def test_what_takes_time_is_asked_for_by_its_token(spec: HttpSpec) -> None:
 def test_the_ledger_can_be_read_over_http() -> None:
     with Simulator([_SPECS["people_data_labs"]]) as simulator:
         ask(simulator, "people_data_labs", PEOPLE[:2])
-        said = requests.get(f"{simulator.url}/_ledger", timeout=10)
+        said = requests.get(f"{simulator.url}/_ledger", timeout=60)
 
     assert said.json() == simulator.ledger.to_json()
     assert said.json()["vendors"]["people_data_labs"]["charged_microcredits"] == 560_000
@@ -124,20 +127,13 @@ def test_closing_ends_what_is_under_way() -> None:
     simulator = Simulator(_SPECS.values(), Behaviour(latency_s=600.0, latency_sigma=0.0))
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, simulator, "people_data_labs", PEOPLE[:1])
-        _wait_for_an_arrival(simulator)
+        assert eventually(lambda: bool(simulator.ledger.arrivals()))
 
         simulator.close()
 
         (answer,) = asked.result()
 
     assert answer.outcome.kind is OutcomeKind.UNAVAILABLE
-
-
-def _wait_for_an_arrival(simulator: Simulator) -> None:
-    until_s = time.monotonic() + 20
-    while not simulator.ledger.arrivals():
-        assert time.monotonic() < until_s
-        time.sleep(0.01)
 
 
 def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
@@ -153,9 +149,9 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(2)]
         url = lines[1].strip().partition("=")[2]
-        said = requests.get(f"{url}/_ledger", timeout=10)
+        said = requests.get(f"{url}/_ledger", timeout=60)
         process.send_signal(signal.SIGINT)
-        code = process.wait(timeout=20)
+        code = process.wait(timeout=60)
 
     assert lines[0] == "export ENRICH_PROVIDERS__CATALOGUE=true\n"
     assert said.json() == {"vendors": {}, "arrivals": []}

@@ -330,7 +330,7 @@ def test_p22_a_writer_whose_connection_is_ended_midway_leaves_nothing(
         writer.start()
         while not _end_whoever_waits(clean_engine):
             assert writer.is_alive()
-        writer.join(timeout=10)
+        writer.join(timeout=60)
 
     assert len(errors) == 1
     assert all("city" not in row.data for row in rows.scan(TENANT, TABLE))
@@ -394,11 +394,12 @@ def test_p25_a_guard_that_reads_the_table_anew_is_caught_by_shuffled_versions(
     ids = ids_of(rows)
     install_without_guard_on_locked_rows(clean_engine)
     try:
-        stale = [write_shuffled_versions(clean_engine, ids, seed) for seed in (1, 2, 3)]
+        # It takes two that meet, which is likely in each try and certain in none.
+        is_caught = any(write_shuffled_versions(clean_engine, ids, seed) for seed in range(20))
     finally:
         install(clean_engine)
 
-    assert max(stale) > 0
+    assert is_caught
 
 
 def is_alone(connection: Connection) -> bool:
