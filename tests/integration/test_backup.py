@@ -121,7 +121,7 @@ def _run(script: str, *words: object, **settings: str) -> subprocess.CompletedPr
         env={**named, "PYTHON": sys.executable, **settings},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
 

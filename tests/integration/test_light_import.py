@@ -17,7 +17,7 @@ print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
 
 def test_import_of_enrich_loads_no_library_and_no_provider() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=100, check=True
     )
 
     assert json.loads(done.stdout) == []
@@ -33,7 +33,7 @@ finally:
     print("numpy" in sys.modules, file=sys.stderr)
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True
     )
 
     assert ("trust" in done.stdout, done.stderr) == (True, "False\n")
@@ -42,7 +42,7 @@ finally:
 def test_names_of_enrich_are_listed_before_they_are_loaded() -> None:
     code = "import enrich; print(sorted(set(enrich.__all__) - set(dir(enrich))))"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True
     )
 
     assert done.stdout == "[]\n"

@@ -34,7 +34,7 @@ def test_two_schedulers_that_ask_at_once_begin_one_run_and_its_end_is_reported(
     PostgresSchedules(world.engine).add(soon)
 
     asked = [_tick(celery_setup) for _ in range(4)]
-    taken = [one.get(timeout=60) for one in asked]
+    taken = [one.get(timeout=200) for one in asked]
 
     assert sum(taken) == 1
     assert eventually(lambda: world.all(RUNS, table=table) == [(1, 1)])
@@ -55,7 +55,7 @@ def test_a_scheduled_run_without_rows_is_told_of_as_any_other(
     )
     PostgresSchedules(world.engine).add(soon)
 
-    _tick(celery_setup).get(timeout=60)
+    _tick(celery_setup).get(timeout=200)
 
     assert eventually(lambda: f'"schedule": "{table}"' in _ended(celery_setup, before))
     assert eventually(

@@ -234,7 +234,7 @@ def _played(
     before = worker.pid
     try:
         sent = app.send_task("enrich.table", ("harm", ["industry"]), queue="enrich.ingest")
-        summary = sent.get(timeout=90)
+        summary = sent.get(timeout=200)
     finally:
         stop.set()
         listener.join()

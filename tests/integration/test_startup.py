@@ -24,7 +24,7 @@ def test_worker_refuses_a_database_that_lacks_migrations(
     command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--pool=solo"]
 
     worker = subprocess.run(
-        command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, timeout=60
+        command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, timeout=100
     )
 
     assert worker.returncode == 3

@@ -77,7 +77,7 @@ def told(
         sent = app.send_task(
             "enrich.table", (table,), {"force": True}, queue="enrich.ingest", headers=headers
         )
-        sent.get(timeout=60)
+        sent.get(timeout=200)
     worker.teardown()
     assert ended.returncode == 0, ended.stderr
     printed: dict[str, Any] = json.loads(ended.stdout)

@@ -67,7 +67,7 @@ def enriched(
         env=own,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=True,
     )
 
