@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import logging
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 from enrich.domain.calls import CallReport, report_of
 from enrich.domain.outcome import (
+    InvalidInput,
     Malformed,
     Outcome,
     RateLimited,
@@ -30,10 +32,16 @@ from providers.spec.model import Retry, Timeouts
 
 __all__ = ["HttpEmbedder"]
 
+log = logging.getLogger("enrich.providers")
+
 _RETRY = Retry(attempts=2, on="unavailable", pause_s=0.2)
 _LONGEST = 16_384
 #: A server that says "too many" is left alone for so long.
 _REST = timedelta(seconds=30)
+#: How servers refuse a text, nearly always because it is longer than their model reads.
+_REFUSED = frozenset({400, 413, 422})
+#: A text of fewer characters is not refused for its length.
+_SHORTEST = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +72,9 @@ class HttpEmbedder:
         if isinstance(ended, list):
             self.breakers.report(self._breaker, permit, CallReport(successes=1))
             return ended
+        if isinstance(ended, InvalidInput) and (less := _less(texts)):
+            self.breakers.report(self._breaker, permit, CallReport(successes=1))
+            return [vector for some in less for vector in self._embedded(some)]
         self.breakers.report(self._breaker, permit, report_of([(ended, 0.0)]))
         reason = reason_of(ended) or ended.kind.value
         raise EmbedderDownError(f"the embedding model {self.model!r}: {reason}")
@@ -99,12 +110,30 @@ class HttpEmbedder:
         )
 
 
+def _less(texts: Sequence[str]) -> Sequence[Sequence[str]]:
+    """Part texts that were refused together; of a single one the first half is left, or nothing.
+
+    So what is refused holds up no other, and a long text is found by how it begins.
+    """
+    middle = len(texts) // 2
+    if middle:
+        return texts[:middle], texts[middle:]
+    (text,) = texts
+    shorter = text[: len(text) // 2]
+    if len(shorter) < _SHORTEST:
+        return ()
+    log.info("embeddings.shortened", extra={"characters": len(shorter)})
+    return ([shorter],)
+
+
 def _refusal(reply: Reply) -> Outcome:
     if reply.status == 429:
         return RateLimited(reply.at + _REST)
     if reply.status in {401, 403}:
         return Unauthorized()
     reason = f"status {reply.status}"
+    if reply.status in _REFUSED:
+        return InvalidInput(reason)
     return Unavailable(reason) if reply.status >= 500 else Malformed(reason)
 
 

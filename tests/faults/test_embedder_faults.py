@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -122,6 +123,36 @@ def test_what_is_not_an_answer_is_a_reason(
     assert reason in told
     assert KEY not in told
     assert len(rude.requests) == asked
+
+
+def reads_at_most(rude: Rude, characters: int) -> None:
+    """Have it refuse requests with a text that is longer, and answer others by their lengths."""
+
+    def reply(client: socket.socket) -> None:
+        texts = json.loads(rude.bodies()[-1])["input"]
+        is_fine = all(len(text) <= characters for text in texts)
+        fine = answer(*([float(len(text)), 1.0] for text in texts))
+        client.sendall(fine if is_fine else http(status="413 Too Large"))
+
+    rude.says(reply)
+
+
+def test_a_text_that_is_too_long_is_embedded_by_how_it_begins_and_holds_up_no_other(
+    rude: Rude,
+) -> None:
+    reads_at_most(rude, 100)
+    with embedder(rude) as by:
+        vectors = by.embed(["x" * 10, "y" * 700, "z" * 20])
+
+    assert [vector[0] for vector in vectors] == [10.0, 87.0, 20.0]
+
+
+def test_a_server_that_refuses_whatever_it_is_told_is_given_up(rude: Rude) -> None:
+    rude.says(http(status="400 No"))
+    with embedder(rude) as by:
+        assert "status 400" in refusal(by, ["x" * 8_000] * 8)
+
+    assert len(rude.requests) == 3 + 1 + 7
 
 
 def test_an_answer_after_two_failures_is_taken(rude: Rude) -> None:
