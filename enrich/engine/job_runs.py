@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 from enrich.domain.job import Job, JobState
 from enrich.domain.profile import CANDIDATES, columns_of_profile, row_of_profile
@@ -11,12 +12,15 @@ from enrich.domain.values import JsonObject
 from enrich.engine.desk import Desk
 from enrich.engine.submit import ordered
 from enrich.engine.together import Unit
-from enrich.errors import UnknownNameError, UsageError
+from enrich.errors import DependencyError, UnknownNameError, UsageError
 from enrich.ports.jobs import Beginning, JobEnd
 
 __all__ = ["begin_jobs", "shares_of"]
 
 log = logging.getLogger("enrich.engine")
+
+#: A job that breaks whoever begins it is tried for so long, by each sweep again.
+_TRIED_FOR = timedelta(minutes=15)
 
 
 def shares_of(jobs: Iterable[Job]) -> tuple[tuple[Job, ...], ...]:
@@ -37,10 +41,11 @@ def _by_place(share: tuple[tuple[str, bool, int], object]) -> int:
 def begin_jobs(desk: Desk, jobs: Sequence[Job]) -> tuple[Unit, ...]:
     """Write the candidates' rows and store the run of jobs that may share it.
 
-    What cannot be begun ends its own job, and no other.
+    What cannot be begun ends its own job, and no other; so does what has broken for long.
 
     Raises:
         DatabaseDownError: nothing was stored, or all was and the sweep takes it up.
+        Exception: something is wrong with us, or with one of the jobs; they are to be begun apart.
     """
     began_s = desk.parts.clock.monotonic_s()
     try:
@@ -48,14 +53,24 @@ def begin_jobs(desk: Desk, jobs: Sequence[Job]) -> tuple[Unit, ...]:
     except UsageError as exc:
         if len(jobs) > 1:
             return tuple(unit for job in jobs for unit in begin_jobs(desk, (job,)))
-        (job,) = jobs
-        log.warning("job.failed", extra={"job": job.id, "tenant": job.tenant})
-        desk.jobs.end([JobEnd(job=job, state=JobState.FAILED, error=str(exc))])
-        return ()
+        return _failed(desk, jobs[0], str(exc))
+    except DependencyError:
+        raise
+    except Exception as exc:
+        if len(jobs) > 1 or desk.parts.clock.now() - jobs[0].created_at < _TRIED_FOR:
+            raise
+        log.exception("job.given_up", extra={"job": jobs[0].id})
+        return _failed(desk, jobs[0], f"it could not be begun: {type(exc).__name__}")
     if batch is None:
         return ()
     desk.parts.recorder.count("runs_submitted", labels={"tenant": batch.run.tenant})
     return (Unit(batch=batch, callers=(), began_s=began_s),)
+
+
+def _failed(desk: Desk, job: Job, error: str) -> tuple[Unit, ...]:
+    log.warning("job.failed", extra={"job": job.id, "tenant": job.tenant})
+    desk.jobs.end([JobEnd(job=job, state=JobState.FAILED, error=error)])
+    return ()
 
 
 def _begun(desk: Desk, jobs: Sequence[Job]) -> OpenBatch | None:

@@ -16,14 +16,14 @@ from enrich.domain.job import Job, JobState, new_job
 from enrich.domain.outcome import Outcome, RateLimited
 from enrich.domain.policy import RunPolicy
 from enrich.domain.provider import Query
-from enrich.domain.run import Step
+from enrich.domain.run import OpenBatch, Step
 from enrich.domain.table import Column
 from enrich.domain.values import Json
 from enrich.engine.desk import Desk
 from enrich.engine.job_ends import end_jobs
 from enrich.engine.jobs import left_jobs
 from enrich.errors import BadInputError, DatabaseDownError
-from enrich.ports.jobs import JobEnd
+from enrich.ports.jobs import Beginning, JobEnd
 from enrich.store.jobs import PostgresJobs
 from enrich.store.runs import PostgresRunStore
 from enrich.store.webhooks import PostgresWebhooks
@@ -318,6 +318,32 @@ def test_what_cannot_be_stored_now_comes_again(clean_engine: Engine) -> None:
 
         assert (own.messages.done, own.messages.returned) == ([], [job.id])
         assert own.now(job).state is JobState.QUEUED
+
+
+class Breaking(PostgresJobs):
+    """A store that breaks over one candidate, for no reason that anybody thought of."""
+
+    def begin(self, beginning: Beginning, *, lease_s: float) -> OpenBatch | None:
+        if any(job.candidate == "odd" for job, _ in beginning.jobs):
+            raise RuntimeError("a defect")
+        return super().begin(beginning, lease_s=lease_s)
+
+
+def test_a_job_that_breaks_whoever_begins_it_is_given_up_in_time(clean_engine: Engine) -> None:
+    with office(clean_engine) as own:
+        broken = replace(own, desk=replace(own.desk, jobs=Breaking(clean_engine)))
+        odd, right = own.take("odd", company("Odd")), own.take("c2", company("Firm"))
+        broken.work(odd, right)
+        first = own.now(odd).state
+        long_ago = own.desk.parts.clock.now() - timedelta(minutes=16)
+        with clean_engine.begin() as connection:
+            older = "UPDATE jobs SET created_at = :then WHERE id = :id"
+            connection.execute(text(older), {"id": odd.id, "then": long_ago})
+        broken.work(odd)
+
+        assert (first, own.now(right).state) == (JobState.QUEUED, JobState.COMPLETED)
+        assert own.now(odd).state is JobState.FAILED
+        assert own.now(odd).error == "it could not be begun: RuntimeError"
 
 
 def test_a_job_that_was_left_is_named_once_a_while(clean_engine: Engine) -> None:
