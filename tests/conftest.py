@@ -45,10 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give this process a home of its own: none of what it does may touch that of its user."""
     home = Path(tempfile.mkdtemp(prefix="enrich-h-"))
     os.environ["ENRICH_HOME"] = str(home)
-    config.add_cleanup(partial(_give_up, home))
+    config.add_cleanup(partial(_remove, home))
 
 
-def _give_up(home: Path) -> None:
+def _remove(home: Path) -> None:
     embedded.stop(home)
     shutil.rmtree(home)
 
@@ -93,7 +93,7 @@ def server_home() -> Iterator[Path]:
     try:
         yield home
     finally:
-        _give_up(home)
+        _remove(home)
 
 
 @pytest.fixture(scope="session")

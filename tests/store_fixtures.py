@@ -105,11 +105,11 @@ def empty_database_url(database_url: str) -> Iterator[str]:
 def patient_engine(url: str, *, pool_size: int, is_walled: bool = False) -> Engine:
     """Make the program's connections, which wait for locks for as long as a slow machine takes."""
     engine = make_engine(url, pool_size=pool_size, pool_timeout_s=60.0, is_walled=is_walled)
-    event.listen(engine, "connect", _wait_long)
+    event.listen(engine, "connect", _set_long_limits)
     return engine
 
 
-def _wait_long(connection: Any, _record: object) -> None:
+def _set_long_limits(connection: Any, _record: object) -> None:
     with connection.cursor() as cursor:
         for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
             cursor.execute(f"SET {limit} = '100s'")
@@ -126,7 +126,7 @@ def store_engine(store_url: str) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def patient_store_engine(store_url: str) -> Iterator[Engine]:
-    """The same, for where nobody is to give up: a conftest takes it by the name of that."""
+    """The same, for where nobody is to give up: conftests import it as `store_engine`."""
     engine = patient_engine(store_url, pool_size=10)
     yield engine
     engine.dispose()
@@ -143,7 +143,7 @@ def clean_engine(store_engine: Engine) -> Engine:
 
 @pytest.fixture(scope="session")
 def engine_behind_walls(store_url: str) -> Iterator[Engine]:
-    """Connections to it as the program makes them."""
+    """Connections to it behind the walls between tenants, which wait for long."""
     engine = patient_engine(store_url, pool_size=10, is_walled=True)
     yield engine
     engine.dispose()

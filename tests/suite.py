@@ -17,14 +17,20 @@ __all__ = ["broken_files", "run"]
 #: Where more files than this break, it is no chance.
 _FEW = 2
 _TESTS_FAILED = 1
+#: What pytest-xdist says of a process that is no more.
+_CRASHED = "crashed while running"
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run pytest with these arguments; gives its exit code, or that of the second attempt."""
+    """Run pytest with these arguments; gives its exit code.
+
+    Or that of a second attempt, which takes none of them, where a few files have failed.
+    """
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         code = _pytest(*arguments, f"--junitxml={report}", "-o", "junit_family=xunit1")
-        broken = broken_files(report) if code == _TESTS_FAILED else {}
+        is_told = code == _TESTS_FAILED and report.exists()
+        broken = broken_files(report) if is_told else {}
     if not 0 < len(broken) <= _FEW:
         return code
     print(f"\n{_listed(broken)}\nfailed; the files run once more, alone:\n", flush=True)
@@ -35,10 +41,16 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def broken_files(report: Path) -> dict[str, list[str]]:
-    """List, by file, the tests that a report in JUnit's format says to have failed."""
+    """List, by file, the tests that a report in JUnit's format says to have failed.
+
+    None where a process of the suite ended before its time: others may not have run at all.
+    """
     broken: dict[str, list[str]] = {}
     for case in ET.parse(report).iter("testcase"):
-        if case.find("failure") is not None or case.find("error") is not None:
+        faults = [*case.findall("failure"), *case.findall("error")]
+        if any(_CRASHED in fault.get("message", "") for fault in faults):
+            return {}
+        if faults:
             broken.setdefault(case.get("file", ""), []).append(case.get("name", ""))
     return {} if "" in broken else broken
 

@@ -1,4 +1,4 @@
-"""Wait for a state, looking again and again, and never longer than it takes; for Redis, as long."""
+"""Wait for a state in one way, and make addresses of Redis patient."""
 
 import time
 from collections.abc import Callable

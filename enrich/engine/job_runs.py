@@ -19,7 +19,7 @@ __all__ = ["begin_jobs", "shares_of"]
 
 log = logging.getLogger("enrich.engine")
 
-#: A job that breaks whoever begins it is tried for so long, by each sweep again.
+#: A job older than this is given up when its beginning raises what nobody foresaw.
 _TRIED_FOR = timedelta(minutes=15)
 
 
@@ -45,7 +45,7 @@ def begin_jobs(desk: Desk, jobs: Sequence[Job]) -> tuple[Unit, ...]:
 
     Raises:
         DatabaseDownError: nothing was stored, or all was and the sweep takes it up.
-        Exception: something is wrong with us, or with one of the jobs; they are to be begun apart.
+        Exception: what nobody foresaw; the caller begins each job apart.
     """
     began_s = desk.parts.clock.monotonic_s()
     try:
@@ -59,7 +59,8 @@ def begin_jobs(desk: Desk, jobs: Sequence[Job]) -> tuple[Unit, ...]:
     except Exception as exc:
         if len(jobs) > 1 or desk.parts.clock.now() - jobs[0].created_at < _TRIED_FOR:
             raise
-        log.exception("job.given_up", extra={"job": jobs[0].id})
+        # Else each sweep would begin it again, for ever.
+        log.exception("job.given_up", extra={"job": jobs[0].id, "tenant": jobs[0].tenant})
         return _failed(desk, jobs[0], f"it could not be begun: {type(exc).__name__}")
     if batch is None:
         return ()

@@ -40,7 +40,7 @@ _LONGEST = 16_384
 _REST = timedelta(seconds=30)
 #: How servers refuse a text, nearly always because it is longer than their model reads.
 _REFUSED = frozenset({400, 413, 422})
-#: A text of fewer characters is not refused for its length.
+#: No text is cut to fewer characters.
 _SHORTEST = 32
 
 
@@ -72,9 +72,12 @@ class HttpEmbedder:
         if isinstance(ended, list):
             self.breakers.report(self._breaker, permit, CallReport(successes=1))
             return ended
-        if isinstance(ended, InvalidInput) and (less := _less(texts)):
-            self.breakers.report(self._breaker, permit, CallReport(successes=1))
-            return [vector for some in less for vector in self._embedded(some)]
+        if isinstance(ended, InvalidInput):
+            if smaller := _halved(texts):
+                self.breakers.report(self._breaker, permit, CallReport(ignored=1))
+                return [vector for some in smaller for vector in self._embedded(some)]
+            # It takes no text at all: that is its own fault.
+            ended = Malformed(ended.reason)
         self.breakers.report(self._breaker, permit, report_of([(ended, 0.0)]))
         reason = reason_of(ended) or ended.kind.value
         raise EmbedderDownError(f"the embedding model {self.model!r}: {reason}")
@@ -110,10 +113,10 @@ class HttpEmbedder:
         )
 
 
-def _less(texts: Sequence[str]) -> Sequence[Sequence[str]]:
-    """Part texts that were refused together; of a single one the first half is left, or nothing.
+def _halved(texts: Sequence[str]) -> Sequence[Sequence[str]]:
+    """Part texts that were refused together; a single one is cut to its first half, or given up.
 
-    So what is refused holds up no other, and a long text is found by how it begins.
+    So a text that is too long holds up no other, and is found by how it begins.
     """
     middle = len(texts) // 2
     if middle:

@@ -96,7 +96,7 @@ def _measured(service: Service, asked: argparse.Namespace) -> dict[str, Any]:
         with chromium() as browser:
             visitor = Visitor(browser, service.url, service.key)
             with visitor.page() as page:
-                page.get_by_text("Live").eventually()
+                page.get_by_text("Live").wait_for()
                 began_s, cpu_s = time.monotonic(), _cpu_s(api)
                 seen = _watched(page, asked.seconds)
                 watched = 100 * (_cpu_s(api) - cpu_s) / (time.monotonic() - began_s)

@@ -152,7 +152,16 @@ def test_a_server_that_refuses_whatever_it_is_told_is_given_up(rude: Rude) -> No
     with embedder(rude) as by:
         assert "status 400" in refusal(by, ["x" * 8_000] * 8)
 
+    # Three times in halves, then alone, then seven times shorter.
     assert len(rude.requests) == 3 + 1 + 7
+
+
+def test_a_server_that_refuses_everything_is_left_alone(rude: Rude) -> None:
+    rude.says(http(status="400 No"))
+    with embedder(rude) as by:
+        told = [refusal(by, ["one"]) for _ in range(20)]
+
+    assert "left alone" in told[-1]
 
 
 def test_an_answer_after_two_failures_is_taken(rude: Rude) -> None:

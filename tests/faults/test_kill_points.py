@@ -18,7 +18,7 @@ from tests.integration.api_process import Caller, make_key, serving
 pytestmark = [pytest.mark.servers, pytest.mark.worker, pytest.mark.timeout(600)]
 
 ROWS = 5
-#: As long as the lease of a batch, which is waited for.
+#: Long enough for a slow machine, and no longer than the batch's lease, which is waited for anyhow.
 PATIENT = {
     "ENRICH_PROBES__TIMEOUT_SECONDS": "10",
     "ENRICH_SINGLEFLIGHT__LEASE_SECONDS": "10",

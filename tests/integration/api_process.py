@@ -1,12 +1,11 @@
 """The REST interface as a process of its own, and a caller with a key."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ import requests
 
 from enrich.domain.access import AccessKey, Scope, key_of, secret_hash
 from enrich.ports.access import AccessKeys
+from tests.ports import reserved_port
 
 __all__ = ["Caller", "make_key", "serving"]
 
@@ -75,7 +75,7 @@ def serving(environment: Mapping[str, str], log: Path) -> Iterator[str]:
     """Serve until the block ends; gives the address. It is patient, unless it is told otherwise."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ENRICH_")}
     command = [sys.executable, "-m", "enrich.api"]
-    with _kept_port() as port, log.open("wb") as out:
+    with reserved_port() as port, log.open("wb") as out:
         own = {**kept, **_PATIENT, **environment, "ENRICH_API__PORT": str(port)}
         process = subprocess.Popen(command, cwd=_ROOT, env=own, stdout=out, stderr=out)
         try:
@@ -85,15 +85,6 @@ def serving(environment: Mapping[str, str], log: Path) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(timeout=60)
-
-
-@contextmanager
-def _kept_port() -> Iterator[int]:
-    """Give a port that nobody else is given: it is bound, and who serves there may bind it too."""
-    with closing(socket.socket()) as kept:
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        kept.bind(("127.0.0.1", 0))
-        yield int(kept.getsockname()[1])
 
 
 def _wait_until_it_serves(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

@@ -67,6 +67,7 @@ def test_a_label_is_kept_and_leaves_the_cell_as_it_is(acme: Caller, world: World
 def test_details_tell_what_waits_and_who_works(acme: Caller) -> None:
     told = acme.get("/health/details").json()
 
+    # Workers of tests before may still be heard of.
     assert told["workers"] >= 1
     assert told["migrations_pending"] == []
     assert "enrich.urgent" in told["queues"]

@@ -176,6 +176,7 @@ def test_half_made_data_folder_is_made_again(home: Path) -> None:
 def test_starter_killed_while_it_makes_the_data_folder_does_no_harm(home: Path) -> None:
     asker = starter(home)
     draft, made = home / "postgres" / "data.draft", home / "postgres" / "data"
+    # The draft is there for a moment only: whoever sees it too late kills a little later.
     assert until(lambda: draft.exists() or made.exists(), deadline_s=100)
     asker.kill()
     asker.communicate()

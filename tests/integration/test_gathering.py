@@ -74,6 +74,7 @@ def test_many_calls_become_few_runs_and_each_caller_has_its_own_value(
     told = {row: value_of(one) for row, one in sent.items()}
     assert told == dict(world.all(VALUES, column="industry", table=table, tenant="default"))
     runs = world.all(RUNS, table=table)
+    # On a slow machine the first calls come one by one, and go at once.
     assert len(runs) <= ROWS / 2
     assert sum(rows for _, _, rows in runs) == ROWS
     assert sorted(world.all(CALLERS, table=table)) == sorted(

@@ -21,7 +21,7 @@ ENDED = """
 
 @pytest.fixture
 def table(world: World) -> Iterator[str]:
-    """A table of three companies, while nothing else is asked for."""
+    """A table of three companies, with no request stored."""
     forget_requests(world)
     yield world.make_table(3)
     forget_requests(world)

@@ -44,7 +44,7 @@ def main(names: Sequence[str]) -> int:
         table.add_column(header, justify="right" if header == "is" else "left")
     for name, figures in found.items():
         for place, (figure, value) in enumerate(figures.items()):
-            table.add_row("" if place else name, figure.replace("_", " "), f"{value:,.3g}")
+            table.add_row("" if place else name, figure.replace("_", " "), f"{value:,.4g}")
     console.print(table)
     return 0
 
