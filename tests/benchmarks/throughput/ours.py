@@ -35,7 +35,8 @@ _OPEN = """
     SELECT EXISTS (SELECT FROM rows r JOIN tables t ON t.id = r.table_id
                    WHERE t.name = %s AND NOT r.data ?& %s)
 """
-_PATIENCE_S = 300.0
+#: A million rows take ten minutes.
+_PATIENCE_S = 3_000.0
 #: Each look costs what is measured some processor time.
 _LOOK_EVERY_S = 0.02
 
