@@ -2,7 +2,7 @@
 
 Hundreds of processes share the machine while the suite runs, and now and then a test fails for
 that. What fails twice has failed. What passes alone is named at the end, so that somebody looks
-into it. CPython's own `make test` does the same.
+into it. CPython's test runner does the same in its modes for CI (`--rerun`).
 """
 
 import subprocess
